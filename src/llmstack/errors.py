@@ -1,0 +1,115 @@
+"""Every error a user can meet: what happened, why, and what to do about it.
+
+``LlmstackError`` is the root. The command line prints its three parts; the server turns the
+request-time branch (``RequestError``) into an HTTP answer with ``status`` and ``code``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmstack.config.problems import Problem
+
+
+class LlmstackError(Exception):
+    """An error with its cause and its remedy.
+
+    ``what`` is one sentence without a trailing period's worth of detail; ``why`` and ``fix`` may
+    be empty. ``str()`` joins the parts that are there, one per line.
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.why, self.fix) if part)
+
+
+class ConfigError(LlmstackError):
+    """One or more configuration files are wrong. ``problems`` holds all of them at once."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        super().__init__(
+            f"{count} problem{'s' if count != 1 else ''} in the configuration",
+            why="\n".join(str(problem) for problem in self.problems),
+        )
+
+
+class EngineMissing(LlmstackError):
+    """No llama-server can be found or run on this machine."""
+
+
+class DownloadError(LlmstackError):
+    """A model could not be fetched, or what was fetched is not what was asked for."""
+
+
+class DaemonError(LlmstackError):
+    """The daemon could not be started, found or stopped."""
+
+
+class RequestError(LlmstackError):
+    """A request cannot be served. ``status`` is the HTTP status, ``code`` the wire code."""
+
+    status = 500
+    code = "internal_error"
+    #: Seconds after which a client may try again; sent as ``Retry-After`` when set.
+    retry_after: int | None = None
+
+
+class BadRequest(RequestError):
+    """The request itself is malformed."""
+
+    status = 400
+    code = "bad_request"
+
+
+class ModelNotFound(RequestError):
+    """The request names a model that nothing here serves, or names none."""
+
+    status = 404
+    code = "not_found"
+
+
+class ConcurrencyLimit(RequestError):
+    """The model already has as many requests as its ``concurrencyLimit`` admits."""
+
+    status = 429
+    code = "concurrency_limit"
+    retry_after = 1
+
+
+class StartFailed(RequestError):
+    """The model's process did not become ready."""
+
+    status = 500
+    code = "internal_error"
+
+
+class ModelUnloaded(RequestError):
+    """The model was unloaded by request while this request waited for it."""
+
+    status = 500
+    code = "internal_error"
+
+
+class ShuttingDown(RequestError):
+    """The engine is stopping and takes no more requests."""
+
+    status = 503
+    code = "service_unavailable"
+    retry_after = 5
+
+
+class UpstreamUnreachable(RequestError):
+    """A ready model process did not take the connection or broke it before the first byte."""
+
+    status = 502
+    code = "bad_gateway"

@@ -1,0 +1,77 @@
+"""When a model's process is ready: its health endpoint answers exactly 200."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Seconds one probe may take before it counts as a no.
+PROBE_LIMIT = 5.0
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Probe(Protocol):
+    """How the engine asks whether a model is ready; replaced in tests."""
+
+    async def ready(self, url: str) -> bool:
+        """Whether a GET of ``url`` answers 200."""
+        ...
+
+    def taken(self, proxy: str) -> bool:
+        """Whether something already listens where the model at ``proxy`` is to listen."""
+        ...
+
+
+class HttpProbe:
+    """Asks over HTTP; never follows redirects and never uses a proxy."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ready(self, url: str) -> bool:
+        """Whether a GET of ``url`` answers 200 within ``PROBE_LIMIT``."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                trust_env=False,
+                connector=aiohttp.TCPConnector(force_close=True),
+                timeout=aiohttp.ClientTimeout(total=PROBE_LIMIT),
+            )
+        try:
+            async with self._session.get(url, allow_redirects=False) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    def taken(self, proxy: str) -> bool:
+        """Whether a loopback ``proxy`` address accepts a connection before the start.
+
+        Otherwise a stale server on the port would pass for the new model.
+        """
+        where = urlsplit(proxy)
+        if where.hostname not in _LOOPBACK or where.port is None:
+            return False
+        try:
+            with socket.create_connection((where.hostname, where.port), timeout=0.2):
+                return True
+        except OSError:
+            return False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session:
+            await self._session.close()
+
+
+def intervals() -> Iterator[float]:
+    """Seconds between probes: 20 ms at first, so that a fast load is noticed at once, up to 1 s."""
+    wait = 0.02
+    while True:
+        yield wait
+        wait = min(wait * 1.25, 1.0)

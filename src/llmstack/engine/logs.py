@@ -1,0 +1,116 @@
+"""What model processes print: the last 100 KiB in memory, whole in a file, live to readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+#: Bytes of history that one log keeps in memory, as llama-swap does.
+HISTORY = 100 * 1024
+
+#: Chunks that a slow reader may lag behind before it loses the oldest ones.
+LAG = 256
+
+#: Bytes after which a log file is rotated, and how many old files are kept.
+FILE_LIMIT, FILE_KEPT = 5 * 1024 * 1024, 2
+
+
+class LogFile:
+    """An append-only file that is rotated when it grows past ``FILE_LIMIT``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream: BinaryIO = path.open("ab")
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``. A full disk loses log lines, never a request."""
+        with suppress(OSError):
+            if self._stream.tell() > FILE_LIMIT:
+                self._rotate()
+            self._stream.write(data)
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            self._stream.close()
+
+    def _rotate(self) -> None:
+        self._stream.close()
+        for number in range(FILE_KEPT - 1, 0, -1):
+            older = self._path.with_name(f"{self._path.name}.{number}")
+            if older.exists():
+                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._stream = self._path.open("ab")
+
+
+class Log:
+    """A byte log with bounded history and any number of live readers.
+
+    Writing never blocks: a reader that lags more than ``LAG`` chunks loses the oldest. What is
+    written here is also written to ``also``.
+    """
+
+    def __init__(self, file: LogFile | None = None, also: Log | None = None) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._readers: set[asyncio.Queue[bytes | None]] = set()
+        self._file = file
+        self._also = also
+
+    def write(self, data: bytes) -> None:
+        """Append ``data`` to history, file and readers."""
+        self._chunks.append(data)
+        self._size += len(data)
+        while self._size > HISTORY and len(self._chunks) > 1:
+            self._size -= len(self._chunks.popleft())
+        if self._file:
+            self._file.write(data)
+        for reader in self._readers:
+            if reader.full():
+                reader.get_nowait()
+            reader.put_nowait(data)
+        if self._also:
+            self._also.write(data)
+
+    def history(self) -> bytes:
+        """The last ``HISTORY`` bytes."""
+        return b"".join(self._chunks)[-HISTORY:]
+
+    def last_lines(self, count: int) -> list[str]:
+        """The last ``count`` non-blank lines, decoded leniently."""
+        lines = self.history().decode("utf-8", "replace").splitlines()
+        return [line for line in lines if line.strip()][-count:]
+
+    async def follow(self, *, history: bool = True) -> AsyncIterator[bytes]:
+        """Yield history (when wanted) and then every new chunk until the log is closed."""
+        reader: asyncio.Queue[bytes | None] = asyncio.Queue(LAG)
+        self._readers.add(reader)
+        try:
+            if history and (past := self.history()):
+                yield past
+            while (chunk := await reader.get()) is not None:
+                yield chunk
+        finally:
+            self._readers.discard(reader)
+
+    def end_readers(self) -> None:
+        """End every ``follow`` once it has seen what is written so far."""
+        for reader in self._readers:
+            if reader.full():
+                reader.get_nowait()
+            reader.put_nowait(None)
+
+    def close(self) -> None:
+        """End every reader and close the file."""
+        self.end_readers()
+        if self._file:
+            self._file.close()

@@ -1,0 +1,88 @@
+"""What to do for a request that waits for a model: serve it, swap for it, or let it wait.
+
+A pure function over what runs now. The rules are llama-swap's scheduler rules (its behaviour
+report, section 4.6): a swap never interrupts running requests, swaps that do not touch each
+other run side by side, and a model that is ready and unthreatened is served at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmstack.residency import Residency
+
+
+class State(StrEnum):
+    """Where a model's process is in its life."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A swap under way: ``target`` starts once every one of ``victims`` has stopped."""
+
+    target: str
+    victims: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the plan may look at: the state of every model, who is busy, which swaps run."""
+
+    states: Mapping[str, State]
+    busy: frozenset[str] = frozenset()
+    swaps: tuple[Swap, ...] = ()
+
+    def running(self) -> frozenset[str]:
+        """Models that hold memory, or are about to."""
+        alive = {model for model, state in self.states.items() if state is not State.STOPPED}
+        return frozenset(alive | {swap.target for swap in self.swaps})
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The model is ready and nothing threatens it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Stop ``victims`` (perhaps none), then start the model."""
+
+    victims: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can be done yet; ``why`` says what is being waited for."""
+
+    why: str
+
+
+def plan(target: str, now: Situation, residency: Residency) -> Serve | Evict | Wait:
+    """Decide what happens next for a request for ``target``."""
+    if any(swap.target == target for swap in now.swaps):
+        return Wait("loading")
+    if now.states[target] is State.STOPPING:
+        return Wait("its own process is stopping")
+    victims = residency.evict(target, now.running()) - {target}
+    threatened = next((swap for swap in now.swaps if target in swap.victims), None)
+    if threatened:
+        return Wait(f"being evicted for {threatened.target}")
+    if now.states[target] is State.READY and not victims:
+        return Serve()
+    for swap in now.swaps:
+        if swap.target in victims or victims & swap.victims:
+            return Wait(f"the swap to {swap.target} must finish first")
+    busy = sorted(victims & now.busy)
+    if busy:
+        return Wait(f"{', '.join(busy)} must finish answering first")
+    return Evict(victims)

@@ -1,0 +1,197 @@
+"""One operating-system process with its process group, identified by pid *and* start time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+POSIX = os.name == "posix"
+
+# Only Windows knows the flag; elsewhere it must be 0.
+_NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+#: Seconds to wait for the rest of the output of a process that has exited.
+LAST_WORDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that cannot be confused with a later one of the same pid.
+
+    ``started`` is in seconds since the epoch, as psutil reports it.
+    """
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> Identity | None:
+        """The identity of the process that has ``pid`` now, or None."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.Error:
+            return None
+
+    def alive(self) -> bool:
+        """Whether this very process still runs (a zombie does not)."""
+        try:
+            process = psutil.Process(self.pid)
+            return (
+                abs(process.create_time() - self.started) < 0.05
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.Error:
+            return False
+
+
+class Process(Protocol):
+    """A started process, as the engine needs it."""
+
+    @property
+    def pid(self) -> int:
+        """The operating system's process id."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait for the exit; the exit status, negative for a signal."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask the process and its group to end."""
+        ...
+
+    def kill(self) -> None:
+        """End the process and its group at once."""
+        ...
+
+
+class Launcher(Protocol):
+    """How the engine starts processes; replaced in tests by one that simulates them."""
+
+    async def __call__(
+        self, argv: Sequence[str], environ: Mapping[str, str], output: Callable[[bytes], None]
+    ) -> Process:
+        """Start ``argv`` and send everything it prints to ``output``.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
+        ...
+
+
+class LocalProcess:
+    """A child in a session and process group of its own. Made by ``launch``."""
+
+    def __init__(
+        self,
+        child: asyncio.subprocess.Process,
+        identity: Identity | None,
+        output_ended: asyncio.Event,
+    ) -> None:
+        self._child = child
+        self._output_ended = output_ended
+        self.identity = identity
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is also its process group's."""
+        return self._child.pid
+
+    async def wait(self) -> int:
+        """Wait for the child to exit, then end what it left behind in its group."""
+        status = await self._child.wait()
+        self._end_leftovers()
+        with suppress(TimeoutError):  # so that the last words are in the log when we return
+            async with asyncio.timeout(LAST_WORDS):
+                await self._output_ended.wait()
+        return status
+
+    def terminate(self) -> None:
+        """SIGTERM to the group (Windows: end the process)."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to the group (Windows: end the process)."""
+        self._signal(signal.SIGKILL if POSIX else signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The child is not reaped while returncode is None, so its pid cannot be somebody else's.
+        if self._child.returncode is not None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            if POSIX:
+                os.killpg(self._child.pid, number)
+            else:
+                self._child.kill()
+
+    def _end_leftovers(self) -> None:
+        if not (POSIX and self.identity):
+            return
+        for pid in group_members(self._child.pid, since=self.identity.started):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def group_members(group: int, *, since: float) -> list[int]:
+    """Processes of process group ``group`` that started at or after ``since`` (epoch seconds)."""
+    members = []
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if os.getpgid(pid) != group:
+                continue
+            process = psutil.Process(pid)
+            if process.create_time() >= since - 0.05 and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(pid)
+    return members
+
+
+async def launch(
+    argv: Sequence[str], environ: Mapping[str, str], output: Callable[[bytes], None]
+) -> LocalProcess:
+    """Start a real process; see ``Launcher``.
+
+    Output goes through a pipe of our own, so that a descendant that keeps it open cannot delay
+    the news of the child's exit.
+    """
+    read_end, write_end = os.pipe()
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            env=dict(environ),
+            start_new_session=POSIX,
+            creationflags=_NO_WINDOW,
+        )
+    except BaseException:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    pump = _Pump(output)
+    pipe = os.fdopen(read_end, "rb", 0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: pump, pipe)
+    return LocalProcess(child, Identity.of(child.pid), pump.ended)
+
+
+class _Pump(asyncio.Protocol):
+    def __init__(self, output: Callable[[bytes], None]) -> None:
+        self._output = output
+        self.ended = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self._output(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's
+        self.ended.set()

@@ -1,0 +1,209 @@
+"""One life of one model's process: launch, wait until ready, wait for the exit, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from llmstack.config.command import split_command
+from llmstack.engine.clock import within
+from llmstack.engine.health import intervals
+from llmstack.errors import StartFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from llmstack.config.swap import SwapModel
+    from llmstack.engine.clock import Clock
+    from llmstack.engine.guard import Guard
+    from llmstack.engine.health import Probe
+    from llmstack.engine.logs import Log
+    from llmstack.engine.process import Launcher, Process
+    from llmstack.errors import RequestError
+
+#: Lines of a process's own output that a start error quotes.
+QUOTED_LINES = 8
+
+#: Seconds a process has between the polite signal and the final one after a failed start.
+FAILED_START_GRACE = 5.0
+
+
+class Runner:
+    """Runs one process of ``model`` once and reports what becomes of it.
+
+    ``on_ready`` is called when the process answers its health check, unless it was asked to stop
+    before; ``on_exit`` exactly once at the end, with the error of a start that failed.
+    """
+
+    def __init__(
+        self,
+        model: SwapModel,
+        log: Log,
+        *,
+        clock: Clock,
+        launcher: Launcher,
+        probe: Probe,
+        guard: Guard,
+        environ: Mapping[str, str],
+        start_limit: float,
+        on_ready: Callable[[], None],
+        on_exit: Callable[[RequestError | None], None],
+    ) -> None:
+        self._model = model
+        self._log = log
+        self._clock = clock
+        self._launcher = launcher
+        self._probe = probe
+        self._guard = guard
+        self._environ = {**environ, **dict(entry.split("=", 1) for entry in model.env)}
+        self._start_limit = start_limit
+        self._on_ready = on_ready
+        self._on_exit = on_exit
+        self._stop_asked = asyncio.Event()
+        self._process: Process | None = None
+        self._stop_command: asyncio.Future[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while there is a process."""
+        return self._process.pid if self._process else None
+
+    def stop(self) -> None:
+        """Ask for a stop. May be called at any time and any number of times."""
+        self._stop_asked.set()
+
+    async def run(self) -> None:
+        """The whole life. Returns when the process is gone; never raises but CancelledError."""
+        error: RequestError | None = None
+        try:
+            error = await self._live()
+        except asyncio.CancelledError:
+            if self._process:
+                self._process.kill()
+            raise
+        except Exception as unexpected:  # noqa: BLE001  the owner must hear of every end
+            error = StartFailed(f"{self._model.id}: {type(unexpected).__name__}: {unexpected}")
+            if self._process:
+                self._process.kill()
+        finally:
+            self._on_exit(error)
+
+    async def _live(self) -> RequestError | None:
+        try:
+            argv = split_command(self._model.cmd)
+        except ValueError as why:
+            return StartFailed(f"unable to get sanitized command: {why}")
+        if self._probe.taken(self._model.proxy):
+            return StartFailed(
+                f"{self._model.id}: something else already listens on {self._model.proxy}",
+                fix="Stop that program, or change startPort.",
+            )
+        try:
+            self._process = await self._launcher(argv, self._environ, self._log.write)
+        except OSError as why:
+            return StartFailed(f"failed to start command '{' '.join(argv)}': {why}")
+        self._guard.watch(self._process.pid)
+        exited = asyncio.ensure_future(self._process.wait())
+        try:
+            error = await self._until_ready(exited)
+            if error is None and not self._stop_asked.is_set() and not exited.done():
+                self._on_ready()
+            if not exited.done():
+                await self._until_stopped(exited, failed=error is not None)
+            return error
+        finally:
+            self._guard.forget(self._process.pid)
+            if not exited.done():
+                exited.cancel()
+
+    async def _until_ready(self, exited: asyncio.Future[int]) -> RequestError | None:
+        if self._model.check_endpoint.strip() == "none":
+            return None
+        url = self._model.proxy.rstrip("/") + "/" + self._model.check_endpoint.lstrip("/")
+        stop = asyncio.ensure_future(self._stop_asked.wait())
+        deadline = self._clock.now() + self._start_limit
+        try:
+            for pause in intervals():
+                probe = asyncio.ensure_future(self._probe.ready(url))
+                await _first(probe, exited, stop)
+                ready = probe.done() and probe.result()
+                probe.cancel()
+                if exited.done():
+                    return self._early_exit(exited.result())
+                if ready or stop.done():
+                    return None
+                if self._clock.now() >= deadline:
+                    return self._failed(f"health check timed out after {self._start_limit:g}s")
+                nap = asyncio.ensure_future(self._clock.sleep(pause))
+                await _first(exited, stop, nap)
+                nap.cancel()
+        finally:
+            stop.cancel()
+        return None
+
+    async def _until_stopped(self, exited: asyncio.Future[int], *, failed: bool) -> None:
+        """Wait for the exit, or for the wish to stop and then see to the exit."""
+        if not failed:
+            stop = asyncio.ensure_future(self._stop_asked.wait())
+            await _first(exited, stop)
+            stop.cancel()
+            if exited.done():
+                self._log.write(
+                    f"[{self._model.id} exited with status {exited.result()}]\n".encode()
+                )
+                return
+        assert self._process is not None
+        self._ask_to_end(self._process)
+        grace = FAILED_START_GRACE if failed else float(self._model.unload_timeout)
+        with suppress(TimeoutError):
+            await within(self._clock, grace, _settled(exited))
+        if not exited.done():
+            self._process.kill()
+            await exited
+
+    def _ask_to_end(self, process: Process) -> None:
+        command = self._model.cmd_stop.replace("${PID}", str(process.pid))
+        if not command.strip():
+            process.terminate()
+            return
+        try:
+            argv = split_command(command)
+        except ValueError:
+            process.terminate()
+            return
+        self._stop_command = asyncio.ensure_future(self._run_stop_command(argv))
+
+    async def _run_stop_command(self, argv: tuple[str, ...]) -> None:
+        try:
+            stopper = await self._launcher(argv, self._environ, self._log.write)
+            status = await stopper.wait()
+        except OSError as why:
+            self._log.write(f"[cmdStop of {self._model.id} failed: {why}]\n".encode())
+            return
+        if status:
+            self._log.write(f"[cmdStop of {self._model.id} ended with {status}]\n".encode())
+
+    def _early_exit(self, status: int) -> StartFailed:
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        return self._failed(f"upstream command exited prematurely ({how})")
+
+    def _failed(self, what: str) -> StartFailed:
+        said = self._log.last_lines(QUOTED_LINES)
+        quoted = "\n".join(["Its last output:", *said]) if said else "It printed nothing."
+        return StartFailed(f"{self._model.id}: {what}", why=quoted)
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _settled(future: asyncio.Future[int]) -> None:
+    await asyncio.wait({future})
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment that model processes inherit: ours, without what only concerns Python."""
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+    return {**inherited, **(extra or {})}

@@ -1,0 +1,61 @@
+"""Notices that a client leaves, and stops the work that was done for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from llmstack.server.asgi import Receive
+
+#: Seconds that a request may take before anybody watches its client. Short requests then cost no
+#: extra task; a client that left earlier is noticed at this moment.
+GRACE = 0.05
+
+
+class Departure:
+    """Cancels the enclosed block when the client disconnects; afterwards ``left`` is True.
+
+    The request body must have been read to its end before. The cancellation that ends the block
+    is swallowed, so the code after it goes on and can look at ``left``.
+    """
+
+    def __init__(self, receive: Receive, after: float = GRACE) -> None:
+        self._receive = receive
+        self._after = after
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[object] | None = None
+        self.left = False
+
+    def __enter__(self) -> Self:
+        self._worker = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(self._after, self._begin)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if self._timer:
+            self._timer.cancel()
+        if self._watch:
+            self._watch.cancel()
+        if self.left and self._worker:
+            self._worker.uncancel()
+            return kind is asyncio.CancelledError
+        return False
+
+    def _begin(self) -> None:
+        self._watch = asyncio.ensure_future(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        if self._worker:
+            self._worker.cancel()

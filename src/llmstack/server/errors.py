@@ -1,0 +1,55 @@
+"""Errors as the client's own dialect spells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from llmstack.errors import RequestError
+
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "authentication_error",
+    429: "rate_limit_error",
+}
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
+
+def error_object(error: RequestError, path: str) -> dict[str, Any]:
+    """The JSON object for ``error``: Anthropic's on ``/v1/messages``, else OpenAI's.
+
+    The OpenAI object carries ``src`` beside ``error`` as llama-swap's does.
+    """
+    message = str(error)
+    server_side = error.status >= 500
+    if path.startswith("/v1/messages"):
+        kind = _ANTHROPIC_TYPES.get(
+            error.status, "api_error" if server_side else "invalid_request_error"
+        )
+        return {"type": "error", "error": {"type": kind, "message": message}}
+    kind = _OPENAI_TYPES.get(
+        error.status, "server_error" if server_side else "invalid_request_error"
+    )
+    return {
+        "src": "llmstack",
+        "error": {"message": message, "type": kind, "param": None, "code": error.code},
+    }
+
+
+def error_body(error: RequestError, path: str) -> bytes:
+    """``error_object`` as JSON."""
+    return msgspec.json.encode(error_object(error, path))
+
+
+def error_event(error: RequestError, path: str) -> bytes:
+    """``error`` as a server-sent event, for a stream that has already begun."""
+    name = b"event: error\n" if path.startswith("/v1/messages") else b""
+    return name + b"data: " + error_body(error, path) + b"\n\n"

@@ -1,0 +1,66 @@
+"""Runs ASGI applications on sockets that are open already."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from llmstack.server.asgi import App
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServers:
+    """Several applications, each on its own socket, in this event loop."""
+
+    def __init__(self, apps: list[tuple[App, socket.socket]], drain: float) -> None:
+        self._servers = [(_Server(_config(app, drain)), [listener]) for app, listener in apps]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Return once every application accepts connections."""
+        for server, sockets in self._servers:
+            self._tasks.append(asyncio.ensure_future(server.serve(sockets=sockets)))
+        while not all(server.started for server, _ in self._servers):
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        """Accept nothing more, let running answers end for up to ``drain`` seconds, close."""
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._tasks)
+
+    def force(self) -> None:
+        """Do not wait for running answers any longer."""
+        for server, _ in self._servers:
+            server.force_exit = True
+
+
+def _config(app: App, drain: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,  # an answer keeps the upstream's own
+        lifespan="off",
+        ws="websockets-sansio",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(drain),
+    )

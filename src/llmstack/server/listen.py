@@ -1,0 +1,70 @@
+"""Listening sockets, opened before anything else so that a taken port is noticed at once."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from contextlib import suppress
+
+from llmstack.errors import DaemonError
+
+
+def listen(host: str, port: int, purpose: str) -> socket.socket:
+    """A listening TCP socket. Port 0 takes a free one.
+
+    Raises:
+        DaemonError: the port is taken (saying by whom, where that can be seen), not allowed, or
+            ``host`` is not an address of this machine or not loopback.
+    """
+    if not is_loopback(host):
+        raise DaemonError(
+            f"{purpose}: refusing to listen on {host}",
+            why="That address can be reached from the network, and this version has no keys yet.",
+            fix="Listen on 127.0.0.1; use an SSH tunnel from another machine.",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OverflowError:
+        listener.close()
+        raise DaemonError(
+            f"{purpose}: {port} is not a port number", fix="Use 1 to 65535."
+        ) from None
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise DaemonError(
+                f"{purpose}: port {port} on {host} is taken{_holder(port)}",
+                fix="Stop that program, or choose another port.",
+            ) from error
+        raise DaemonError(f"{purpose}: cannot listen on {host}:{port}", why=str(error)) from error
+    listener.setblocking(False)
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` names this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _holder(port: int) -> str:
+    """`` by NAME (pid N)`` for who listens on ``port``, as far as this user may see it."""
+    import psutil
+
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and local and local.port == port:
+                if connection.pid is None:
+                    return " by another user's program"
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return ""

@@ -1,0 +1,59 @@
+"""A lock that the operating system lets go of when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Lock:
+    """An exclusive lock on ``path``, held from ``acquire`` to ``release`` or the process's end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock if nobody holds it; whether we hold it now. Never waits."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle)
+        except OSError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let go. The file stays; removing it would let two holders lock two files."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def held(path: Path) -> bool:
+    """Whether some living process holds the lock on ``path``."""
+    if not path.exists():
+        return False
+    lock = Lock(path)
+    if lock.acquire():
+        lock.release()
+        return False
+    return True
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,96 @@
+"""Everything that is decided before a stack starts, from its files and this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmstack.config.environment import apply_environment
+from llmstack.config.problems import Problem
+from llmstack.config.render import render_swap
+from llmstack.config.stack_loader import load_stack
+from llmstack.config.swap_loader import parse_swap
+from llmstack.config.workdir import write_atomically
+from llmstack.errors import ConfigError, DaemonError
+from llmstack.hub.llama_binary import LlamaServer, find_llama_server
+from llmstack.residency import compile_residency
+from llmstack.routing import Ladder, ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmstack.config.stack import Channel, Stack
+    from llmstack.config.swap import SwapConfig
+    from llmstack.config.workdir import WorkDir
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """A stack that can be started: its values, its engine configuration, its llama-server."""
+
+    work: WorkDir
+    stack: Stack
+    swap: SwapConfig
+    swap_text: str
+    ladder: Ladder
+    llama_server: LlamaServer
+    channel: Channel
+    warnings: tuple[Problem, ...]
+
+    def write(self) -> None:
+        """Write the generated engine configuration, unless it is there already."""
+        path = self.work.swap_yaml
+        if path.exists() and path.read_text(encoding="utf-8") == self.swap_text:
+            return
+        write_atomically(path, self.swap_text)
+
+
+def plan_stack(
+    work: WorkDir, environ: Mapping[str, str], *, channel: Channel = "current"
+) -> StackPlan:
+    """Read ``models.ini`` and work out what to run. Writes nothing.
+
+    Raises:
+        DaemonError: there is no models.ini.
+        ConfigError: it has problems (all are named), or a local model file is missing.
+        EngineMissing: no llama-server can be found.
+    """
+    ini = Path(environ.get("LLMSTACK_MODELS_INI") or work.models_ini)
+    if not ini.is_file():
+        raise DaemonError(
+            f"there is no {ini}",
+            fix="Run 'llmstack init' to write one here, or 'llmstack demo' to look around first.",
+        )
+    loaded = load_stack(ini)
+    stack = apply_environment(loaded.stack, environ)
+    missing = tuple(_missing_weights(stack, channel))
+    if missing:
+        raise ConfigError(missing)
+    server = find_llama_server(stack.settings.llama_server_bin, environ)
+    text = render_swap(stack, llama_server=server.argv, channel=channel)
+    swap = parse_swap(text, str(work.swap_yaml), environ)
+    compile_residency(swap)
+    return StackPlan(
+        work=work,
+        stack=stack,
+        swap=swap,
+        swap_text=text,
+        ladder=ladder(stack),
+        llama_server=server,
+        channel=channel,
+        warnings=(*loaded.warnings, *swap.warnings),
+    )
+
+
+def _missing_weights(stack: Stack, channel: Channel) -> list[Problem]:
+    return [
+        Problem(
+            stack.source,
+            None,
+            f"[{tier.name}] path = {path}: there is no such file.",
+            "Put the model there or change the path.",
+        )
+        for tier in stack.tiers
+        if (path := tier.effective(channel).path) and not Path(path).is_file()
+    ]

@@ -1,0 +1,149 @@
+"""The daemon: runs a stack in the foreground until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from llmstack import __version__
+from llmstack.engine.process import Identity
+from llmstack.errors import DaemonError
+from llmstack.server.lock import Lock
+from llmstack.server.logfile import FORMAT, BatchedFileHandler
+from llmstack.server.record import DaemonRecord, living_daemon
+from llmstack.server.stack import RunningStack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from llmstack.engine import ModelChanged
+    from llmstack.server.plan import StackPlan
+
+log = logging.getLogger("llmstack.daemon")
+engine_log = logging.getLogger("llmstack.engine")
+
+
+def run(main: Coroutine[object, object, int]) -> int:
+    """Run ``main`` on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
+    """Serve ``plan`` until SIGINT or SIGTERM; the exit status.
+
+    A second signal ends running answers too. ``say`` is told what a person should know.
+
+    Raises:
+        DaemonError: another daemon runs here, or a port is taken.
+    """
+    lock = Lock(plan.work.daemon_lock)
+    if not lock.acquire():
+        raise already_running(plan)
+    handler = open_log(plan)
+    try:
+        stack = RunningStack(plan)
+        plan.write()
+        stopping, hurry = signals()
+        await stack.start()
+        try:
+            assert stack.engine is not None
+            stack.engine.events.subscribe(note)
+            _record(stack).write(plan.work.daemon_record)
+            log.info("serving on %s and %s", stack.gateway, stack.door)
+            say(f"gateway {stack.gateway}/v1  engine {stack.door}")
+            preload = asyncio.ensure_future(_preload(stack, say))
+            await stopping.wait()
+            preload.cancel()
+            say("stopping; running answers may end first")
+        finally:
+            await stack.stop(hurry)
+            plan.work.daemon_record.unlink(missing_ok=True)
+            log.info("stopped")
+        return 0
+    finally:
+        logging.getLogger("llmstack").removeHandler(handler)
+        handler.close()
+        lock.release()
+
+
+def already_running(plan: StackPlan) -> DaemonError:
+    """The error for a second daemon in one work directory."""
+    daemon = living_daemon(plan.work)
+    who = f"pid {daemon.pid}, {daemon.gateway}" if daemon else "it is just starting"
+    return DaemonError(
+        f"a daemon already runs in {plan.work.root} ({who})",
+        fix="'llmstack status' shows it, 'llmstack restart' replaces it.",
+    )
+
+
+def signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Events for the first and for a further SIGINT or SIGTERM."""
+    first, further = asyncio.Event(), asyncio.Event()
+
+    def received() -> None:
+        (further if first.is_set() else first).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, received)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(received))
+    return first, further
+
+
+def open_log(plan: StackPlan) -> logging.Handler:
+    """Send the package's log to the work directory's router.log; uvicorn's errors too."""
+    handler = BatchedFileHandler(plan.work.logs / "router.log")
+    handler.setFormatter(logging.Formatter(FORMAT))
+    level = os.environ.get("LOG_LEVEL", "info").upper()
+    root = logging.getLogger("llmstack")
+    root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+    root.addHandler(handler)
+    root.propagate = False
+    # An answer that was left incomplete on purpose is no news; our own line tells of it.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    return handler
+
+
+def note(event: ModelChanged) -> None:
+    """One log line per change of a model."""
+    why = f": {event.error.what}" if event.error else ""
+    engine_log.info(
+        "%s %s after %.2fs (%s)%s", event.model, event.what, event.after, event.state, why
+    )
+
+
+async def _preload(stack: RunningStack, say: Callable[[str], None]) -> None:
+    for model, error in (await stack.preload()).items():
+        if error:
+            log.error("preload of %s failed: %s", model, error)
+            say(f"{model} could not be loaded: {error}")
+        else:
+            say(f"{model} is loaded")
+
+
+def _record(stack: RunningStack) -> DaemonRecord:
+    me = Identity.of(os.getpid())
+    return DaemonRecord(
+        pid=os.getpid(),
+        started=me.started if me else 0.0,
+        gateway=stack.gateway,
+        engine=stack.door,
+        version=__version__,
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform != "win32":
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            return uvloop.new_event_loop
+    return None

@@ -1,0 +1,132 @@
+"""A running stack: engine, gateway and door in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from llmstack import __version__
+from llmstack.engine import Engine
+from llmstack.server.dispatch import Dispatcher
+from llmstack.server.door import Door
+from llmstack.server.gateway import Gateway
+from llmstack.server.http import HttpServers
+from llmstack.server.listen import listen
+from llmstack.server.upstream import Upstream
+
+if TYPE_CHECKING:
+    from llmstack.errors import RequestError
+    from llmstack.server.plan import StackPlan
+
+#: Seconds that running answers have to end when the stack stops.
+DRAIN = 30.0
+
+
+class RunningStack:
+    """Starts on ``start``, serves until ``stop``. Ports come from the plan's settings.
+
+    ``gateway`` and ``door`` are the base URLs once started.
+    """
+
+    def __init__(
+        self, plan: StackPlan, *, gateway_port: int | None = None, engine_port: int | None = None
+    ) -> None:
+        settings = plan.stack.settings
+        self._plan = plan
+        self._began = time.time()
+        self._preloaded: dict[str, RequestError | None] | None = None
+        host = settings.router_host
+        self._sockets = []
+        for port, purpose in (
+            (settings.router_port if gateway_port is None else gateway_port, "gateway"),
+            (settings.engine_port if engine_port is None else engine_port, "engine"),
+        ):
+            try:
+                self._sockets.append(listen(host, port, purpose))
+            except BaseException:
+                for opened in self._sockets:
+                    opened.close()
+                raise
+        self.gateway, self.door = (
+            f"http://{host}:{opened.getsockname()[1]}" for opened in self._sockets
+        )
+        self.engine: Engine | None = None
+
+    async def start(self) -> None:
+        """Serve HTTP. Models are not loaded yet; see ``preload``."""
+        plan = self._plan
+        self.engine = Engine(plan.swap, log_dir=plan.work.logs)
+        self._upstream = Upstream()
+        dispatcher = Dispatcher(self.engine, self._upstream)
+        door = Door(dispatcher)
+        gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
+        self._http = HttpServers(
+            [(gateway, self._sockets[0]), (door, self._sockets[1])], drain=DRAIN
+        )
+        await self._http.start()
+
+    async def preload(self) -> dict[str, RequestError | None]:
+        """Load the models that are to be resident; what became of each."""
+        assert self.engine is not None
+        self._preloaded = await self.engine.preload()
+        return self._preloaded
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Let running answers end, stop every process, close every connection.
+
+        Setting ``hurry`` ends the waiting at once.
+        """
+        if self.engine is None:
+            for opened in self._sockets:
+                opened.close()
+            return
+        self.engine.retire()
+        ending = asyncio.ensure_future(self._http.stop())
+        waiting = {ending}
+        if hurry:
+            waiting.add(asyncio.ensure_future(hurry.wait()))  # type: ignore[arg-type]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            self._http.force()
+        await self.engine.close(drain=0.0)
+        await ending
+        await self._upstream.close()
+
+    def report(self) -> dict[str, Any]:
+        """What ``GET /api/status`` answers.
+
+        ``ready`` is true once everything that is to be preloaded is; ``problems`` says what could
+        not be.
+        """
+        engine = self.engine
+        assert engine is not None
+        now = engine.now()
+        preloaded = self._preloaded
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.time() - self._began, 1),
+            "work_dir": str(self._plan.work.root),
+            "channel": self._plan.channel,
+            "gateway": self.gateway,
+            "engine": self.door,
+            "llama_server": self._plan.llama_server.source,
+            "ready": preloaded is not None and not any(preloaded.values()),
+            "loading": preloaded is None,
+            "problems": [
+                f"{model}: {error}" for model, error in (preloaded or {}).items() if error
+            ],
+            "warnings": [str(problem) for problem in self._plan.warnings],
+            "models": [
+                {
+                    "id": status.id,
+                    "state": str(status.state),
+                    "in_flight": status.in_flight,
+                    "since_s": round(now - status.since, 1),
+                    "pid": status.pid,
+                }
+                for status in engine.status()
+            ],
+        }

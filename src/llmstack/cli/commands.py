@@ -1,0 +1,52 @@
+"""The table of commands: the source of dispatch, of ``help`` and of the reference page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: the module below ``llmstack.cli`` that runs it, and what it does."""
+
+    module: str
+    summary: str
+    group: str
+
+
+COMMANDS = {
+    "demo": Command("demo", "See the whole stack work on a real small model.", "Begin"),
+    "init": Command("init", "Write a first models.ini into .llmstack/ here.", "Begin"),
+    "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
+    "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
+    "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),
+    "restart": Command("restart", "Stop, then start with the present models.ini.", "Run"),
+    "status": Command("status", "Show the daemon and its models; exits 1 when it is down.", "Run"),
+    "serve": Command("serve", "Run the daemon in the foreground.", "Run"),
+    "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
+    "run": Command("run", "Ask one question and stream the answer.", "Use"),
+    "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
+    "version": Command("version", "Print the version.", "Use"),
+    "help": Command("version", "Print this overview, or 'llmstack help COMMAND'.", "Use"),
+}
+
+
+def overview() -> str:
+    """The text of ``llmstack help``."""
+    lines = [
+        "llmstack: the local LLM stack for people who work with coding agents",
+        "",
+        "usage: llmstack COMMAND [options]",
+    ]
+    group = ""
+    for name, command in COMMANDS.items():
+        if command.group != group:
+            group = command.group
+            lines += ["", f"{group}:"]
+        lines.append(f"  {name:<10}{command.summary}")
+    lines += [
+        "",
+        "Files: .llmstack/models.ini (yours), .llmstack/llama-swap.yaml (generated).",
+        "Gateway: http://127.0.0.1:10101/v1   Engine: http://127.0.0.1:10102",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""``llmstack logs``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from llmstack.cli.here import work_dir
+from llmstack.errors import LlmstackError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from pathlib import Path
+
+EXAMPLES = """examples:
+  llmstack logs                  the gateway's last lines: requests, routing, swaps
+  llmstack logs code-smart -f    what that model's process prints, live
+  llmstack logs daemon           what the daemon itself printed when it started"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("name", nargs="?", default="router", help="a model, router or daemon")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("-n", "--lines", type=int, default=40, help="how many lines (default 40)")
+
+
+def run(arguments: Namespace) -> int:
+    """Print the end of one log file, and follow it when asked."""
+    path = _path(work_dir().logs, arguments.name)
+    with path.open("rb") as stream:
+        lines = stream.read().splitlines(keepends=True)
+    sys.stdout.write(b"".join(lines[-arguments.lines :]).decode("utf-8", "replace"))
+    if arguments.follow:
+        _follow(path)
+    return 0
+
+
+def _path(logs: Path, name: str) -> Path:
+    names = {"gateway": "router", "router": "router", "daemon": "daemon"}
+    path = logs / f"{names.get(name, f'model-{name}')}.log"
+    if path.parent == logs and path.is_file():
+        return path
+    there = sorted(p.stem.removeprefix("model-") for p in logs.glob("*.log"))
+    raise LlmstackError(
+        f"there is no log of {name!r} in {logs}",
+        fix=f"There are: {', '.join(there)}." if there else "Nothing has run here yet.",
+    )
+
+
+def _follow(path: Path) -> None:
+    stream = path.open("rb")
+    stream.seek(0, 2)
+    while True:
+        if data := stream.read():
+            sys.stdout.write(data.decode("utf-8", "replace"))
+            sys.stdout.flush()
+            continue
+        time.sleep(0.2)
+        if path.exists() and path.stat().st_size < stream.tell():  # rotated
+            stream.close()
+            stream = path.open("rb")

@@ -1,0 +1,78 @@
+"""One chat turn, streamed, with what it cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmstack.client.http import EventStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A finished answer. Times are seconds, speeds tokens per second (0 when unknown).
+
+    ``model``, ``reason`` and ``tokens`` come from the gateway's headers.
+    """
+
+    text: str
+    model: str
+    reason: str
+    tokens: str
+    first_token: float
+    took: float
+    prompt_tokens: int
+    answer_tokens: int
+    speed: float
+
+
+def chat(
+    base: str,
+    messages: list[dict[str, Any]],
+    *,
+    model: str = "auto",
+    on_model: Callable[[str, str], None] | None = None,
+    on_text: Callable[[str], None] | None = None,
+    **parameters: Any,
+) -> Turn:
+    """Ask ``model`` at the gateway ``base`` and stream the answer.
+
+    ``on_model`` is called with the tier and the reason as soon as they are known, ``on_text`` with
+    every piece of text. ``parameters`` go into the request body.
+
+    Raises:
+        DaemonError: the gateway does not answer, refuses, or the answer breaks off.
+    """
+    begun = time.monotonic()
+    body = {"model": model, "messages": messages, "stream": True, **parameters}
+    stream = EventStream(base, "/v1/chat/completions", body)
+    chosen, reason = stream.header("x-llmstack-model"), stream.header("x-llmstack-reason")
+    if on_model:
+        on_model(chosen, reason)
+    pieces: list[str] = []
+    first = 0.0
+    timings: dict[str, Any] = {}
+    for event in stream:
+        timings = event.get("timings") or timings
+        for choice in event.get("choices", []):
+            piece = choice.get("delta", {}).get("content")
+            if piece:
+                first = first or time.monotonic() - begun
+                pieces.append(piece)
+                if on_text:
+                    on_text(piece)
+    return Turn(
+        text="".join(pieces),
+        model=chosen,
+        reason=reason,
+        tokens=stream.header("x-llmstack-tokens"),
+        first_token=first,
+        took=time.monotonic() - begun,
+        prompt_tokens=int(timings.get("prompt_n", 0)) + int(timings.get("cache_n", 0)),
+        answer_tokens=int(timings.get("predicted_n", 0)),
+        speed=float(timings.get("predicted_per_second", 0.0)),
+    )

@@ -1,0 +1,1 @@
+"""Configurations for the agents that use the stack."""

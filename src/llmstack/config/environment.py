@@ -1,0 +1,72 @@
+"""Environment variables that override what ``models.ini`` says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llmstack.config.numbers import BadValueError, parse_port, parse_tokens
+from llmstack.config.problems import Problem
+from llmstack.config.read_settings import (
+    CEILINGS_FIX,
+    PORTS_FIX,
+    ceilings_fault,
+    parse_host,
+    parse_turns,
+    ports_fault,
+)
+from llmstack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from llmstack.config.stack import Stack
+
+#: Where problems with variables are said to be.
+SOURCE = "environment"
+
+_ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "ROUTER_HIGH_FIDELITY_CEILING": ("high_fidelity_ceiling", parse_tokens),
+    "ROUTER_MID_FIDELITY_CEILING": ("mid_fidelity_ceiling", parse_tokens),
+    "ROUTER_MULTI_TURN": ("multi_turn", parse_turns),
+}
+_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "ROUTER_HOST": ("router_host", parse_host),
+    "ROUTER_PORT": ("router_port", parse_port),
+}
+
+#: The variables that ``apply_environment`` reads.
+VARIABLES = (*_ROUTING, *_SETTINGS)
+
+
+def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
+    """The stack with the ``ROUTER_*`` variables of ``environ`` put over it.
+
+    An empty variable counts as unset. Raises ``ConfigError`` with all bad values.
+    """
+    problems: list[Problem] = []
+    routing = replace(stack.routing, **_read(_ROUTING, environ, problems))
+    settings = replace(stack.settings, **_read(_SETTINGS, environ, problems))
+    if not problems and (fault := ceilings_fault(routing)):
+        problems.append(Problem(SOURCE, None, f"{fault}.", CEILINGS_FIX))
+    if not problems and (fault := ports_fault(settings, len(stack.tiers))):
+        problems.append(Problem(SOURCE, None, f"ROUTER_PORT: {fault}.", PORTS_FIX))
+    if problems:
+        raise ConfigError(problems)
+    return replace(stack, routing=routing, settings=settings)
+
+
+def _read(
+    variables: Mapping[str, tuple[str, Callable[[str], Any]]],
+    environ: Mapping[str, str],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, (name, parse) in variables.items():
+        if not (text := environ.get(variable, "").strip()):
+            continue
+        try:
+            values[name] = parse(text)
+        except BadValueError as error:
+            problems.append(Problem(SOURCE, None, f"{variable}: {error.what}.", error.fix))
+    return values

@@ -1,0 +1,126 @@
+"""What ``models.ini`` declares, as frozen values: the stack and its tiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Channel = Literal["current", "next"]
+
+#: Roles that routing, residency, aliases and time to live know by name.
+KNOWN_ROLES = ("fast", "agent", "plan", "plan-uncensored", "ultra")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Sampling defaults of a tier. ``None`` leaves the model server's own default alone."""
+
+    temp: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    rep_pen: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """YaRN context extension: ``scale`` times ``orig_ctx`` tokens.
+
+    ``arch`` (the ``type=`` item of the newer spelling) names the architecture whose
+    ``context_length`` must be overridden so that the server does not cap the slot.
+    """
+
+    scale: float
+    orig_ctx: int
+    arch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where a tier's GGUF comes from: a hub repository and file, or a local path."""
+
+    hf_repo: str | None = None
+    hf_file: str | None = None
+    path: str | None = None
+    size_gb: float | None = None
+    quant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One section of ``models.ini``: a role and the model that plays it.
+
+    ``ctx_size`` is in tokens, 0 when not stated. ``ttl`` is in seconds of idleness, 0 for never.
+    ``weights_next`` is what the ``next`` channel serves, None when nothing is queued.
+    """
+
+    name: str
+    role: str
+    weights: Weights
+    weights_next: Weights | None = None
+    label: str = ""
+    description: str = ""
+    ctx_size: int = 0
+    max_output_tokens: int | None = None
+    rope: Rope | None = None
+    sampler: Sampler = field(default_factory=Sampler)
+    chat_template: str | None = None
+    aliases: tuple[str, ...] = ()
+    ttl: int = 1200
+
+    def effective(self, channel: Channel) -> Weights:
+        """The weights that ``channel`` serves."""
+        return self.weights_next if channel == "next" and self.weights_next else self.weights
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The numbers and word lists of ``[ROUTING]``.
+
+    Ceilings are in estimated prompt tokens, ``multi_turn`` in user turns. An empty word list
+    means the built-in list.
+    """
+
+    high_fidelity_ceiling: int = 12_000
+    mid_fidelity_ceiling: int = 32_000
+    multi_turn: int = 6
+    plan_signal_words: tuple[str, ...] = ()
+    agent_signal_words: tuple[str, ...] = ()
+    ultra_triggers: tuple[str, ...] = ()
+    uncensored_triggers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``[DEFAULT]``: the daemon's addresses and the flags that every local model gets."""
+
+    host: str = "127.0.0.1"
+    router_host: str = "127.0.0.1"
+    router_port: int = 10101
+    engine_port: int = 10102
+    start_port: int = 10001
+    llama_server_bin: str | None = None
+    n_gpu_layers: int = 999
+    flash_attn: str = "on"
+    jinja: bool = True
+    threads: int = -1
+    cache_type_k: str = "q8_0"
+    cache_type_v: str = "q8_0"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything one ``models.ini`` declares. ``source`` is the file it was read from."""
+
+    source: str
+    settings: Settings
+    tiers: tuple[Tier, ...]
+    routing: Routing = field(default_factory=Routing)
+
+    def tier(self, name: str) -> Tier | None:
+        """The tier of that name, or None."""
+        return next((tier for tier in self.tiers if tier.name == name), None)
+
+    def with_role(self, role: str) -> tuple[Tier, ...]:
+        """The tiers that play ``role``, in file order."""
+        return tuple(tier for tier in self.tiers if tier.role == role)

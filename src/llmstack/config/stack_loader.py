@@ -1,0 +1,176 @@
+"""``models.ini`` → a ``Stack``, with every problem of the file reported at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmstack.config.aliases import AUTO, assign_aliases
+from llmstack.config.fields import NAME, Fields
+from llmstack.config.ini import DEFAULT, Section, read_ini
+from llmstack.config.keys import SectionKind, is_secret, names
+from llmstack.config.numbers import shown
+from llmstack.config.problems import Problem, nearest
+from llmstack.config.read_settings import check_ports, read_routing, read_settings
+from llmstack.config.read_tier import is_hosted, read_tier, warn_of_hosted_keys
+from llmstack.config.stack import Stack
+from llmstack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from llmstack.config.ini import Document
+    from llmstack.config.stack import Tier
+
+ROUTING = "ROUTING"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStack:
+    """A usable stack and what is odd about its file."""
+
+    stack: Stack
+    warnings: tuple[Problem, ...] = ()
+
+
+def load_stack(path: Path) -> LoadedStack:
+    """Read a ``models.ini``. Raises ``ConfigError`` with all problems when it is unusable."""
+    source = str(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            [Problem(source, None, f"The file cannot be read: {reason}.", "Check the path.")]
+        ) from None
+    return _load(data, source, path.absolute().parent)
+
+
+def parse_stack(text: str, source: str) -> LoadedStack:
+    """Like ``load_stack`` for text at hand; paths in it are relative to the folder of ``source``.
+
+    Raises ``ConfigError`` with all problems when the text is unusable.
+    """
+    return _parse(text, source, Path(source).parent, [])
+
+
+def _load(data: bytes, source: str, base: Path) -> LoadedStack:
+    problems: list[Problem] = []
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        problems.append(Problem(source, line, "The file is not UTF-8.", "Save it as UTF-8."))
+        text = data.decode("utf-8", errors="replace")
+    return _parse(text, source, base, problems)
+
+
+def _parse(text: str, source: str, base: Path, problems: list[Problem]) -> LoadedStack:
+    document = read_ini(text, source)
+    problems += document.problems
+    defaults = document.defaults
+    routing_section = Section(ROUTING)
+    tier_sections = []
+    for section in document.sections:
+        if section.name == ROUTING:
+            routing_section = section
+        elif _is_tier(section, source, problems):
+            tier_sections.append(section)
+
+    _check_keys(defaults, "DEFAULT", source, problems)
+    _check_keys(routing_section, "ROUTING", source, problems)
+    for section in tier_sections:
+        _check_keys(section, "tier", source, problems)
+
+    default_fields = Fields(source, defaults, problems)
+    warn_of_hosted_keys(default_fields)
+    settings = read_settings(default_fields, base)
+    routing = read_routing(Fields(source, routing_section, problems, defaults))
+    tiers = _read_tiers(
+        [Fields(source, section, problems, defaults) for section in tier_sections],
+        document,
+        base,
+        problems,
+    )
+    check_ports(default_fields, settings, len(tiers))
+
+    problems = sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigError(problems)
+    return LoadedStack(Stack(source, settings, tiers, routing), tuple(problems))
+
+
+def _is_tier(section: Section, source: str, problems: list[Problem]) -> bool:
+    """Whether the section can be a tier, by its name."""
+    message, fix = "", ""
+    if section.name.strip().upper() in (ROUTING, DEFAULT):
+        message = f"[{section.name}] is not written [{section.name.strip().upper()}]."
+        fix = "Write it in capitals, without blanks."
+    elif NAME.fullmatch(section.name) is None:
+        message = f"{shown(section.name)} cannot be the name of a tier."
+        fix = "Use letters, digits, dot, _ and -, beginning with a letter or digit."
+    elif section.name == AUTO:
+        message = "A tier cannot be called auto, which asks for automatic routing."
+        fix = "Choose another name."
+    if message:
+        problems.append(Problem(source, section.line, message, fix))
+    return not message
+
+
+def _check_keys(section: Section, kind: SectionKind, source: str, problems: list[Problem]) -> None:
+    """Refuse secrets, and warn of keys that nobody reads."""
+    known = names(kind)
+    for key, entry in section.entries.items():
+        if is_secret(key):
+            problems.append(
+                Problem(
+                    source,
+                    entry.line,
+                    f"[{section.name}] {key}: credentials do not belong in this file, which other "
+                    "machines may read.",
+                    "Remove it; name an AWS profile in aws_profile, or use the environment.",
+                )
+            )
+        elif key not in known:
+            place = " here" if key in names("DEFAULT") else ""
+            hint = "It belongs in [DEFAULT]." if key in _settings() else ""
+            problems.append(
+                Problem(
+                    source,
+                    entry.line,
+                    f"[{section.name}] {key}: the key is not known{place} and has no effect.",
+                    hint or ("" if place else nearest(key, known)),
+                    "warning",
+                )
+            )
+
+
+def _settings() -> frozenset[str]:
+    return frozenset(names("DEFAULT")) - frozenset(names("tier")) - frozenset(names("ROUTING"))
+
+
+def _read_tiers(
+    sections: list[Fields], document: Document, base: Path, problems: list[Problem]
+) -> tuple[Tier, ...]:
+    tiers: list[tuple[Fields, Tier]] = []
+    hosted = 0
+    for fields in sections:
+        if is_hosted(fields):
+            hosted += 1
+        else:
+            warn_of_hosted_keys(fields)
+        if (tier := read_tier(fields, base)) is not None:
+            tiers.append((fields, tier))
+    if hosted == len(sections):
+        problems.append(
+            Problem(
+                document.source,
+                None,
+                "The file declares no tier that this version can serve."
+                if hosted
+                else "The file declares no tier.",
+                "Add a section such as [code-fast] with hf_repo and hf_file, or path.",
+            )
+        )
+    lines = {section.name: section.line for section in document.sections}
+    aliases = assign_aliases([(fields, tier.role) for fields, tier in tiers], lines)
+    return tuple(replace(tier, aliases=aliases[tier.name]) for _, tier in tiers)

@@ -1,0 +1,44 @@
+"""The ``models.ini`` files that llmstack brings along."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from llmstack.config.problems import Problem
+from llmstack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_UNWRITABLE = re.compile(r"\s[;]|\$\{|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
+
+
+def default_ini() -> str:
+    """The ``models.ini`` that a new project starts with."""
+    return _data("models.ini")
+
+
+def render_demo_ini(model: Path) -> str:
+    """A ``models.ini`` whose every tier is the one small model at ``model``.
+
+    Raises ``ConfigError`` if the path cannot be written in an INI file.
+    """
+    path = str(model)
+    if _UNWRITABLE.search(path):
+        raise ConfigError(
+            [
+                Problem(
+                    "demo.ini",
+                    None,
+                    f"The path {path!r} cannot be written in an INI file.",
+                    "Put the model in a folder with a plain name.",
+                )
+            ]
+        )
+    return _data("demo.ini").replace("{model}", path)
+
+
+def _data(name: str) -> str:
+    return (files("llmstack.config") / "data" / name).read_text(encoding="utf-8")

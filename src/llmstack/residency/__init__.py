@@ -1,0 +1,6 @@
+"""Which models may be loaded together, and which must leave for a newcomer. Pure."""
+
+from llmstack.residency.explanation import Explanation
+from llmstack.residency.rules import Residency, compile_residency
+
+__all__ = ["Explanation", "Residency", "compile_residency"]

@@ -1,0 +1,32 @@
+"""A read-only look at a request body: what routing and context need, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Dialect = Literal["chat", "responses", "messages", "completions", "embeddings", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """What a decision may know about a request.
+
+    ``model`` is None when the body names none (absent, null or empty). ``last_user`` is the text
+    of the last user message with harness text (``<system-reminder>`` blocks and the like) taken
+    out; ``system`` joins all system and developer text. Token counts are estimates; ``tokens`` is
+    the whole prompt, of which ``tool_tokens`` are tool definitions. ``max_output`` is what the
+    client asked for, None when it did not say.
+    """
+
+    dialect: Dialect
+    model: str | None = None
+    stream: bool = False
+    last_user: str = ""
+    system: str = ""
+    has_tools: bool = False
+    has_images: bool = False
+    user_turns: int = 0
+    tokens: int = 0
+    tool_tokens: int = 0
+    max_output: int | None = None

@@ -1,0 +1,90 @@
+"""The tiers that automatic routing may choose from, each with the role it plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from llmstack.config.stack import KNOWN_ROLES, Routing, Stack, Tier
+from llmstack.routing.words import Words, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Role = Literal["fast", "agent", "ultra", "plan", "uncensored"]
+
+#: Role here, role in ``models.ini``, and the section that plays it when no tier has the role.
+_ROLES: Final[tuple[tuple[Role, str, str], ...]] = (
+    ("fast", "fast", "code-fast"),
+    ("agent", "agent", "code-smart"),
+    ("ultra", "ultra", "code-ultra"),
+    ("plan", "plan", "plan"),
+    ("uncensored", "plan-uncensored", "plan-uncensored"),
+)
+
+#: Output tokens to leave room for when a request does not say how many it wants.
+DEFAULT_OUTPUT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One tier: its name and its window in tokens, 0 when unknown."""
+
+    model: str
+    window: int = 0
+
+    def fits(self, tokens: int, max_output: int | None) -> bool:
+        """Whether a prompt of ``tokens`` fits with room for the answer.
+
+        The room is what the request asks for, but no more than a quarter of the window: agents
+        ask for thousands of tokens on every turn and rarely use them. An unknown window fits.
+        """
+        if not self.window:
+            return True
+        asked = DEFAULT_OUTPUT if max_output is None else max_output
+        return tokens + min(asked, self.window // 4) <= self.window
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Rungs by role, the ceilings in tokens, and the compiled word lists.
+
+    At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
+    it the fast one unless tools or ``multi_turn`` user turns call for the agent tier.
+    """
+
+    rungs: Mapping[Role, Rung]
+    words: Words
+    high: int = 12_000
+    mid: int = 32_000
+    multi_turn: int = 6
+
+
+def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
+    """The ladder of ``stack`` without the tiers named in ``unavailable``.
+
+    The first available tier with a role plays it. When no tier of the stack has the role, the
+    tier with the traditional name does, unless it plays another known role.
+    """
+    rungs: dict[Role, Rung] = {}
+    for role, ini_role, name in _ROLES:
+        tier = _player(stack, ini_role, name, unavailable)
+        if tier:
+            rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
+    routing: Routing = stack.routing
+    return Ladder(
+        rungs=MappingProxyType(rungs),
+        words=words(routing),
+        high=routing.high_fidelity_ceiling,
+        mid=routing.mid_fidelity_ceiling,
+        multi_turn=routing.multi_turn,
+    )
+
+
+def _player(stack: Stack, role: str, name: str, unavailable: frozenset[str]) -> Tier | None:
+    players = stack.with_role(role)
+    if not players:
+        named = stack.tier(name)
+        players = (named,) if named and named.role not in KNOWN_ROLES else ()
+    return next((tier for tier in players if tier.name not in unavailable), None)

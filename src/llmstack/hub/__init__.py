@@ -1,0 +1,1 @@
+"""Getting models and engines onto this machine, and finding what is already there."""

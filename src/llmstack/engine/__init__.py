@@ -1,8 +1,26 @@
 """Local model processes: start, health, queue, swap, stop. ``design.md`` holds the invariants."""
 
-from llmstack.engine.engine import Engine, ModelStatus
-from llmstack.engine.events import ModelChanged
-from llmstack.engine.lease import Lease
-from llmstack.engine.plan import State
+from typing import TYPE_CHECKING
 
-__all__ = ["Engine", "Lease", "ModelChanged", "ModelStatus", "State"]
+from llmstack.lazy import exports
+
+if TYPE_CHECKING:
+    from llmstack.engine.engine import Engine, ModelStatus
+    from llmstack.engine.events import ModelChanged
+    from llmstack.engine.identity import Identity
+    from llmstack.engine.lease import Lease
+    from llmstack.engine.plan import State
+
+__all__ = ["Engine", "Identity", "Lease", "ModelChanged", "ModelStatus", "State"]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "Engine": "engine",
+        "Identity": "identity",
+        "Lease": "lease",
+        "ModelChanged": "events",
+        "ModelStatus": "engine",
+        "State": "plan",
+    },
+)

@@ -210,7 +210,7 @@ class Engine:
         for log in (*self._logs.values(), self.output):
             log.close()
         if isinstance(self._probe, HttpProbe):
-            await self._probe.close()
+            self._probe.close()
         if isinstance(self._guard, ProcessGuard):
             self._guard.close()
 

@@ -14,7 +14,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from llmstack.engine.process import POSIX, Identity
+from llmstack.engine.identity import Identity
+from llmstack.engine.process import POSIX
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,8 @@ import sys
 import time
 from contextlib import suppress
 
-from llmstack.engine.process import Identity, group_members
+from llmstack.engine.identity import Identity
+from llmstack.engine.process import group_members
 
 #: Seconds between the polite signal and the final one.
 GRACE = 5.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-import aiohttp
+from llmstack.http1 import Pool, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +34,21 @@ class HttpProbe:
     """Asks over HTTP; never follows redirects and never uses a proxy."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._pool = Pool()
 
     async def ready(self, url: str) -> bool:
         """Whether a GET of ``url`` answers 200 within ``PROBE_LIMIT``."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                trust_env=False,
-                connector=aiohttp.TCPConnector(force_close=True),
-                timeout=aiohttp.ClientTimeout(total=PROBE_LIMIT),
-            )
+        where = urlsplit(url)
+        target = (where.path or "/") + (f"?{where.query}" if where.query else "")
+        base = f"{where.scheme}://{where.netloc}"
+        close = [(b"connection", b"close")]
         try:
-            async with self._session.get(url, allow_redirects=False) as answer:
+            async with (
+                asyncio.timeout(PROBE_LIMIT),
+                self._pool.request("GET", base, target.encode(), close) as answer,
+            ):
                 return answer.status == 200
-        except (aiohttp.ClientError, OSError, TimeoutError):
+        except (Unreachable, TimeoutError):
             return False
 
     def taken(self, proxy: str) -> bool:
@@ -63,10 +65,9 @@ class HttpProbe:
         except OSError:
             return False
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
-        if self._session:
-            await self._session.close()
+        self._pool.close()
 
 
 def intervals() -> Iterator[float]:

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import psutil
+
+from llmstack.engine.identity import TOLERANCE, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,36 +23,6 @@ _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 #: Seconds to wait for the rest of the output of a process that has exited.
 LAST_WORDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A process that cannot be confused with a later one of the same pid.
-
-    ``started`` is in seconds since the epoch, as psutil reports it.
-    """
-
-    pid: int
-    started: float
-
-    @classmethod
-    def of(cls, pid: int) -> Identity | None:
-        """The identity of the process that has ``pid`` now, or None."""
-        try:
-            return cls(pid, psutil.Process(pid).create_time())
-        except psutil.Error:
-            return None
-
-    def alive(self) -> bool:
-        """Whether this very process still runs (a zombie does not)."""
-        try:
-            process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.started) < 0.05
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.Error:
-            return False
 
 
 class Process(Protocol):
@@ -150,7 +121,10 @@ def group_members(group: int, *, since: float) -> list[int]:
             if os.getpgid(pid) != group:
                 continue
             process = psutil.Process(pid)
-            if process.create_time() >= since - 0.05 and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.create_time() >= since - TOLERANCE
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 members.append(pid)
     return members
 

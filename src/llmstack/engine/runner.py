@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from llmstack.config.command import split_command
 from llmstack.engine.clock import within
@@ -95,7 +97,7 @@ class Runner:
             argv = split_command(self._model.cmd)
         except ValueError as why:
             return StartFailed(f"unable to get sanitized command: {why}")
-        if self._probe.taken(self._model.proxy):
+        if self._means_to_listen(argv) and self._probe.taken(self._model.proxy):
             return StartFailed(
                 f"{self._model.id}: something else already listens on {self._model.proxy}",
                 fix="Stop that program, or change startPort.",
@@ -117,6 +119,11 @@ class Runner:
             self._guard.forget(self._process.pid)
             if not exited.done():
                 exited.cancel()
+
+    def _means_to_listen(self, argv: tuple[str, ...]) -> bool:
+        """Whether the command names the port of ``proxy``; else its server may run already."""
+        port = urlsplit(self._model.proxy).port
+        return port is not None and any(re.search(rf"(?<!\d){port}(?!\d)", arg) for arg in argv)
 
     async def _until_ready(self, exited: asyncio.Future[int]) -> RequestError | None:
         if self._model.check_endpoint.strip() == "none":

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.errors import RequestError
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
-from llmstack.server.relay import relay, target
+from llmstack.server.relay import relay
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
     from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine
+    from llmstack.http1 import Pool
     from llmstack.server.asgi import Headers, Receive, Scope, Send
-    from llmstack.server.upstream import Upstream
 
 log = logging.getLogger("llmstack.requests")
 
@@ -30,7 +30,7 @@ class Dispatcher:
     """The engine and the client towards its processes, as every door uses them."""
 
     engine: Engine
-    upstream: Upstream = field()
+    pool: Pool
 
     async def serve(
         self,
@@ -38,7 +38,7 @@ class Dispatcher:
         receive: Receive,
         send: Send,
         model: SwapModel,
-        body: bytes | None,
+        body: bytes,
         *,
         extra: Headers,
         raw_path: bytes | None = None,
@@ -57,8 +57,9 @@ class Dispatcher:
                 if lease is None:
                     lease = await self.engine.lease(model)
                 with lease:
-                    url = target(lease.base_url, scope, raw_path)
-                    status = await relay(scope, send, self.upstream, url, body, extra)
+                    status = await relay(
+                        scope, send, self.pool, lease.base_url, body, extra, raw_path
+                    )
             except RequestError as error:
                 status = error.status
                 await answer_error(send, error, scope["path"])
@@ -81,9 +82,8 @@ class Dispatcher:
             await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
             return
         with lease:
-            url = target(lease.base_url, scope, raw_path)
             try:
-                await relay_websocket(scope, receive, send, self.upstream, url)
+                await relay_websocket(scope, receive, send, lease.base_url, raw_path)
             except RequestError as error:
                 log.info("WEBSOCKET %s %s failed: %s", scope["path"], model.id, error.what)
                 await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})

@@ -111,7 +111,7 @@ class Door:
             receive,
             send,
             model,
-            body or None,
+            body,
             extra=[(b"x-llmstack-model", model.id.encode())],
         )
 
@@ -128,9 +128,7 @@ class Door:
             await self._dispatcher.serve_websocket(scope, receive, send, model, rest)
             return
         body = await read_body(receive)
-        await self._dispatcher.serve(
-            scope, receive, send, model, body or None, extra=[], raw_path=rest
-        )
+        await self._dispatcher.serve(scope, receive, send, model, body, extra=[], raw_path=rest)
 
     def _split_upstream(self, scope: Scope) -> tuple[SwapModel, bytes | None]:
         """The longest prefix of path segments that names a model, and the raw rest."""

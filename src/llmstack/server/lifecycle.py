@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llmstack.client.http import get_json
-from llmstack.engine.process import POSIX, Identity
+from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.server.record import DaemonRecord, living_daemon
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstack.config.workdir import WorkDir
+
+POSIX = os.name == "posix"
 
 #: Seconds between looks at a daemon that starts or stops.
 LOOK = 0.05

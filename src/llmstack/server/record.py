@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.config.workdir import write_atomically
+from llmstack.engine.identity import Identity
 from llmstack.server.lock import held
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ def living_daemon(work: WorkDir) -> DaemonRecord | None:
     The lock says whether one lives; the record says who. A record whose process is gone, or whose
     pid belongs to a later process, counts for nothing.
     """
-    from llmstack.engine.process import Identity
-
     record = read_record(work.daemon_record)
     if record is None or not held(work.daemon_lock):
         return None

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
-from llmstack.engine.process import Identity
+from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.server.lock import Lock
 from llmstack.server.logfile import FORMAT, BatchedFileHandler

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.engine import Engine
+from llmstack.http1 import Pool
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.gateway import Gateway
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import listen
-from llmstack.server.upstream import Upstream
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -58,8 +58,8 @@ class RunningStack:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
         plan = self._plan
         self.engine = Engine(plan.swap, log_dir=plan.work.logs)
-        self._upstream = Upstream()
-        dispatcher = Dispatcher(self.engine, self._upstream)
+        self._pool = Pool()
+        dispatcher = Dispatcher(self.engine, self._pool)
         door = Door(dispatcher)
         gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
         self._http = HttpServers(
@@ -92,7 +92,7 @@ class RunningStack:
             self._http.force()
         await self.engine.close(drain=0.0)
         await ending
-        await self._upstream.close()
+        self._pool.close()
 
     def report(self) -> dict[str, Any]:
         """What ``GET /api/status`` answers.

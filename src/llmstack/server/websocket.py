@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
+
+from llmstack.server.upstream import raw_target, request_headers, unreachable
 
 if TYPE_CHECKING:
-    import aiohttp
+    from websockets.asyncio.client import ClientConnection
 
     from llmstack.server.asgi import Receive, Scope, Send
-    from llmstack.server.upstream import Upstream
 
 
 async def relay_websocket(
-    scope: Scope, receive: Receive, send: Send, upstream: Upstream, url: str
+    scope: Scope, receive: Receive, send: Send, base: str, raw_path: bytes | None
 ) -> None:
     """Connect upstream, accept the client, and copy messages until either side closes.
 
@@ -24,8 +27,25 @@ async def relay_websocket(
     """
     if (await receive())["type"] != "websocket.connect":
         return
-    model = await upstream.websocket(url, scope["headers"], scope.get("subprotocols", []))
-    await send({"type": "websocket.accept", "subprotocol": model.protocol})
+    url = base.replace("http", "ws", 1) + raw_target(scope, raw_path).decode("latin-1")
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in request_headers(scope)
+        if name != b"host" and not name.startswith(b"sec-websocket-")
+    ]
+    offered = [Subprotocol(name) for name in scope.get("subprotocols", [])]
+    try:
+        model = await connect(
+            url,
+            additional_headers=headers,
+            subprotocols=offered or None,
+            user_agent_header=None,
+            max_size=None,
+            proxy=None,
+        )
+    except (WebSocketException, OSError, TimeoutError) as error:
+        raise unreachable(base, error) from error
+    await send({"type": "websocket.accept", "subprotocol": model.subprotocol})
     up = asyncio.ensure_future(_client_to_model(receive, model))
     down = asyncio.ensure_future(_model_to_client(model, send))
     try:
@@ -37,22 +57,27 @@ async def relay_websocket(
         await model.close()
 
 
-async def _client_to_model(receive: Receive, model: aiohttp.ClientWebSocketResponse) -> None:
+async def _client_to_model(receive: Receive, model: ClientConnection) -> None:
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
-            await model.close(code=message.get("code") or 1000)
+            await model.close(code=_sendable(message.get("code")))
             return
-        if (text := message.get("text")) is not None:
-            await model.send_str(text)
-        else:
-            await model.send_bytes(message["bytes"])
+        text = message.get("text")
+        await model.send(message["bytes"] if text is None else text)
 
 
-async def _model_to_client(model: aiohttp.ClientWebSocketResponse, send: Send) -> None:
-    async for message in model:
-        if message.type is WSMsgType.TEXT:
-            await send({"type": "websocket.send", "text": message.data})
-        elif message.type is WSMsgType.BINARY:
-            await send({"type": "websocket.send", "bytes": message.data})
-    await send({"type": "websocket.close", "code": model.close_code or 1000})
+async def _model_to_client(model: ClientConnection, send: Send) -> None:
+    try:
+        while True:
+            data = await model.recv()
+            kind = "text" if isinstance(data, str) else "bytes"
+            await send({"type": "websocket.send", kind: data})
+    except ConnectionClosed:
+        code = _sendable(model.close_code)
+        await send({"type": "websocket.close", "code": code, "reason": model.close_reason or ""})
+
+
+def _sendable(code: int | None) -> int:
+    """A close code that may be sent: 1005, 1006 and 1015 only describe what was not (RFC 6455)."""
+    return 1000 if code is None or code in (1005, 1006, 1015) else code

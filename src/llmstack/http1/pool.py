@@ -1,0 +1,164 @@
+"""Connections to model processes, kept for the next request."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from llmstack.http1.connection import Connection
+from llmstack.http1.response import Response, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+Origin = tuple[str, str, int]  # scheme, host, port
+
+#: Seconds a connection is kept; llama-server drops idle ones after 5, and we let go first.
+KEEP_ALIVE = 4.0
+
+#: Seconds a connection may take to be made; nothing else about a request is bounded here.
+CONNECT = 10.0
+
+#: Kept connections per origin.
+KEPT = 256
+
+_BODY_METHODS = ("POST", "PUT", "PATCH")
+
+
+class Pool:
+    """Sends requests and streams answers. Never follows redirects, decodes, or uses a proxy.
+
+    A request on a kept connection that ends before the first byte of its answer is sent once more
+    on a new one: servers close kept connections without a word (llama-server after every event
+    stream). A new connection that fails is not tried again.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Origin, dict[Connection, None]] = {}  # the last used one last
+        self._origins: dict[str, tuple[Origin, bytes]] = {}
+        self._all: set[Connection] = set()
+        self._tls: ssl.SSLContext | None = None
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        base: str,
+        target: bytes,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        body: bytes = b"",
+    ) -> AsyncIterator[Response]:
+        """Send a request; the answer's head has arrived when the block begins.
+
+        ``base`` is ``scheme://host[:port][/prefix]``; ``target`` the raw path with its query.
+        ``headers`` go out as they are, without hop-by-hop ones (the caller's task), with a Host
+        and a Content-Length added where needed. Leaving the block before the body has been read
+        closes the connection, which ends the work upstream.
+
+        Raises:
+            Unreachable: no connection, or it ended before the first byte of an answer.
+        """
+        origin, prefix = self._origin(base)
+        head = _head(method, prefix + target, origin, headers, len(body))
+        connection, response = await self._exchange(origin, method, head, body)
+        try:
+            yield response
+        finally:
+            if connection.reusable and response.exhausted:
+                self._keep(origin, connection)
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        """End every connection."""
+        for connection in tuple(self._all):
+            connection.close()
+
+    async def _exchange(
+        self, origin: Origin, method: str, head: bytes, body: bytes
+    ) -> tuple[Connection, Response]:
+        kept = self._take(origin)
+        if kept:
+            try:
+                return kept, await self._send(kept, method, head, body)
+            except Unreachable:
+                pass
+        fresh = await self._connect(origin)
+        return fresh, await self._send(fresh, method, head, body)
+
+    @staticmethod
+    async def _send(connection: Connection, method: str, head: bytes, body: bytes) -> Response:
+        try:
+            return await connection.request(head, body, bodiless=method == "HEAD")
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _connect(self, origin: Origin) -> Connection:
+        scheme, host, port = origin
+        if scheme == "https" and self._tls is None:
+            self._tls = ssl.create_default_context()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(lambda lost: self._forget(origin, lost)),
+                    host,
+                    port,
+                    ssl=self._tls if scheme == "https" else None,
+                )
+        except (OSError, TimeoutError) as error:
+            raise Unreachable(str(error) or f"no connection within {CONNECT:g} s") from error
+        self._all.add(connection)
+        return connection
+
+    def _take(self, origin: Origin) -> Connection | None:
+        kept = self._kept.get(origin)
+        now = asyncio.get_running_loop().time()
+        while kept:
+            connection, _ = kept.popitem()
+            if not connection.closed and now - connection.idle_since < KEEP_ALIVE:
+                return connection
+            connection.close()
+        return None
+
+    def _forget(self, origin: Origin, lost: Connection) -> None:
+        self._all.discard(lost)
+        self._kept.get(origin, {}).pop(lost, None)
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        kept = self._kept.setdefault(origin, {})
+        if len(kept) >= KEPT:
+            connection.close()
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        kept[connection] = None
+
+    def _origin(self, base: str) -> tuple[Origin, bytes]:
+        known = self._origins.get(base)
+        if known is None:
+            where = urlsplit(base)
+            port = where.port or (443 if where.scheme == "https" else 80)
+            origin = (where.scheme, where.hostname or "", port)
+            known = origin, where.path.rstrip("/").encode()
+            self._origins[base] = known
+        return known
+
+
+def _head(
+    method: str, target: bytes, origin: Origin, headers: Iterable[tuple[bytes, bytes]], size: int
+) -> bytes:
+    lines = [method.encode() + b" " + target + b" HTTP/1.1"]
+    hosted = False
+    for name, value in headers:
+        hosted = hosted or name == b"host"
+        lines.append(name + b": " + value)
+    if not hosted:
+        _, host, port = origin
+        lines.append(f"host: {f'[{host}]' if ':' in host else host}:{port}".encode())
+    if size or method in _BODY_METHODS:
+        lines.append(b"content-length: %d" % size)
+    return b"\r\n".join(lines) + b"\r\n\r\n"

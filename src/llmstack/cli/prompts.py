@@ -26,7 +26,7 @@ def f(x):
 _LOG = "\n".join(
     f"2026-01-{day:02d} 12:{minute:02d}:00 worker-{minute % 7} handled request {day * 60 + minute}"
     for day in range(1, 4)
-    for minute in range(0, 60, 3)
+    for minute in range(0, 60, 5)
 )
 
 PROMPTS = (
@@ -37,7 +37,7 @@ PROMPTS = (
     Prompt(_FUNCTION, "Refactor this function so that it is easier to read: [8 lines of Python]"),
     Prompt(
         f"Which worker handled the last request?\n{_LOG}",
-        "Which worker handled the last request? [60 lines of a log]",
+        "Which worker handled the last request? [36 lines of a log]",
     ),
     Prompt(
         "nofilter: tabs or spaces? Answer in one sentence.",

@@ -1,0 +1,41 @@
+"""``llmstack doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from llmstack.cli.here import work_dir
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+EXAMPLES = """examples:
+  llmstack doctor          exit status 1 when something is a problem
+  llmstack doctor --json   the same for a script"""
+
+_MARKS = {"ok": "[OK]", "warning": "[!] ", "problem": "[X] "}
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
+
+
+def run(arguments: Namespace) -> int:
+    """Print each check as it is done."""
+    from llmstack.server.doctor import examine
+
+    checks = []
+    for check in examine(work_dir(), os.environ):
+        checks.append(check)
+        if not arguments.json:
+            finding = check.finding.replace("\n", f"\n{'':<18}")
+            print(f"{_MARKS[check.level]} {check.name:<13}{finding}", flush=True)
+            if check.fix and check.level != "ok":
+                print(f"{'':<18}{check.fix}", flush=True)
+    if arguments.json:
+        print(json.dumps([asdict(check) for check in checks], indent=1))
+    return 1 if any(check.level == "problem" for check in checks) else 0

@@ -1,0 +1,1 @@
+"""Benchmarks of llmstack: `benchmarks.relay` (the gateway) and `benchmarks.start` (the CLI)."""

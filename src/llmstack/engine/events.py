@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
     from llmstack.engine.plan import State
     from llmstack.errors import RequestError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class ModelChanged:
 
 
 class Events:
-    """A list of listeners. A listener must return quickly and not raise."""
+    """A list of listeners. A listener must return quickly; what it raises is logged."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[ModelChanged], None]] = []
@@ -42,4 +45,7 @@ class Events:
     def publish(self, event: ModelChanged) -> None:
         """Tell everybody."""
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # a listener's mistake must not cost anybody a model
+                logger.exception("a listener failed on %s of %s", event.what, event.model)

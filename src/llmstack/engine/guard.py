@@ -48,6 +48,7 @@ class ProcessGuard:
             return
         self._watched[pid] = identity
         if self._child is None or self._child.poll() is not None:
+            self._hang_up()
             self._child = self._spawn()
             for known in self._watched.values():
                 self._tell(f"+ {known.pid} {known.started!r}")
@@ -61,16 +62,21 @@ class ProcessGuard:
 
     def close(self) -> None:
         """End the guard. It ends whatever is still watched first."""
+        self._hang_up()
+        if self._child:
+            self._child.wait()
+
+    def _hang_up(self) -> None:
         if self._child and self._child.stdin:
             with suppress(OSError):
                 self._child.stdin.close()
-            self._child.wait()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
         try:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "llmstack.engine.guard_process"],
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -83,6 +89,5 @@ class ProcessGuard:
     def _tell(self, line: str) -> None:
         if self._child is None or self._child.stdin is None:
             return
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # it has died, or was closed
             self._child.stdin.write(line.encode() + b"\n")
-            self._child.stdin.flush()

@@ -43,13 +43,12 @@ class HttpProbe:
         base = f"{where.scheme}://{where.netloc}"
         close = [(b"connection", b"close")]
         try:
-            async with (
-                asyncio.timeout(PROBE_LIMIT),
-                self._pool.request("GET", base, target.encode(), close) as answer,
-            ):
-                return answer.status == 200
+            async with asyncio.timeout(PROBE_LIMIT):
+                answer = await self._pool.request("GET", base, target.encode(), close)
         except (Unreachable, TimeoutError):
             return False
+        answer.close()
+        return answer.status == 200
 
     def taken(self, proxy: str) -> bool:
         """Whether a loopback ``proxy`` address accepts a connection before the start.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -14,7 +17,7 @@ TOLERANCE = 0.05
 class Identity:
     """A process that cannot be confused with a later one of the same pid.
 
-    ``started`` is in seconds since the epoch, as psutil reports it.
+    ``started`` is in seconds on the scale of ``start_time``.
     """
 
     pid: int
@@ -24,17 +27,33 @@ class Identity:
     def of(cls, pid: int) -> Identity | None:
         """The identity of the process that has ``pid`` now, or None."""
         try:
-            return cls(pid, psutil.Process(pid).create_time())
-        except psutil.Error:
+            return cls(pid, start_time(pid))
+        except (OSError, psutil.Error):
             return None
 
     def alive(self) -> bool:
         """Whether this very process still runs (a zombie does not)."""
         try:
-            process = psutil.Process(self.pid)
             return (
-                abs(process.create_time() - self.started) < TOLERANCE
-                and process.status() != psutil.STATUS_ZOMBIE
+                abs(start_time(self.pid) - self.started) < TOLERANCE
+                and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
             )
-        except psutil.Error:
+        except (OSError, psutil.Error):
             return False
+
+
+def start_time(pid: int) -> float:
+    """When the process started, in seconds on a scale that no change of the wall clock moves.
+
+    Linux: since the boot. psutil adds the boot time to that, and the kernel moves the boot time
+    whenever the wall clock is set; then nothing would be recognised any more. Elsewhere the system
+    stores the start itself, in seconds since the epoch.
+
+    Raises:
+        OSError, psutil.Error: there is no such process.
+    """
+    if sys.platform == "linux":
+        # proc(5): starttime is field 22, the 20th after the name, which may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return psutil.Process(pid).create_time()

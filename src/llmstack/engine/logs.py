@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from io import FileIO
     from pathlib import Path
 
 #: Bytes of history that one log keeps in memory, as llama-swap does.
@@ -27,29 +28,42 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream: BinaryIO = path.open("ab")
+        self._stream: FileIO | None = self._open()
+        self._closed = False
 
     def write(self, data: bytes) -> None:
         """Append ``data``. A full disk loses log lines, never a request."""
+        if self._closed:
+            return
         with suppress(OSError):
-            if self._stream.tell() > FILE_LIMIT:
+            if self._stream and self._stream.tell() > FILE_LIMIT:
                 self._rotate()
+            if self._stream is None:  # a rotation failed half-way
+                self._stream = self._open()
             self._stream.write(data)
-            self._stream.flush()
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(OSError):
-            self._stream.close()
+        self._closed = True
+        self._end_stream()
+
+    def _open(self) -> FileIO:
+        # Unbuffered: what does not fit on the disk is lost, and nothing piles up here.
+        return self._path.open("ab", buffering=0)
+
+    def _end_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream:
+            with suppress(OSError):
+                stream.close()
 
     def _rotate(self) -> None:
-        self._stream.close()
+        self._end_stream()
         for number in range(FILE_KEPT - 1, 0, -1):
             older = self._path.with_name(f"{self._path.name}.{number}")
             if older.exists():
                 older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
         self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-        self._stream = self._path.open("ab")
 
 
 class Log:
@@ -65,12 +79,13 @@ class Log:
         self._readers: set[asyncio.Queue[bytes | None]] = set()
         self._file = file
         self._also = also
+        self._closed = False
 
     def write(self, data: bytes) -> None:
         """Append ``data`` to history, file and readers."""
         self._chunks.append(data)
         self._size += len(data)
-        while self._size > HISTORY and len(self._chunks) > 1:
+        while self._size - len(self._chunks[0]) >= HISTORY:
             self._size -= len(self._chunks.popleft())
         if self._file:
             self._file.write(data)
@@ -93,6 +108,8 @@ class Log:
     async def follow(self, *, history: bool = True) -> AsyncIterator[bytes]:
         """Yield history (when wanted) and then every new chunk until the log is closed."""
         reader: asyncio.Queue[bytes | None] = asyncio.Queue(LAG)
+        if self._closed:
+            reader.put_nowait(None)
         self._readers.add(reader)
         try:
             if history and (past := self.history()):
@@ -110,7 +127,8 @@ class Log:
             reader.put_nowait(None)
 
     def close(self) -> None:
-        """End every reader and close the file."""
+        """End every reader, present and future, and close the file."""
+        self._closed = True
         self.end_readers()
         if self._file:
             self._file.close()

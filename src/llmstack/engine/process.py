@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from llmstack.engine.identity import TOLERANCE, Identity
+from llmstack.engine.identity import TOLERANCE, Identity, start_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,9 @@ _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 #: Seconds to wait for the rest of the output of a process that has exited.
 LAST_WORDS = 0.5
+
+#: Seconds that what an exited process left behind has between the polite signal and the final one.
+LEFTOVER_GRACE = 2.0
 
 
 class Process(Protocol):
@@ -67,10 +70,10 @@ class LocalProcess:
         self,
         child: asyncio.subprocess.Process,
         identity: Identity | None,
-        output_ended: asyncio.Event,
+        pump: _Pump,
     ) -> None:
         self._child = child
-        self._output_ended = output_ended
+        self._pump = pump
         self.identity = identity
 
     @property
@@ -79,12 +82,13 @@ class LocalProcess:
         return self._child.pid
 
     async def wait(self) -> int:
-        """Wait for the child to exit, then end what it left behind in its group."""
+        """Wait for the child to exit and for the end of what it leaves behind in its group."""
         status = await self._child.wait()
-        self._end_leftovers()
+        await self._end_leftovers()
         with suppress(TimeoutError):  # so that the last words are in the log when we return
             async with asyncio.timeout(LAST_WORDS):
-                await self._output_ended.wait()
+                await self._pump.ended.wait()
+        self._pump.close()  # a descendant outside the group may hold the other end for ever
         return status
 
     def terminate(self) -> None:
@@ -96,7 +100,7 @@ class LocalProcess:
         self._signal(signal.SIGKILL if POSIX else signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
-        # The child is not reaped while returncode is None, so its pid cannot be somebody else's.
+        # While returncode is None the child is not reaped, or was only just: its pid is still its.
         if self._child.returncode is not None:
             return
         with suppress(ProcessLookupError, PermissionError):
@@ -105,25 +109,39 @@ class LocalProcess:
             else:
                 self._child.kill()
 
-    def _end_leftovers(self) -> None:
+    async def _end_leftovers(self) -> None:
+        """A wrapper often ends before its server does: give that time, but leave nothing."""
         if not (POSIX and self.identity):
             return
-        for pid in group_members(self._child.pid, since=self.identity.started):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        final, give_up = now + LEFTOVER_GRACE, now + 2 * LEFTOVER_GRACE
+        asked: set[int] = set()
+        while left := group_members(self._child.pid, since=self.identity.started):
+            last_word = loop.time() >= final
+            for pid in left:
+                if last_word or pid not in asked:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL if last_word else signal.SIGTERM)
+            asked.update(left)
+            if loop.time() >= give_up:  # stuck in the kernel
+                return
+            await asyncio.sleep(0.02)
 
 
 def group_members(group: int, *, since: float) -> list[int]:
-    """Processes of process group ``group`` that started at or after ``since`` (epoch seconds)."""
+    """Living processes of process group ``group`` that started at or after ``since``.
+
+    ``since`` is in seconds on the scale of ``identity.start_time``.
+    """
     members = []
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
             if os.getpgid(pid) != group:
                 continue
-            process = psutil.Process(pid)
             if (
-                process.create_time() >= since - TOLERANCE
-                and process.status() != psutil.STATUS_ZOMBIE
+                start_time(pid) >= since - TOLERANCE
+                and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
             ):
                 members.append(pid)
     return members
@@ -137,8 +155,13 @@ async def launch(
     Output goes through a pipe of our own, so that a descendant that keeps it open cannot delay
     the news of the child's exit.
     """
+    pump = _Pump(output)
     read_end, write_end = os.pipe()
     try:
+        # Connected first, so that nothing can be cancelled between the start and the answer.
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: pump, os.fdopen(read_end, "rb", 0)
+        )
         child = await asyncio.create_subprocess_exec(
             *argv,
             stdin=subprocess.DEVNULL,
@@ -149,23 +172,28 @@ async def launch(
             creationflags=_NO_WINDOW,
         )
     except BaseException:
-        os.close(read_end)
+        pump.close()
         raise
     finally:
         os.close(write_end)
-    pump = _Pump(output)
-    pipe = os.fdopen(read_end, "rb", 0)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: pump, pipe)
-    return LocalProcess(child, Identity.of(child.pid), pump.ended)
+    return LocalProcess(child, Identity.of(child.pid), pump)
 
 
 class _Pump(asyncio.Protocol):
     def __init__(self, output: Callable[[bytes], None]) -> None:
         self._output = output
+        self._transport: asyncio.BaseTransport | None = None
         self.ended = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         self._output(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's
         self.ended.set()
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()

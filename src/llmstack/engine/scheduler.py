@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, Wait, plan
-from llmstack.errors import ConcurrencyLimit, ModelUnloaded, RequestError, ShuttingDown
+from llmstack.errors import (
+    ConcurrencyLimit,
+    ModelUnloaded,
+    RequestError,
+    ShuttingDown,
+    StartFailed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,9 +107,8 @@ class Scheduler:
         self._waiting: dict[int, str] = {}
         self._swaps: dict[str, set[str]] = {}  # target -> victims that have not stopped yet
         self._victims: dict[str, frozenset[str]] = {}  # target -> all its victims
-        self._unthreatened: set[str] = (
-            set()
-        )  # ready models that plan() served since the last change
+        # Ready models that plan() served since the last change.
+        self._unthreatened: set[str] = set()
         self._arrivals = 0
         self._closing = False
 
@@ -201,22 +206,22 @@ class Scheduler:
     # Processes.
 
     def started(self, model: str, generation: int, now: float) -> list[Effect]:
-        """The process of ``generation`` is ready."""
+        """The process of ``generation`` is ready. Those who waited for it come first."""
         life = self._lives[model]
         if life.generation != generation or life.state is not State.STARTING:
             return []
         life.state = State.READY
         life.idle_since = now
         self._end_swap(model)
-        return self._advance()
+        return self._advance(first=model)
 
     def stopped(
         self, model: str, generation: int, error: RequestError | None = None
     ) -> list[Effect]:
         """The process of ``generation`` is gone: stopped, crashed, or never became ready.
 
-        ``error`` is what requests that wait for this start are told; None when the stop was
-        asked for, in which case they go on waiting and the model is started anew.
+        ``error`` is what requests that wait for this start are told. After a stop that was asked
+        for, those that wait go on waiting and the model is started anew.
         """
         life = self._lives[model]
         if life.generation != generation or life.state is State.STOPPED:
@@ -230,7 +235,9 @@ class Scheduler:
         effects: list[Effect] = []
         if was_starting:
             self._end_swap(model)
-            effects += self._reject_waiting(model, error or ModelUnloaded(f"{model} was unloaded"))
+            effects += self._reject_waiting(
+                model, error or StartFailed(f"{model}: its process ended before it was ready")
+            )
         for target, remaining in list(self._swaps.items()):
             remaining.discard(model)
             if not remaining and self._lives[target].state is State.STOPPED:
@@ -293,10 +300,14 @@ class Scheduler:
 
     # Internals.
 
-    def _advance(self) -> list[Effect]:
-        """Serve, swap or leave waiting, from the head of the queue, without head-of-line block."""
+    def _advance(self, first: str = "") -> list[Effect]:
+        """Serve, swap or leave waiting, from the head of the queue, without head-of-line block.
+
+        Those who wait for the model ``first`` are looked at before all others: it was loaded for
+        them, and somebody with a higher priority must not have it evicted before it served.
+        """
         effects: list[Effect] = []
-        for waiting in list(self._queue):
+        for waiting in sorted(self._queue, key=lambda waiting: waiting.model != first):
             if waiting.ticket not in self._waiting:
                 continue
             step = plan(waiting.model, self.situation(), self._residency)
@@ -338,7 +349,7 @@ class Scheduler:
         self._unthreatened.clear()
         life = self._lives[model]
         if life.state is State.STARTING:
-            return [Stop(model, reason)]  # ``stopped`` ends the swap and answers its waiters
+            self._end_swap(model)
         life.state = State.STOPPING
         return [Stop(model, reason)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from llmstack.http1.connection import Connection
 from llmstack.http1.response import Response, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
 Origin = tuple[str, str, int]  # scheme, host, port
 
@@ -42,7 +41,6 @@ class Pool:
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
-    @asynccontextmanager
     async def request(
         self,
         method: str,
@@ -50,13 +48,13 @@ class Pool:
         target: bytes,
         headers: Iterable[tuple[bytes, bytes]] = (),
         body: bytes = b"",
-    ) -> AsyncIterator[Response]:
-        """Send a request; the answer's head has arrived when the block begins.
+    ) -> Response:
+        """Send a request and wait for the head of its answer.
 
         ``base`` is ``scheme://host[:port][/prefix]``; ``target`` the raw path with its query.
         ``headers`` go out as they are, without hop-by-hop ones (the caller's task), with a Host
-        and a Content-Length added where needed. Leaving the block before the body has been read
-        closes the connection, which ends the work upstream.
+        and a Content-Length added where needed. The caller must ``close`` the response; when its
+        body has not been read by then, that ends the connection and so the work upstream.
 
         Raises:
             Unreachable: no connection, or it ended before the first byte of an answer.
@@ -64,13 +62,8 @@ class Pool:
         origin, prefix = self._origin(base)
         head = _head(method, prefix + target, origin, headers, len(body))
         connection, response = await self._exchange(origin, method, head, body)
-        try:
-            yield response
-        finally:
-            if connection.reusable and response.exhausted:
-                self._keep(origin, connection)
-            else:
-                connection.close()
+        response.on_close = lambda: self._release(origin, connection, response)
+        return response
 
     def close(self) -> None:
         """End every connection."""
@@ -129,7 +122,10 @@ class Pool:
         self._all.discard(lost)
         self._kept.get(origin, {}).pop(lost, None)
 
-    def _keep(self, origin: Origin, connection: Connection) -> None:
+    def _release(self, origin: Origin, connection: Connection, response: Response) -> None:
+        if not (connection.reusable and response.exhausted):
+            connection.close()
+            return
         kept = self._kept.setdefault(origin, {})
         if len(kept) >= KEPT:
             connection.close()

@@ -37,6 +37,7 @@ class Response:
         "_waiter",
         "complete",
         "headers",
+        "on_close",
         "status",
     )
 
@@ -50,6 +51,7 @@ class Response:
         self.status = status
         self.headers = headers
         self.complete = False
+        self.on_close: Callable[[], None] | None = None
         self._pause = pause
         self._resume = resume
         self._paused = False
@@ -90,6 +92,12 @@ class Response:
             self._paused = False
             self._resume()
         return data
+
+    def close(self) -> None:
+        """Give the connection back when the body has been read, else end it. May be repeated."""
+        on_close, self.on_close = self.on_close, None
+        if on_close:
+            on_close()
 
     # Called by the connection.
 

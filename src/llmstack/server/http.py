@@ -58,6 +58,7 @@ def _config(app: App, drain: float) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         date_header=False,  # an answer keeps the upstream's own
         lifespan="off",
         ws="websockets-sansio",

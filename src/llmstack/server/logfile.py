@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
+
+from llmstack.engine.logs import LogFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Seconds between writes, bytes per file, old files kept, and records kept while the disk hangs.
-INTERVAL, SIZE, KEPT, BACKLOG = 0.25, 5 * 1024 * 1024, 2, 10_000
+#: Seconds between writes, and records kept while the disk hangs.
+INTERVAL, BACKLOG = 0.25, 10_000
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -25,11 +26,8 @@ class BatchedFileHandler(logging.Handler):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = RotatingFileHandler(
-            path, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8", delay=True
-        )
-        self._file.setFormatter(logging.Formatter(FORMAT))
+        self._file = LogFile(path)
+        self.setFormatter(logging.Formatter(FORMAT))
         self._records: deque[logging.LogRecord] = deque(maxlen=BACKLOG)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -52,5 +50,8 @@ class BatchedFileHandler(logging.Handler):
         self._write()
 
     def _write(self) -> None:
+        lines = []
         while self._records:
-            self._file.handle(self._records.popleft())
+            lines.append(self.format(self._records.popleft()))
+        if lines:
+            self._file.write(("\n".join(lines) + "\n").encode())

@@ -38,13 +38,14 @@ async def relay(
     """
     target = raw_target(scope, raw_path)
     try:
-        async with pool.request(
-            scope["method"], base, target, request_headers(scope), body
-        ) as response:
-            await _answer(scope, send, response, extra)
-            return response.status
+        response = await pool.request(scope["method"], base, target, request_headers(scope), body)
     except Unreachable as error:
         raise unreachable(base, error) from error
+    try:
+        await _answer(scope, send, response, extra)
+        return response.status
+    finally:
+        response.close()
 
 
 async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) -> None:

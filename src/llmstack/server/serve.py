@@ -14,7 +14,7 @@ from llmstack import __version__
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.server.lock import Lock
-from llmstack.server.logfile import FORMAT, BatchedFileHandler
+from llmstack.server.logfile import BatchedFileHandler
 from llmstack.server.record import DaemonRecord, living_daemon
 from llmstack.server.stack import RunningStack
 
@@ -101,7 +101,6 @@ def signals() -> tuple[asyncio.Event, asyncio.Event]:
 def open_log(plan: StackPlan) -> logging.Handler:
     """Send the package's log to the work directory's router.log; uvicorn's errors too."""
     handler = BatchedFileHandler(plan.work.logs / "router.log")
-    handler.setFormatter(logging.Formatter(FORMAT))
     level = os.environ.get("LOG_LEVEL", "info").upper()
     root = logging.getLogger("llmstack")
     root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")

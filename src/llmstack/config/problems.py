@@ -32,5 +32,6 @@ class Problem:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that proposes the known name closest to ``name``, or an empty string."""
-    match = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"Did you mean {match[0]!r}?" if match else ""
+    spelt = {candidate.lower(): candidate for candidate in known}
+    match = get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
+    return f"Did you mean {spelt[match[0]]!r}?" if match else ""

@@ -21,14 +21,6 @@ _BOOLEANS = {
 }
 
 
-def proposal(name: str, known: Iterable[str]) -> str:
-    """As ``nearest``, for known names that have capitals."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    sentence = nearest(name, by_lower)
-    quoted = next((lower for lower in by_lower if repr(lower) in sentence), "")
-    return sentence.replace(repr(quoted), repr(by_lower[quoted])) if quoted else ""
-
-
 class Report:
     """Collects the problems of one document, each with its file and line."""
 
@@ -176,7 +168,7 @@ class Section:
                     self.report.warning(self.at(key), message)
             elif key not in known:
                 message = f"unknown key {self.label(key)!r} is ignored"
-                self.report.warning(self.at(key), message, proposal(key, [*known, *later]))
+                self.report.warning(self.at(key), message, nearest(key, [*known, *later]))
 
     def _wrong(self, path: Path, expected: str, value: object, fix: str = "") -> None:
         if has_macro(value):

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmstack.config.macros import env_references, substitute_env
-from llmstack.config.problems import Problem
+from llmstack.config.problems import Problem, nearest
 from llmstack.config.swap import SwapConfig
-from llmstack.config.swap_fields import Report, Section, proposal
+from llmstack.config.swap_fields import Report, Section
 from llmstack.config.swap_macros import DEFAULT_START_PORT, expand
 from llmstack.config.swap_models import ModelDefaults, read_models
 from llmstack.config.swap_routing import read_routing, resolve
@@ -183,7 +183,7 @@ def _log_level(top: Section) -> str:
     if level in _LOG_LEVELS:
         return level
     message = f"logLevel {text!r} is unknown, 'info' is used"
-    fix = proposal(level, _LOG_LEVELS) or f"Write one of: {', '.join(_LOG_LEVELS)}."
+    fix = nearest(level, _LOG_LEVELS) or f"Write one of: {', '.join(_LOG_LEVELS)}."
     top.report.warning(top.at("logLevel"), message, fix)
     return "info"
 
@@ -192,7 +192,7 @@ def _log_to_stdout(top: Section) -> str:
     target = top.text("logToStdout", "proxy")
     if target not in _LOG_TARGETS:
         message = f"logToStdout must be one of: {', '.join(_LOG_TARGETS)}"
-        top.report.error(top.at("logToStdout"), message, proposal(target, _LOG_TARGETS))
+        top.report.error(top.at("logToStdout"), message, nearest(target, _LOG_TARGETS))
     return target
 
 
@@ -210,5 +210,5 @@ def _read_preload(hooks: Section, models: Mapping[str, SwapModel]) -> tuple[str,
             continue
         message = f"hooks.on_startup.preload: unknown model {name!r} is not loaded"
         path = (*startup.at("preload"), index)
-        startup.report.warning(path, message, proposal(name, models))
+        startup.report.warning(path, message, nearest(name, models))
     return tuple(found)

@@ -25,7 +25,7 @@ from llmstack.config.macros import (
     text_of,
     texts,
 )
-from llmstack.config.swap_fields import proposal
+from llmstack.config.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -78,7 +78,7 @@ class _Scope:
         names = [macro.name for macro in self.macros]
         if name in names:
             return f"Declare {name} before the macro that uses it."
-        return proposal(name, names) or f"Declare {name} under macros."
+        return nearest(name, names) or f"Declare {name} under macros."
 
     def leftovers(self, text: str) -> Iterator[tuple[str, str]]:
         """The references left in ``text`` that no finding speaks of, each with a proposal."""

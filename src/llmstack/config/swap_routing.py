@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmstack.config.macros import dotted
+from llmstack.config.problems import nearest
 from llmstack.config.swap import Group, Matrix, MatrixSet
-from llmstack.config.swap_fields import proposal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def _chosen_router(router: Section, settings: Section) -> str:
     report = router.report
     if use not in {"group", "matrix"}:
         message = f'routing.router.use: unknown router "{use}" (valid: group, matrix)'
-        report.error(router.at("use"), message, proposal(use, ("group", "matrix")))
+        report.error(router.at("use"), message, nearest(use, ("group", "matrix")))
         return "groups"
     if use == "matrix" and "matrix" not in settings:
         message = "routing.router.use is 'matrix' but routing.router.settings.matrix is not set"
@@ -208,7 +208,7 @@ def _read_costs(
             section.report.error(path, message, "Write 1 or more.")
         elif model_id not in models:
             message = f'matrix: evict_costs: unknown var or model "{key}"'
-            section.report.error(path, message, proposal(key, [*matrix_vars, *models]))
+            section.report.error(path, message, nearest(key, [*matrix_vars, *models]))
         elif model_id in by_model and costs[by_model[model_id]] != cost:
             other = by_model[model_id]
             message = f'matrix: evict_costs: "{key}" and "{other}" are the same model'
@@ -227,4 +227,4 @@ def resolve(name: str, models: Mapping[str, SwapModel]) -> str | None:
 
 
 def _known(name: str, models: Mapping[str, SwapModel]) -> str:
-    return proposal(name, models) or "Write the id of a model under models."
+    return nearest(name, models) or "Write the id of a model under models."

@@ -82,6 +82,7 @@ class Engine:
         self._tickets = 0
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = 0.0
+        self._closed = False
         self._observers: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -156,11 +157,15 @@ class Engine:
         ticket = self._next_ticket()
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._granted[ticket] = granted
-        self._perform(self._scheduler.acquire(ticket, model.id))
         try:
+            self._perform(self._scheduler.acquire(ticket, model.id))
             await granted
         except BaseException:
+            if granted.done() and not granted.cancelled():
+                granted.exception()  # seen, even if the cancellation came first
             self._perform(self._scheduler.abandon(ticket, self._clock.now()))
+            self._set_alarm()
+            self._wake()
             raise
         finally:
             self._granted.pop(ticket, None)
@@ -205,6 +210,7 @@ class Engine:
         self._perform(self._scheduler.stop_all())
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closed = True
         if self._alarm:
             self._alarm.cancel()
         for log in (*self._logs.values(), self.output):
@@ -230,12 +236,14 @@ class Engine:
                 case Stop(model, reason):
                     self._reasons[model] = reason
                     self._runners[model].stop()
-                    self._announce(model, reason)
+                    self._announce(model, State.STOPPING, reason)
 
     def _launch(self, model: str, generation: int) -> None:
         def ready() -> None:
-            self._perform(self._scheduler.started(model, generation, self._clock.now()))
-            self._announce(model, "ready")
+            effects = self._scheduler.started(model, generation, self._clock.now())
+            # Said before the effects are carried out: one may be the stop of this very model.
+            self._announce(model, State.READY, "ready")
+            self._perform(effects)
             self._set_alarm()
             self._wake()
 
@@ -244,7 +252,8 @@ class Engine:
             reason = self._reasons.pop(model, None)
             crashed = self._scheduler.state(model) is State.READY
             effects = self._scheduler.stopped(model, generation, error)
-            self._announce(model, reason or ("crashed" if crashed else "failed"), error)
+            what = reason or ("crashed" if crashed else "failed")
+            self._announce(model, State.STOPPED, what, error)
             self._perform(effects)
             self._set_alarm()
             self._wake()
@@ -262,7 +271,7 @@ class Engine:
             on_exit=gone,
         )
         self._runners[model] = runner
-        self._announce(model, "starting")
+        self._announce(model, State.STARTING, "starting")
         task = asyncio.ensure_future(runner.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -277,9 +286,10 @@ class Engine:
 
         return Lease(model=model, waited=waited, release_once=release)
 
-    def _announce(self, model: str, what: str, error: RequestError | None = None) -> None:
+    def _announce(
+        self, model: str, state: State, what: str, error: RequestError | None = None
+    ) -> None:
         now = self._clock.now()
-        state = self._scheduler.state(model)
         self.events.publish(
             ModelChanged(model, state, what, after=now - self._since[model], error=error)
         )
@@ -293,7 +303,7 @@ class Engine:
         """
         if due is None:
             due = self._scheduler.next_deadline()
-        if due is None or (self._alarm and self._alarm_at <= due):
+        if due is None or self._closed or (self._alarm and self._alarm_at <= due):
             return
         if self._alarm:
             self._alarm.cancel()

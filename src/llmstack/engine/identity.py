@@ -12,6 +12,8 @@ import psutil
 #: Seconds by which two readings of one process's start time may differ.
 TOLERANCE = 0.05
 
+_LINUX = sys.platform == "linux"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -52,7 +54,7 @@ def start_time(pid: int) -> float:
     Raises:
         OSError, psutil.Error: there is no such process.
     """
-    if sys.platform == "linux":
+    if _LINUX:
         # proc(5): starttime is field 22, the 20th after the name, which may hold anything.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return int(fields[19]) / os.sysconf("SC_CLK_TCK")

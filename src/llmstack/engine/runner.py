@@ -6,24 +6,26 @@ import asyncio
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmstack.config.command import split_command
 from llmstack.engine.clock import within
 from llmstack.engine.health import intervals
+from llmstack.engine.logs import Log
 from llmstack.errors import StartFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from llmstack.config.swap import SwapModel
     from llmstack.engine.clock import Clock
     from llmstack.engine.guard import Guard
     from llmstack.engine.health import Probe
-    from llmstack.engine.logs import Log
     from llmstack.engine.process import Launcher, Process
     from llmstack.errors import RequestError
+
+T = TypeVar("T")
 
 #: Lines of a process's own output that a start error quotes.
 QUOTED_LINES = 8
@@ -55,11 +57,16 @@ class Runner:
     ) -> None:
         self._model = model
         self._log = log
+        self._said = Log(also=log)  # in this life only
         self._clock = clock
         self._launcher = launcher
         self._probe = probe
         self._guard = guard
-        self._environ = {**environ, **dict(entry.split("=", 1) for entry in model.env)}
+        own = (entry.partition("=") for entry in model.env)
+        self._environ = {
+            **environ,
+            **{name: value for name, equals, value in own if name and equals},
+        }
         self._start_limit = start_limit
         self._on_ready = on_ready
         self._on_exit = on_exit
@@ -81,14 +88,8 @@ class Runner:
         error: RequestError | None = None
         try:
             error = await self._live()
-        except asyncio.CancelledError:
-            if self._process:
-                self._process.kill()
-            raise
         except Exception as unexpected:  # noqa: BLE001  the owner must hear of every end
             error = StartFailed(f"{self._model.id}: {type(unexpected).__name__}: {unexpected}")
-            if self._process:
-                self._process.kill()
         finally:
             self._on_exit(error)
 
@@ -102,23 +103,30 @@ class Runner:
                 f"{self._model.id}: something else already listens on {self._model.proxy}",
                 fix="Stop that program, or change startPort.",
             )
+        if self._stop_asked.is_set():
+            return None
         try:
-            self._process = await self._launcher(argv, self._environ, self._log.write)
+            self._process = await self._launcher(argv, self._environ, self._said.write)
         except OSError as why:
             return StartFailed(f"failed to start command '{' '.join(argv)}': {why}")
-        self._guard.watch(self._process.pid)
         exited = asyncio.ensure_future(self._process.wait())
         try:
+            self._guard.watch(self._process.pid)
             error = await self._until_ready(exited)
             if error is None and not self._stop_asked.is_set() and not exited.done():
                 self._on_ready()
             if not exited.done():
                 await self._until_stopped(exited, failed=error is not None)
             return error
+        except BaseException as unexpected:
+            self._process.kill()
+            if isinstance(unexpected, Exception):
+                await asyncio.wait({exited})
+            raise
         finally:
-            self._guard.forget(self._process.pid)
-            if not exited.done():
-                exited.cancel()
+            if exited.done():
+                self._guard.forget(self._process.pid)
+            exited.cancel()
 
     def _means_to_listen(self, argv: tuple[str, ...]) -> bool:
         """Whether the command names the port of ``proxy``; else its server may run already."""
@@ -130,32 +138,27 @@ class Runner:
             return None
         url = self._model.proxy.rstrip("/") + "/" + self._model.check_endpoint.lstrip("/")
         stop = asyncio.ensure_future(self._stop_asked.wait())
-        deadline = self._clock.now() + self._start_limit
+        late = asyncio.ensure_future(self._clock.sleep(self._start_limit))
         try:
             for pause in intervals():
-                probe = asyncio.ensure_future(self._probe.ready(url))
-                await _first(probe, exited, stop)
+                probe = await _until_first(self._probe.ready(url), exited, stop, late)
                 ready = probe.done() and probe.result()
-                probe.cancel()
                 if exited.done():
                     return self._early_exit(exited.result())
                 if ready or stop.done():
                     return None
-                if self._clock.now() >= deadline:
+                if late.done():
                     return self._failed(f"health check timed out after {self._start_limit:g}s")
-                nap = asyncio.ensure_future(self._clock.sleep(pause))
-                await _first(exited, stop, nap)
-                nap.cancel()
+                await _until_first(self._clock.sleep(pause), exited, stop, late)
         finally:
             stop.cancel()
+            late.cancel()
         return None
 
     async def _until_stopped(self, exited: asyncio.Future[int], *, failed: bool) -> None:
         """Wait for the exit, or for the wish to stop and then see to the exit."""
         if not failed:
-            stop = asyncio.ensure_future(self._stop_asked.wait())
-            await _first(exited, stop)
-            stop.cancel()
+            await _until_first(self._stop_asked.wait(), exited)
             if exited.done():
                 self._log.write(
                     f"[{self._model.id} exited with status {exited.result()}]\n".encode()
@@ -164,8 +167,12 @@ class Runner:
         assert self._process is not None
         self._ask_to_end(self._process)
         grace = FAILED_START_GRACE if failed else float(self._model.unload_timeout)
+        ends: set[asyncio.Future[Any]] = {exited}
+        if self._stop_command:
+            ends.add(self._stop_command)
         with suppress(TimeoutError):
-            await within(self._clock, grace, _settled(exited))
+            # A stop command may clean up after the exit; the next start must not get in its way.
+            await within(self._clock, grace, _settled(ends))
         if not exited.done():
             self._process.kill()
             await exited
@@ -180,14 +187,15 @@ class Runner:
         except ValueError:
             process.terminate()
             return
-        self._stop_command = asyncio.ensure_future(self._run_stop_command(argv))
+        self._stop_command = asyncio.ensure_future(self._run_stop_command(argv, process))
 
-    async def _run_stop_command(self, argv: tuple[str, ...]) -> None:
+    async def _run_stop_command(self, argv: tuple[str, ...], process: Process) -> None:
         try:
             stopper = await self._launcher(argv, self._environ, self._log.write)
             status = await stopper.wait()
-        except OSError as why:
+        except (OSError, ValueError) as why:
             self._log.write(f"[cmdStop of {self._model.id} failed: {why}]\n".encode())
+            process.terminate()
             return
         if status:
             self._log.write(f"[cmdStop of {self._model.id} ended with {status}]\n".encode())
@@ -197,17 +205,26 @@ class Runner:
         return self._failed(f"upstream command exited prematurely ({how})")
 
     def _failed(self, what: str) -> StartFailed:
-        said = self._log.last_lines(QUOTED_LINES)
+        said = self._said.last_lines(QUOTED_LINES)
         quoted = "\n".join(["Its last output:", *said]) if said else "It printed nothing."
         return StartFailed(f"{self._model.id}: {what}", why=quoted)
 
 
-async def _first(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+async def _until_first(
+    work: Coroutine[Any, Any, T], *others: asyncio.Future[Any]
+) -> asyncio.Future[T]:
+    """Wait for ``work`` or any of ``others``; ``work`` is cancelled if it was not the first."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task, *others}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not task.done():
+            task.cancel()
+    return task
 
 
-async def _settled(future: asyncio.Future[int]) -> None:
-    await asyncio.wait({future})
+async def _settled(futures: set[asyncio.Future[Any]]) -> None:
+    await asyncio.wait(futures)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -54,26 +54,24 @@ class Door:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
-        self._router = Router(
-            [
-                Route("/health", self._health),
-                Route("/running", self._running),
-                Route("/unload", self._unload),
-                Route("/api/models/unload", self._unload_json, methods=["POST"]),
-                Route("/api/models/unload/{model:path}", self._unload_one, methods=["POST"]),
-                Route("/v1/models", self._models),
-                Route("/models", self._models),
-                Route("/logs", self._logs),
-                Route("/logs/stream", self._log_stream),
-                Route("/logs/stream/{model:path}", self._log_stream),
-            ],
-            default=self._not_found,
-        )
+        self.routes = [
+            Route("/health", self._health),
+            Route("/running", self._running),
+            Route("/unload", self._unload),
+            Route("/api/models/unload", self._unload_json, methods=["POST"]),
+            Route("/api/models/unload/{model:path}", self._unload_one, methods=["POST"]),
+            Route("/v1/models", self._models),
+            Route("/models", self._models),
+            Route("/logs", self._logs),
+            Route("/logs/stream", self._log_stream),
+            Route("/logs/stream/{model:path}", self._log_stream),
+        ]
+        self._router = Router(self.routes, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
-            if scope["path"].startswith("/upstream/"):
+            if scope["raw_path"].startswith(_UPSTREAM):
                 await self._pass_through(scope, receive, send)
             elif scope["type"] == "http" and self._is_model_route(scope):
                 await self._model_route(scope, receive, send)
@@ -117,6 +115,9 @@ class Door:
 
     async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         model, rest = self._split_upstream(scope)
+        if scope["type"] == "websocket":
+            await self._dispatcher.serve_websocket(scope, receive, send, model, rest or b"/")
+            return
         if rest is None:
             location = scope["raw_path"] + b"/"
             if scope["query_string"]:
@@ -124,16 +125,13 @@ class Door:
             status = 301 if scope["method"] in ("GET", "HEAD") else 308
             await answer(send, status, b"text/plain", b"", (b"location", location))
             return
-        if scope["type"] == "websocket":
-            await self._dispatcher.serve_websocket(scope, receive, send, model, rest)
-            return
         body = await read_body(receive)
         await self._dispatcher.serve(scope, receive, send, model, body, extra=[], raw_path=rest)
 
     def _split_upstream(self, scope: Scope) -> tuple[SwapModel, bytes | None]:
         """The longest prefix of path segments that names a model, and the raw rest."""
         segments = scope["raw_path"][len(_UPSTREAM) :].split(b"/")
-        for count in range(len(segments), 0, -1):
+        for count in range(min(len(segments), self._longest_name), 0, -1):
             name = unquote_to_bytes(b"/".join(segments[:count])).decode("utf-8", "replace")
             try:
                 model = self._engine.resolve(name)
@@ -144,9 +142,11 @@ class Door:
         raise ModelNotFound("model not found")
 
     async def _health(self, _: Request) -> Response:
+        """``OK`` while the daemon lives."""
         return PlainTextResponse("OK")
 
     async def _running(self, _: Request) -> Response:
+        """The models that are loaded, loading or stopping."""
         rows = []
         for status in sorted(self._engine.status(), key=lambda status: status.id):
             if status.state is State.STOPPED:
@@ -166,14 +166,17 @@ class Door:
         return JSONResponse({"running": rows})
 
     async def _unload(self, request: Request) -> Response:
+        """Stop every model after its running answers (at once with ``?force=1``); ``OK``."""
         await self._engine.unload(force=forced(request))
         return PlainTextResponse("OK")
 
     async def _unload_json(self, request: Request) -> Response:
+        """As ``/unload``; ``{"msg": "ok"}``."""
         await self._engine.unload(force=forced(request))
         return JSONResponse({"msg": "ok"})
 
     async def _unload_one(self, request: Request) -> Response:
+        """Stop one model, named by id or alias; ``OK``."""
         try:
             model = self._engine.resolve(request.path_params["model"])
         except ModelNotFound:
@@ -182,12 +185,15 @@ class Door:
         return PlainTextResponse("OK")
 
     async def _models(self, _: Request) -> Response:
+        """The models that can be asked for, with their state."""
         return JSONResponse({"object": "list", "data": records(self._engine)})
 
     async def _logs(self, _: Request) -> Response:
+        """The last output of all model processes."""
         return PlainTextResponse(self._engine.output.history())
 
     async def _log_stream(self, request: Request) -> Response:
+        """The output of all models, or of one, as it comes; ``?no-history`` leaves out the past."""
         name = request.path_params.get("model", "upstream")
         if name == "upstream":
             source = self._engine.output

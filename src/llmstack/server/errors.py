@@ -50,6 +50,10 @@ def error_body(error: RequestError, path: str) -> bytes:
 
 
 def error_event(error: RequestError, path: str) -> bytes:
-    """``error`` as a server-sent event, for a stream that has already begun."""
+    """``error`` as a server-sent event, for a stream that has already begun.
+
+    It begins with blank lines: the stream may have broken off within a line, which the error must
+    not become part of. Between events they mean nothing.
+    """
     name = b"event: error\n" if path.startswith("/v1/messages") else b""
-    return name + b"data: " + error_body(error, path) + b"\n\n"
+    return b"\n\n" + name + b"data: " + error_body(error, path) + b"\n\n"

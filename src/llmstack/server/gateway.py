@@ -62,14 +62,12 @@ class Gateway:
         self._stack = stack
         self._ladder = ladder
         self._report = report
-        self._router = Router(
-            [
-                Route("/v1/models", self._models),
-                Route("/models.ini", self._models_ini),
-                Route("/api/status", self._status),
-            ],
-            default=door,
-        )
+        self.routes = [
+            Route("/v1/models", self._models),
+            Route("/models.ini", self._models_ini),
+            Route("/api/status", self._status),
+        ]
+        self._router = Router(self.routes, default=door)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
@@ -114,11 +112,13 @@ class Gateway:
         return decide(view, self._ladder)
 
     async def _models(self, _: Request) -> Response:
+        """The models that can be asked for, ``auto`` first."""
         return JSONResponse(
             {"object": "list", "data": [auto_record(self._ladder), *records(self._engine)]}
         )
 
     async def _models_ini(self, _: Request) -> Response:
+        """The stack's ``models.ini`` as it is now, for thin clients."""
         try:
             text = await asyncio.to_thread(Path(self._stack.source).read_bytes)
             return PlainTextResponse(text)
@@ -128,4 +128,5 @@ class Gateway:
             return PlainTextResponse(f"models.ini cannot be read: {error}", status_code=500)
 
     async def _status(self, _: Request) -> Response:
+        """What ``llmstack status --json`` prints."""
         return JSONResponse(self._report())

@@ -54,6 +54,9 @@ class Door:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
+        models = self._engine.config.models.values()
+        names = (name for model in models for name in (model.id, *model.aliases))
+        self._longest_name = max((name.count("/") + 1 for name in names), default=0)
         self.routes = [
             Route("/health", self._health),
             Route("/running", self._running),

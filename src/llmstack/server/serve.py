@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
+from llmstack.engine import State
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.server.lock import Lock
@@ -113,10 +114,17 @@ def open_log(plan: StackPlan) -> logging.Handler:
 
 def note(event: ModelChanged) -> None:
     """One log line per change of a model."""
-    why = f": {event.error.what}" if event.error else ""
-    engine_log.info(
-        "%s %s after %.2fs (%s)%s", event.model, event.what, event.after, event.state, why
-    )
+    match event.what:
+        case "starting":
+            engine_log.info("%s: starting", event.model)
+        case "ready":
+            engine_log.info("%s: ready after %.2f s", event.model, event.after)
+        case reason if event.state is State.STOPPED and event.error is None:
+            engine_log.info("%s: gone after %.2f s (%s)", event.model, event.after, reason)
+        case reason if event.error:
+            engine_log.warning("%s: %s: %s", event.model, reason, event.error)
+        case reason:
+            engine_log.info("%s: stopping (%s)", event.model, reason)
 
 
 async def _preload(stack: RunningStack, say: Callable[[str], None]) -> None:

@@ -55,7 +55,7 @@ class EventStream:
             raise DaemonError(f"{base} does not answer", why=str(error)) from error
         if self._answer.status != 200:
             text = self._answer.read().decode("utf-8", "replace")
-            self._connection.close()
+            self.close()
             raise DaemonError(f"{base}{path} answered {self._answer.status}", why=_message(text))
 
     def header(self, name: str) -> str:
@@ -86,6 +86,7 @@ class EventStream:
 
     def close(self) -> None:
         """Hang up; a generation that still runs is cancelled by that."""
+        self._answer.close()
         self._connection.close()
 
 

@@ -123,10 +123,15 @@ class Scheduler:
         return self._lives[model].in_flight
 
     def is_clear(self, model: str) -> bool:
-        """Whether ``acquire`` would grant at once, without a decision."""
+        """Whether ``acquire`` would grant at once."""
         life = self._lives[model]
-        limit = self._models[model].concurrency_limit
-        return model in self._unthreatened and not self._closing and life.admitted < limit
+        if self._closing or life.admitted >= self._models[model].concurrency_limit:
+            return False
+        if model in self._unthreatened:
+            return True
+        if life.state is not State.READY or life.unload_when_idle:
+            return False
+        return isinstance(plan(model, self.situation(), self._residency), Serve)
 
     def queue_position(self, ticket: int) -> int | None:
         """Place in the queue counted from 1, or None when the ticket does not wait."""
@@ -264,7 +269,7 @@ class Scheduler:
         if life.state is State.STARTING or (
             life.state is State.READY and (force or not life.in_flight)
         ):
-            effects += self._stop(model, "unload")
+            effects += self._stop(model, "unload") + self._advance()
         elif life.state is State.READY:
             life.unload_when_idle = True
             self._unthreatened.discard(model)

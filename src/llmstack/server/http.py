@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from llmstack.server.corked import CorkedProtocol
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
@@ -55,6 +57,7 @@ class HttpServers:
 def _config(app: App, drain: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=CorkedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

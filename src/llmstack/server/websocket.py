@@ -35,17 +35,34 @@ async def relay_websocket(
     ]
     offered = [Subprotocol(name) for name in scope.get("subprotocols", [])]
     try:
-        model = await connect(
+        # Pings and compression are between client and model; a busy model may answer late.
+        model = await _Connect(
             url,
             additional_headers=headers,
             subprotocols=offered or None,
             user_agent_header=None,
+            compression=None,
+            ping_interval=None,
             max_size=None,
             proxy=None,
         )
     except (WebSocketException, OSError, TimeoutError) as error:
         raise unreachable(base, error) from error
-    await send({"type": "websocket.accept", "subprotocol": model.subprotocol})
+    try:
+        await send({"type": "websocket.accept", "subprotocol": model.subprotocol})
+        await _copy(receive, send, model)
+    finally:  # the client may have left before it was accepted
+        await model.close()
+
+
+class _Connect(connect):
+    """A connection that never goes to another address than the one that was asked for."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def _copy(receive: Receive, send: Send, model: ClientConnection) -> None:
     up = asyncio.ensure_future(_client_to_model(receive, model))
     down = asyncio.ensure_future(_model_to_client(model, send))
     try:
@@ -54,14 +71,14 @@ async def relay_websocket(
         for half in (up, down):
             half.cancel()
         await asyncio.gather(up, down, return_exceptions=True)
-        await model.close()
 
 
 async def _client_to_model(receive: Receive, model: ClientConnection) -> None:
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
-            await model.close(code=_sendable(message.get("code")))
+            code, reason = _sendable(message.get("code")), message.get("reason") or ""
+            await model.close(code, reason)
             return
         text = message.get("text")
         await model.send(message["bytes"] if text is None else text)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from llmstack.cli.channel import add_channel
 from llmstack.cli.here import work_dir
 
 if TYPE_CHECKING:
@@ -18,12 +19,7 @@ EXAMPLES = """examples:
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
-    channel = parser.add_mutually_exclusive_group()
-    channel.add_argument("--current", dest="channel", action="store_const", const="current")
-    channel.add_argument(
-        "--next", dest="channel", action="store_const", const="next", help="use the *_next models"
-    )
-    parser.set_defaults(channel="current")
+    add_channel(parser)
 
 
 def run(arguments: Namespace) -> int:

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from llmstack.cli.channel import add_channel
 from llmstack.cli.here import work_dir
 
 if TYPE_CHECKING:
@@ -24,12 +25,7 @@ def configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="accepted for scripts; the daemon always runs in the background",
     )
-    channel = parser.add_mutually_exclusive_group()
-    channel.add_argument("--current", dest="channel", action="store_const", const="current")
-    channel.add_argument(
-        "--next", dest="channel", action="store_const", const="next", help="use the *_next models"
-    )
-    parser.set_defaults(channel="current")
+    add_channel(parser)
 
 
 def run(arguments: Namespace) -> int:

@@ -47,7 +47,10 @@ def answer_of(message: Body) -> Body:
     if not calls:
         return {"content": message["content"]}
     function = calls[0]["function"]
-    arguments = json.loads(function["arguments"])
+    try:
+        arguments = json.loads(function["arguments"])
+    except json.JSONDecodeError:  # the model did not find the end of a string
+        arguments = function["arguments"]
     return {"tool_call": {"name": function["name"], "arguments": arguments}}
 
 
@@ -90,7 +93,7 @@ def copying(server: str, tools: list[Body], kind: str, count: int, corpus: str) 
     rng, right, asked = Random(f"held out {kind}"), 0, 0
     while asked < count:
         text, tool, arguments = wishes(kind, rng)
-        fresh = arguments.get("filePath", arguments.get("command", ""))
+        fresh: str = arguments.get("filePath") or arguments["command"]
         if fresh in corpus:
             continue
         asked += 1

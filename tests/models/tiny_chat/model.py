@@ -109,12 +109,14 @@ class Block(nn.Module):
         scores = query @ key.repeat_interleave(repeat, 1).transpose(-1, -2)
         future = torch.full((time, time), float("-inf"), dtype=scores.dtype).triu(1)
         mixed = (scores + future).softmax(-1).to(value.dtype) @ value.repeat_interleave(repeat, 1)
-        return self.attn_output(mixed.transpose(1, 2).reshape(batch, time, -1))
+        output: Tensor = self.attn_output(mixed.transpose(1, 2).reshape(batch, time, -1))
+        return output
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attend(self.attn_norm(x))
         y = self.ffn_norm(x)
-        return x + self.ffn_down(functional.silu(self.ffn_gate(y)) * self.ffn_up(y))
+        output: Tensor = x + self.ffn_down(functional.silu(self.ffn_gate(y)) * self.ffn_up(y))
+        return output
 
 
 class TinyChat(nn.Module):
@@ -138,7 +140,8 @@ class TinyChat(nn.Module):
         x = self.token_embd(tokens)
         for block in self.blocks:
             x = block(x)
-        return self.output_norm(x)
+        normed: Tensor = self.output_norm(x)
+        return normed
 
     def forward(self, tokens: Tensor, wanted: Tensor) -> Tensor:
         """Logits, (count, vocabulary), at the positions where the mask ``wanted`` is true."""

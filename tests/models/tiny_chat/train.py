@@ -120,7 +120,7 @@ def train(model: TinyChat, samples: list[Sample], steps: int, rng: Random) -> No
                     group["lr"] = PEAK_RATE * rate(step, steps)
             loss = loss_of(model, batch)
             model.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in chosen:
                 optimizer.step()

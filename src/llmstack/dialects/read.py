@@ -40,6 +40,8 @@ _FILLED_ARRAY = re.compile(rb"\s*\[\s*[^\s\]]")
 
 _IMAGES = ("image", "image_url", "input_image")
 _OTHER_MEDIA = ("audio", "document", "file", "input_audio", "input_file", "video_url")
+#: Members of a message that is nothing but role and content.
+_PLAIN = 2
 #: Members of a message, beside its content, that end up in the prompt.
 _MEMBERS = (
     "name",
@@ -95,7 +97,8 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
         content = item.get("content", item.get("output"))
         content_size, images = _content_size(content)
         size += MESSAGE + content_size
-        size += sum(value_size(item[name]) for name in _MEMBERS if item.get(name))
+        if len(item) > _PLAIN or "content" not in item:
+            size += sum(value_size(item[name]) for name in _MEMBERS if item.get(name))
         has_images = has_images or images
         if role == "user":
             said = spoken(content)

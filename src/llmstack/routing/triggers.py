@@ -36,7 +36,10 @@ class Trigger:
         if not text.isascii():
             text = text.encode("ascii", "ignore").decode()
         lowered = text.lower()
-        return any(name in lowered or not name.isascii() for name in self._names)
+        for name in self._names:  # noqa: SIM110  a loop: this runs four times for every request
+            if name in lowered or not name.isascii():
+                return True
+        return False
 
     def found(self, own_words: str) -> bool:
         """Whether the user's own words use the trigger."""

@@ -107,6 +107,10 @@ def open_log(plan: StackPlan) -> logging.Handler:
     root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
     root.addHandler(handler)
     root.propagate = False
+    # What the format does not show need not be found out for every line (the logging HOWTO,
+    # section "Optimization").
+    logging._srcfile = None  # noqa: SLF001  the documented switch
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # An answer that was left incomplete on purpose is no news; our own line tells of it.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return handler

@@ -13,14 +13,12 @@ class Prompt:
     shown: str
 
 
-_FUNCTION = """Refactor this function so that it is easier to read:
+_REFACTORING = """Refactor this into a Python function that returns the largest number in a list:
 ```python
-def f(x):
-    r = []
-    for i in range(len(x)):
-        if x[i] > 0:
-            r.append(x[i] * 2)
-    return r
+largest = numbers[0]
+for number in numbers:
+    if number > largest:
+        largest = number
 ```"""
 
 _LOG = "\n".join(
@@ -29,18 +27,15 @@ _LOG = "\n".join(
     for minute in range(0, 60, 5)
 )
 
+_PLAN = "How should we approach testing a new feature? Outline a short plan."
+_NOFILTER = "nofilter: what is the best thing about Mondays?"
+
 PROMPTS = (
-    Prompt(
-        "How would you approach the design of a small cache? Outline it in a few words.",
-        "How would you approach the design of a small cache? Outline it in a few words.",
-    ),
-    Prompt(_FUNCTION, "Refactor this function so that it is easier to read: [8 lines of Python]"),
+    Prompt(_PLAN, _PLAN),
+    Prompt(_REFACTORING, "Refactor this into a Python function that ...: [5 lines of Python]"),
     Prompt(
         f"Which worker handled the last request?\n{_LOG}",
         "Which worker handled the last request? [36 lines of a log]",
     ),
-    Prompt(
-        "nofilter: tabs or spaces? Answer in one sentence.",
-        "nofilter: tabs or spaces? Answer in one sentence.",
-    ),
+    Prompt(_NOFILTER, _NOFILTER),
 )

@@ -18,8 +18,9 @@ GRACE = 0.05
 class Departure:
     """Cancels the enclosed block when the client disconnects; afterwards ``left`` is True.
 
-    The request body must have been read to its end before. The cancellation that ends the block
-    is swallowed, so the code after it goes on and can look at ``left``.
+    The request body must have been read to its end before, or the WebSocket not yet accepted. The
+    cancellation that ends the block is swallowed, so the code after it goes on and can look at
+    ``left``.
     """
 
     def __init__(self, receive: Receive, after: float = GRACE) -> None:
@@ -54,7 +55,7 @@ class Departure:
         self._watch = asyncio.ensure_future(self._wait())
 
     async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
             pass
         self.left = True
         if self._worker:

@@ -66,24 +66,33 @@ class Dispatcher:
         took = (time.perf_counter() - begun) * 1000
         if departure.left:
             status = CLIENT_LEFT
-        log.info(
-            "%s %s %s %d %.1fms%s", scope["method"], scope["path"], model.id, status, took, note
-        )
+        path = _path(scope)
+        log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
 
     async def serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, model: SwapModel, raw_path: bytes | None
     ) -> None:
         """Pass a WebSocket through; refuse it when the model cannot be had."""
-        try:
-            lease = await self.engine.lease(model)
-        except RequestError as error:
-            log.info("WEBSOCKET %s %s refused: %s", scope["path"], model.id, error.what)
-            await receive()
-            await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+        if (await receive())["type"] != "websocket.connect":
+            return
+        lease = None
+        with Departure(receive):
+            try:
+                lease = await self.engine.lease(model)
+            except RequestError as error:
+                log.info("WEBSOCKET %s %s refused: %s", _path(scope), model.id, error.what)
+                await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+        if lease is None:
             return
         with lease:
             try:
                 await relay_websocket(scope, receive, send, lease.base_url, raw_path)
             except RequestError as error:
-                log.info("WEBSOCKET %s %s failed: %s", scope["path"], model.id, error.what)
+                log.info("WEBSOCKET %s %s failed: %s", _path(scope), model.id, error.what)
                 await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent: line breaks and terminal codes in it are still escaped."""
+    raw: bytes = scope["raw_path"]
+    return raw.decode("latin-1")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from llmstack.client.http import get_json
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
-from llmstack.server.record import DaemonRecord, living_daemon
+from llmstack.server.lock import held
+from llmstack.server.record import DaemonRecord, living_daemon, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,14 +76,16 @@ def stop_daemon(work: WorkDir, say: Callable[[str], None], *, now: bool = False)
     identity = Identity(record.pid, record.started)
     _signal(identity, signal.SIGTERM)
     if now:
-        _signal(identity, signal.SIGTERM)
+        # Another signal than the first: two equal ones that arrive together count as one.
+        _signal(identity, signal.SIGINT if POSIX else signal.SIGTERM)
     if not _gone(identity, PATIENCE, lambda: say("waiting for running answers to end")):
         _signal(identity, signal.SIGTERM)
         if not _gone(identity, LAST_PATIENCE, lambda: say("telling it again")):
             _signal(identity, signal.SIGKILL if POSIX else signal.SIGTERM)
             if not _gone(identity, LAST_PATIENCE, lambda: say("killing it")):
                 raise DaemonError(f"the daemon (pid {record.pid}) does not end")
-    work.daemon_record.unlink(missing_ok=True)
+    if read_record(work.daemon_record) == record:  # else a new daemon has written its own
+        work.daemon_record.unlink(missing_ok=True)
     return True
 
 
@@ -132,7 +135,7 @@ def _another_ones(
     work: WorkDir, output: Path, since: int, say: Callable[[str], None]
 ) -> DaemonRecord:
     """The daemon that another start was faster with, once it is ready."""
-    record = living_daemon(work)
+    record = _recorded(work)
     if record is None:
         raise DaemonError("the daemon did not start", why=_tail(output, since))
     say(f"a daemon runs here already (pid {record.pid})")
@@ -147,6 +150,16 @@ def _another_ones(
                 "the daemon that was starting here has ended", why=_tail(output, since)
             )
         time.sleep(LOOK)
+
+
+def _recorded(work: WorkDir) -> DaemonRecord | None:
+    """The daemon of ``work``; one that has the lock is waited for until it has its record too."""
+    deadline = time.monotonic() + PATIENCE
+    while (record := living_daemon(work)) is None and held(work.daemon_lock):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(LOOK)
+    return record
 
 
 def _status(record: DaemonRecord) -> dict[str, Any] | None:

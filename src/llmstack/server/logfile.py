@@ -52,6 +52,10 @@ class BatchedFileHandler(logging.Handler):
     def _write(self) -> None:
         lines = []
         while self._records:
-            lines.append(self.format(self._records.popleft()))
+            record = self._records.popleft()
+            try:
+                lines.append(self.format(record))
+            except Exception:  # noqa: BLE001  one bad line must not end the log
+                self.handleError(record)
         if lines:
-            self._file.write(("\n".join(lines) + "\n").encode())
+            self._file.write(("\n".join(lines) + "\n").encode(errors="backslashreplace"))

@@ -34,7 +34,10 @@ class DaemonRecord:
 def read_record(path: Path) -> DaemonRecord | None:
     """The record at ``path``, or None when there is none or it is not one."""
     try:
-        return DaemonRecord(**json.loads(path.read_text(encoding="utf-8")))
+        record = DaemonRecord(**json.loads(path.read_text(encoding="utf-8")))
+        numbers = type(record.pid) is int and isinstance(record.started, (int, float))
+        texts = (record.gateway, record.engine, record.version)
+        return record if numbers and all(isinstance(text, str) for text in texts) else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -46,6 +49,8 @@ def living_daemon(work: WorkDir) -> DaemonRecord | None:
     pid belongs to a later process, counts for nothing.
     """
     record = read_record(work.daemon_record)
-    if record is None or not held(work.daemon_lock):
+    if record is None or not Identity(record.pid, record.started).alive():
         return None
-    return record if Identity(record.pid, record.started).alive() else None
+    # Last, because looking at the lock takes it for a moment, which a daemon that starts just now
+    # must not notice.
+    return record if held(work.daemon_lock) else None

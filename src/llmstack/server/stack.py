@@ -49,8 +49,9 @@ class RunningStack:
                 for opened in self._sockets:
                     opened.close()
                 raise
+        named = f"[{host}]" if ":" in host else host
         self.gateway, self.door = (
-            f"http://{host}:{opened.getsockname()[1]}" for opened in self._sockets
+            f"http://{named}:{opened.getsockname()[1]}" for opened in self._sockets
         )
         self.engine: Engine | None = None
 

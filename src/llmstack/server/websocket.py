@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
     from llmstack.server.asgi import Receive, Scope, Send
 
+#: Seconds that a model has to agree to a close; its slot is held for as long.
+CLOSE = 1.0
+
 
 async def relay_websocket(
     scope: Scope, receive: Receive, send: Send, base: str, raw_path: bytes | None
 ) -> None:
     """Connect upstream, accept the client, and copy messages until either side closes.
 
+    ``websocket.connect`` has been received. A close or the end of one side ends the other.
+
     Raises:
         UpstreamUnreachable: the model process did not accept; the client has not been accepted.
     """
-    if (await receive())["type"] != "websocket.connect":
-        return
     url = base.replace("http", "ws", 1) + raw_target(scope, raw_path).decode("latin-1")
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -43,6 +46,7 @@ async def relay_websocket(
             user_agent_header=None,
             compression=None,
             ping_interval=None,
+            close_timeout=CLOSE,
             max_size=None,
             proxy=None,
         )

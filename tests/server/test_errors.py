@@ -1,0 +1,244 @@
+"""Errors: the right status, in the shape that the client's dialect has for them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmstack.errors import RequestError, ShuttingDown
+from llmstack.server import asgi
+from llmstack.server.errors import error_body
+from tests.server.conftest import free_ports
+from tests.server.house import anthropic_error_of, error_of, fake, release, running, side_by_side
+from tests.server.wire import Wire, ask, chat, eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server.house import House
+
+pytestmark = pytest.mark.anyio
+
+CHAT = "/v1/chat/completions"
+JSON_ROUTES = [CHAT, "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/infill"]
+
+
+def as_json(body: object) -> bytes:
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("path", JSON_ROUTES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"role": "user"}]',
+        b'{"model": ["smart"]}',
+        b'{"model": {"id": "smart"}}',
+        b'{"model": 7}',
+        b'{"model": "smart"',
+        b"model=smart",
+        b'"smart"',
+        b"null",
+        b"\xff\xfe",
+        b"{}{}",
+        b"",
+        b"[" * 100_000,
+        b'{"model":' * 20_000,
+    ],
+)
+async def test_a_body_that_is_no_request_is_the_clients_fault(
+    house: House, path: str, body: bytes
+) -> None:
+    """W24: arrays, lists and broken JSON used to be a 500 with a traceback."""
+    status, message = error_of(await ask(house.gateway, "POST", path, body))
+    assert status == 400
+    assert message
+
+
+@pytest.mark.parametrize("messages", ["hello", {"role": "user"}, 3, True])
+async def test_messages_must_be_a_list(house: House, messages: object) -> None:
+    """W24, for auto, which has to look at them."""
+    body = {"model": "auto", "messages": messages}
+    status, message = error_of(await ask(house.gateway, "POST", CHAT, body))
+    assert status == 400
+    assert "messages" in message
+
+
+@pytest.mark.parametrize("messages", [[7, None, ["x"], "text"], [{"role": 3, "content": 4}], []])
+async def test_odd_messages_are_left_to_the_model_server(house: House, messages: object) -> None:
+    got = await ask(house.gateway, "POST", CHAT, {"model": "auto", "messages": messages})
+    assert got.status == 200
+
+
+@pytest.mark.parametrize("path", JSON_ROUTES)
+async def test_an_unknown_model_is_not_found(house: House, path: str) -> None:
+    for port in (house.gateway, house.door):
+        status, message = error_of(await ask(port, "POST", path, chat("gpt-9")))
+        assert status == 404
+        assert "no router for requested model" in message
+        assert "gpt-9" in message
+
+
+async def test_names_are_not_trimmed_or_folded(house: House) -> None:
+    for name in ("Smart", " smart", "smart ", "smart\n"):
+        assert error_of(await ask(house.gateway, "POST", CHAT, chat(name)))[0] == 404
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"model": null}', b'{"model": ""}'])
+async def test_the_door_does_not_guess_a_missing_model(house: House, body: bytes) -> None:
+    status, message = error_of(await ask(house.door, "POST", CHAT, body))
+    assert (status, message) == (404, "no model id could be identified")
+    assert error_of(await ask(house.door, "GET", "/props"))[0] == 404
+
+
+async def test_anthropics_clients_are_told_in_their_own_shape(house: House) -> None:
+    path = "/v1/messages"
+    for port in (house.gateway, house.door):
+        assert anthropic_error_of(await ask(port, "POST", path, b"["))[0] == 400
+        got = await ask(port, "POST", path, chat("gpt-9"))
+        assert anthropic_error_of(got)[0] == 404
+        assert got.json()["error"]["type"] == "not_found_error"
+    got = await ask(house.gateway, "POST", f"{path}/count_tokens", chat("broken"))
+    assert anthropic_error_of(got)[0] == 500
+    assert got.json()["error"]["type"] == "api_error"
+
+
+async def test_a_model_that_does_not_start_says_why(house: House) -> None:
+    """500 with the cause and the model's own last words, for every request that waited."""
+    status, message = error_of(await ask(house.gateway, "POST", CHAT, chat("broken")))
+    assert status == 500
+    assert "broken: upstream command exited prematurely (status 3)" in message
+    assert "cannot open the weights" in message
+
+
+async def test_a_model_that_cannot_be_reached_is_a_bad_gateway(
+    tmp_path: Path,
+) -> None:
+    """W24: its process lives but does not listen."""
+    (port,) = free_ports(1)
+    deaf = fake("deaf", port, cmd="sleep 600", check_endpoint="none")
+    async with running(tmp_path, side_by_side(deaf)) as house:
+        got = await ask(house.gateway, "POST", CHAT, chat("deaf", stream=True))
+        status, message = error_of(got)
+        assert status == 502
+        assert str(port) in message
+        assert got.json()["error"]["code"] == "bad_gateway"
+        told = await ask(house.gateway, "POST", "/v1/messages", chat("deaf"))
+        assert anthropic_error_of(told)[0] == 502
+        assert error_of(await ask(house.door, "GET", "/upstream/deaf/x"))[0] == 502
+        await house.freed()
+
+
+async def test_a_crash_in_mid_answer_is_told_and_the_next_request_starts_it_anew(
+    tmp_path: Path,
+) -> None:
+    (port,) = free_ports(1)
+    async with running(tmp_path, side_by_side(fake("m", port))) as house:
+        body = chat("m", stream=True, paced=True)
+        async with Wire(house.gateway) as wire:
+            await wire.request("POST", CHAT, (), as_json(body))
+            got = await wire.head()
+            await release(port)
+            assert b"tok0" in await wire.piece(got)
+            with pytest.raises(EOFError):
+                await ask(port, "POST", "/control", b'{"exit": 9}')
+            await wire.finish(got)
+        assert got.complete
+        assert b"broke off" in got.pieces[-2]
+        await eventually(lambda: house.state("m") == "stopped")
+        assert (await ask(house.gateway, "POST", CHAT, chat("m"))).status == 200
+
+
+async def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    swap = side_by_side(fake("m", port, concurrency_limit=1))
+    async with running(tmp_path, swap) as house, Wire(house.gateway) as wire:
+        await wire.request("POST", CHAT, (), as_json(chat("m", paced=True)))
+        await eventually(lambda: house.in_flight("m") == 1)
+        got = await ask(house.gateway, "POST", CHAT, chat("m"), [("Accept", "text/plain")])
+        assert error_of(got)[0] == 429
+        assert got.header("retry-after") == "1"
+        assert got.json()["error"]["code"] == "concurrency_limit"
+        told = await ask(house.gateway, "POST", "/v1/messages", chat("m"))
+        assert told.json()["error"]["type"] == "rate_limit_error"
+
+
+async def test_a_body_beyond_the_limit_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "BODY_LIMIT", 1 << 20)
+    status, message = error_of(
+        await ask(house.gateway, "POST", CHAT, chat("smart", "x" * (2 << 20)))
+    )
+    assert status in (400, 413)
+    assert "1 MiB" in message
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nothing"),
+        ("POST", "/nothing"),
+        ("HEAD", "/nothing"),
+        ("OPTIONS", CHAT),
+        ("GET", CHAT),
+        ("PUT", CHAT),
+        ("GET", "/upstream/nobody/x"),
+        ("GET", "/upstream//"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("GET", "/%75pstream/smart/x"),
+        ("GET", "/upstream%2Fsmart/x"),
+        ("GET", "/running%2F..%2Fx"),
+    ],
+)
+async def test_what_is_not_served_is_not_found_in_json(
+    house: House, method: str, path: str
+) -> None:
+    for port in (house.gateway, house.door):
+        got = await ask(port, method, path)
+        assert got.status == 404
+        assert got.header("content-type") == "application/json"
+        if method != "HEAD":
+            assert error_of(got)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_and_harms_nobody(house: House, garbage: bytes) -> None:
+    async with Wire(house.gateway) as wire:
+        await wire.send(garbage)
+        assert (await wire.ended()).startswith(b"HTTP/1.1 4")
+    assert (await ask(house.gateway, "GET", "/health")).status == 200
+
+
+async def test_a_path_of_very_many_segments_costs_next_to_nothing(house: House) -> None:
+    """Looking for the model in it must not take time that grows with the square of its length."""
+    begun = time.monotonic()
+    got = await ask(house.gateway, "GET", "/upstream/" + "a/" * 30_000)
+    assert got.status == 404
+    assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503, 504])
+def test_every_status_has_a_type_in_both_shapes(status: int) -> None:
+    error = RequestError("what", why="why", fix="fix")
+    error.status = status
+    assert b'"message":"what\\nwhy\\nfix"' in error_body(error, CHAT)
+    for path in (CHAT, "/v1/messages", "/v1/messages/count_tokens"):
+        assert b'_error"' in error_body(error, path)
+
+
+def test_a_stack_that_stops_is_overloaded_in_anthropics_words() -> None:
+    """Their clients try again on ``overloaded_error``."""
+    assert b'"overloaded_error"' in error_body(ShuttingDown("stopping"), "/v1/messages")

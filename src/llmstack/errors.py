@@ -71,6 +71,13 @@ class BadRequest(RequestError):
     code = "bad_request"
 
 
+class BodyTooLarge(RequestError):
+    """The request body is larger than anybody may send."""
+
+    status = 413
+    code = "request_too_large"
+
+
 class ModelNotFound(RequestError):
     """The request names a model that nothing here serves, or names none."""
 

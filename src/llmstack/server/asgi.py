@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from llmstack.errors import BadRequest
+from llmstack.errors import BodyTooLarge
 from llmstack.server.errors import error_body
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def read_body(receive: Receive) -> bytes:
 
     Raises:
         ClientGone: the client left while sending it.
-        BadRequest: it is larger than ``BODY_LIMIT``.
+        BodyTooLarge: it is larger than ``BODY_LIMIT``.
     """
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -47,7 +47,7 @@ async def read_body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_LIMIT:
-            raise BadRequest(f"the request body is larger than {BODY_LIMIT >> 20} MiB")
+            raise BodyTooLarge(f"the request body is larger than {BODY_LIMIT >> 20} MiB")
     return b"".join(parts)
 
 

@@ -25,10 +25,10 @@ async def relay(
 ) -> int:
     """Send the request to the model process at ``base`` and its answer to the client.
 
-    Returns the answer's status. Chunks leave as they arrive. A client that reads slowly stops the
-    reading upstream (the server's ``send`` waits), so memory stays flat. Cancelling the caller
-    closes the upstream connection, which ends a generation. ``extra`` headers are added to the
-    answer; ``raw_path`` takes the place of the request's own.
+    Returns the answer's status, 502 for one that broke off. Chunks leave as they arrive. A client
+    that reads slowly stops the reading upstream (the server's ``send`` waits), so memory stays
+    flat. Cancelling the caller closes the upstream connection, which ends a generation. ``extra``
+    headers are added to the answer; ``raw_path`` takes the place of the request's own.
 
     An event stream that breaks off gets an error event; any other answer that breaks off is left
     incomplete, so that the client notices.
@@ -42,13 +42,14 @@ async def relay(
     except Unreachable as error:
         raise unreachable(base, error) from error
     try:
-        await _answer(scope, send, response, extra)
-        return response.status
+        whole = await _answer(scope, send, response, extra)
+        return response.status if whole else UpstreamUnreachable.status
     finally:
         response.close()
 
 
-async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) -> None:
+async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) -> bool:
+    """Send the answer; whether all of it came."""
     headers = response_headers(response) + extra
     streaming = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
     if streaming:
@@ -60,9 +61,10 @@ async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) 
             ended = response.exhausted
             await send({"type": "http.response.body", "body": data, "more_body": not ended})
             if ended:
-                return
+                return True
     except Broken as error:
         if streaming:
             broken = UpstreamUnreachable("the model process broke off its answer", why=str(error))
             event = error_event(broken, scope["path"])
             await send({"type": "http.response.body", "body": event, "more_body": False})
+        return False

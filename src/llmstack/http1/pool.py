@@ -40,6 +40,7 @@ class Pool:
         self._origins: dict[str, tuple[Origin, bytes]] = {}
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
+        self._closed = False
 
     async def request(
         self,
@@ -52,13 +53,16 @@ class Pool:
         """Send a request and wait for the head of its answer.
 
         ``base`` is ``scheme://host[:port][/prefix]``; ``target`` the raw path with its query.
-        ``headers`` go out as they are, without hop-by-hop ones (the caller's task), with a Host
-        and a Content-Length added where needed. The caller must ``close`` the response; when its
+        ``headers`` go out as they are, with a Host added where there is none and a Content-Length
+        where needed; names are in lower case, and hop-by-hop ones and Content-Length are left out
+        (the caller's task). The caller must ``close`` the response; when its
         body has not been read by then, that ends the connection and so the work upstream.
 
         Raises:
-            Unreachable: no connection, or it ended before the first byte of an answer.
+            Unreachable: no connection, or it ended before the head of an answer was complete.
         """
+        if self._closed:
+            raise Unreachable("the client is closed")
         origin, prefix = self._origin(base)
         head = _head(method, prefix + target, origin, headers, len(body))
         connection, response = await self._exchange(origin, method, head, body)
@@ -66,7 +70,8 @@ class Pool:
         return response
 
     def close(self) -> None:
-        """End every connection."""
+        """End every connection and make no new ones. May be repeated."""
+        self._closed = True
         for connection in tuple(self._all):
             connection.close()
 
@@ -78,7 +83,8 @@ class Pool:
             try:
                 return kept, await self._send(kept, method, head, body)
             except Unreachable:
-                pass
+                if self._closed or not kept.silent:
+                    raise
         fresh = await self._connect(origin)
         return fresh, await self._send(fresh, method, head, body)
 
@@ -103,9 +109,12 @@ class Pool:
                     port,
                     ssl=self._tls if scheme == "https" else None,
                 )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last from a host name
             raise Unreachable(str(error) or f"no connection within {CONNECT:g} s") from error
-        self._all.add(connection)
+        if self._closed:
+            connection.close()
+        if not connection.closed:
+            self._all.add(connection)
         return connection
 
     def _take(self, origin: Origin) -> Connection | None:
@@ -127,11 +136,15 @@ class Pool:
             connection.close()
             return
         kept = self._kept.setdefault(origin, {})
-        if len(kept) >= KEPT:
+        now = connection.idle_since = asyncio.get_running_loop().time()
+        oldest = next(iter(kept), None)
+        if oldest and now - oldest.idle_since >= KEEP_ALIVE:  # one for each, so that none gather
+            del kept[oldest]
+            oldest.close()
+        if self._closed or len(kept) >= KEPT:
             connection.close()
-            return
-        connection.idle_since = asyncio.get_running_loop().time()
-        kept[connection] = None
+        else:
+            kept[connection] = None
 
     def _origin(self, base: str) -> tuple[Origin, bytes]:
         known = self._origins.get(base)

@@ -13,7 +13,7 @@ HIGH = 256 * 1024
 
 
 class Unreachable(Exception):
-    """No connection, or it ended before the first byte of an answer."""
+    """No connection, or it ended before the head of an answer was complete."""
 
 
 class Broken(Exception):
@@ -62,7 +62,10 @@ class Response:
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case ``name``), or None."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
     @property
     def exhausted(self) -> bool:

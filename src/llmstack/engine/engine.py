@@ -132,6 +132,13 @@ class Engine:
         """The output of the model with that id."""
         return self._logs[model]
 
+    def queue_position(self, model: SwapModel) -> int | None:
+        """The place in the queue, from 1, of the first request that waits for ``model``.
+
+        None when nobody waits, or when it is being loaded already.
+        """
+        return self._scheduler.position_of(model.id)
+
     # Using.
 
     def try_lease(self, model: SwapModel) -> Lease | None:
@@ -161,8 +168,6 @@ class Engine:
             self._perform(self._scheduler.acquire(ticket, model.id))
             await granted
         except BaseException:
-            if granted.done() and not granted.cancelled():
-                granted.exception()  # seen, even if the cancellation came first
             self._perform(self._scheduler.abandon(ticket, self._clock.now()))
             self._set_alarm()
             self._wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import psutil
 TOLERANCE = 0.05
 
 _LINUX = sys.platform == "linux"
+
+# Linux only, like the scale that it gives the present of.
+_SINCE_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,10 @@ def start_time(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return psutil.Process(pid).create_time()
+
+
+def present() -> float:
+    """The present on the scale of ``start_time``."""
+    if _LINUX and _SINCE_BOOT is not None:
+        return time.clock_gettime(_SINCE_BOOT)
+    return time.time()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from llmstack.engine.identity import TOLERANCE, Identity, start_time
+from llmstack.engine.identity import TOLERANCE, Identity, present, start_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,9 @@ POSIX = os.name == "posix"
 
 # Only Windows knows the flag; elsewhere it must be 0.
 _NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+#: Bytes of output to read in one turn of the event loop.
+AT_ONCE = 256 * 1024
 
 #: Seconds to wait for the rest of the output of a process that has exited.
 LAST_WORDS = 0.5
@@ -69,7 +72,7 @@ class LocalProcess:
     def __init__(
         self,
         child: asyncio.subprocess.Process,
-        identity: Identity | None,
+        identity: Identity,
         pump: _Pump,
     ) -> None:
         self._child = child
@@ -83,13 +86,15 @@ class LocalProcess:
 
     async def wait(self) -> int:
         """Wait for the child to exit and for the end of what it leaves behind in its group."""
-        status = await self._child.wait()
-        await self._end_leftovers()
-        with suppress(TimeoutError):  # so that the last words are in the log when we return
-            async with asyncio.timeout(LAST_WORDS):
-                await self._pump.ended.wait()
-        self._pump.close()  # a descendant outside the group may hold the other end for ever
-        return status
+        try:
+            status = await self._child.wait()
+            await self._end_leftovers()
+            with suppress(TimeoutError):  # so that the last words are in the log when we return
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._pump.ended.wait()
+            return status
+        finally:
+            self._pump.close()  # a descendant outside the group may hold the other end for ever
 
     def terminate(self) -> None:
         """SIGTERM to the group (Windows: end the process)."""
@@ -111,7 +116,7 @@ class LocalProcess:
 
     async def _end_leftovers(self) -> None:
         """A wrapper often ends before its server does: give that time, but leave nothing."""
-        if not (POSIX and self.identity):
+        if not POSIX:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -132,15 +137,19 @@ class LocalProcess:
 def group_members(group: int, *, since: float) -> list[int]:
     """Living processes of process group ``group`` that started at or after ``since``.
 
-    ``since`` is in seconds on the scale of ``identity.start_time``.
+    ``since`` is when the group's leader started, in seconds on the scale of
+    ``identity.start_time``. A group whose leader started at another time is another group.
     """
     members = []
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
             if os.getpgid(pid) != group:
                 continue
+            started = start_time(pid)
+            if pid == group and abs(started - since) >= TOLERANCE:
+                return []
             if (
-                start_time(pid) >= since - TOLERANCE
+                started >= since - TOLERANCE
                 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
             ):
                 members.append(pid)
@@ -155,13 +164,10 @@ async def launch(
     Output goes through a pipe of our own, so that a descendant that keeps it open cannot delay
     the news of the child's exit.
     """
-    pump = _Pump(output)
+    before = present()
     read_end, write_end = os.pipe()
+    pump = _Pump(read_end, output)
     try:
-        # Connected first, so that nothing can be cancelled between the start and the answer.
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: pump, os.fdopen(read_end, "rb", 0)
-        )
         child = await asyncio.create_subprocess_exec(
             *argv,
             stdin=subprocess.DEVNULL,
@@ -176,24 +182,37 @@ async def launch(
         raise
     finally:
         os.close(write_end)
-    return LocalProcess(child, Identity.of(child.pid), pump)
+    # A child that has ended already is nobody's pid any more, but may have left others behind.
+    identity = Identity.of(child.pid) or Identity(child.pid, before)
+    return LocalProcess(child, identity, pump)
 
 
-class _Pump(asyncio.Protocol):
-    def __init__(self, output: Callable[[bytes], None]) -> None:
+class _Pump:
+    """Carries what comes out of a pipe to ``output`` until the pipe ends or ``close``."""
+
+    def __init__(self, pipe: int, output: Callable[[bytes], None]) -> None:
+        self._pipe = pipe
         self._output = output
-        self._transport: asyncio.BaseTransport | None = None
+        self._loop = asyncio.get_running_loop()
         self.ended = asyncio.Event()
+        os.set_blocking(pipe, False)
+        self._loop.add_reader(pipe, self._read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._output(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the protocol's
-        self.ended.set()
+    def _read(self) -> None:
+        try:
+            data = os.read(self._pipe, AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._output(data)
+        else:
+            self.close()
 
     def close(self) -> None:
-        if self._transport:
-            self._transport.close()
+        """Stop reading. May be called again."""
+        if not self.ended.is_set():
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self.ended.set()

@@ -140,6 +140,13 @@ class Scheduler:
                 return place
         return None
 
+    def position_of(self, model: str) -> int | None:
+        """Place of the first request that waits for ``model``; None while it is being loaded."""
+        if model in self._swaps:
+            return None
+        places = (n for n, waiting in enumerate(self._queue, 1) if waiting.model == model)
+        return next(places, None)
+
     @property
     def idle(self) -> bool:
         """Whether nothing is granted and nobody waits."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
+from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import State
-from llmstack.engine.scheduler import Effect, Grant, Reject, Scheduler, Start, Stop
+from llmstack.engine.scheduler import Scheduler
 from llmstack.errors import (
     ConcurrencyLimit,
     ModelUnloaded,

@@ -15,8 +15,9 @@ from hypothesis.stateful import (
 )
 
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
+from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import Serve, State, plan
-from llmstack.engine.scheduler import Effect, Grant, Reject, Scheduler, Start, Stop
+from llmstack.engine.scheduler import Scheduler
 from llmstack.errors import ConcurrencyLimit, StartFailed
 from llmstack.residency import compile_residency
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from llmstack.config.workdir import WorkDir
+from llmstack.hub.file_lock import held
 from llmstack.server.lifecycle import start_daemon, stop_daemon
-from llmstack.server.lock import held
 from llmstack.server.record import living_daemon
 from tests.engine import fake_model_server
 from tests.server.conftest import free_ports

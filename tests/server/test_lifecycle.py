@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from llmstack.errors import DaemonError
+from llmstack.hub.file_lock import Lock
 from llmstack.server import lifecycle
-from llmstack.server.lock import Lock
 from llmstack.server.record import living_daemon, read_record
 from tests.server.daemons import Place, make_place, wait_for
 

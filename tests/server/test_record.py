@@ -13,7 +13,7 @@ import pytest
 
 from llmstack.config.workdir import WorkDir
 from llmstack.engine.identity import Identity
-from llmstack.server.lock import Lock, held
+from llmstack.hub.file_lock import Lock, held
 from llmstack.server.record import DaemonRecord, living_daemon, read_record
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOLDER = """
 import sys
 from pathlib import Path
-from llmstack.server.lock import Lock
+from llmstack.hub.file_lock import Lock
 lock = Lock(Path(sys.argv[1]))
 print(lock.acquire(), flush=True)
 sys.stdin.read()

@@ -53,7 +53,7 @@ def run(arguments: Namespace) -> int:
 
 
 async def _demo(plan: StackPlan, port: int | None, *, once: bool) -> int:
-    from llmstack.server.lock import Lock
+    from llmstack.hub.file_lock import Lock
     from llmstack.server.serve import already_running, open_log, signals
 
     lock = Lock(plan.work.daemon_lock)

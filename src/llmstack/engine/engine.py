@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from llmstack.engine.clock import SystemClock
+from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.events import Events, ModelChanged
 from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
@@ -16,7 +17,7 @@ from llmstack.engine.logs import Log, LogFile
 from llmstack.engine.plan import State
 from llmstack.engine.process import launch
 from llmstack.engine.runner import Runner, environment
-from llmstack.engine.scheduler import Effect, Grant, Reject, Scheduler, Start, Stop
+from llmstack.engine.scheduler import Scheduler
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.residency import compile_residency
 

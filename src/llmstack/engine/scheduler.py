@@ -11,6 +11,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, Wait, plan
 from llmstack.errors import (
     ConcurrencyLimit,
@@ -25,41 +26,6 @@ if TYPE_CHECKING:
 
     from llmstack.config.swap import SwapModel
     from llmstack.residency import Residency
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start the model's process; report ``started`` or ``stopped`` with this generation."""
-
-    model: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop the model's process; report ``stopped`` when it is gone."""
-
-    model: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """The ticket may use the model now."""
-
-    ticket: int
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """The ticket will never be served."""
-
-    ticket: int
-    error: RequestError
-
-
-Effect = Start | Stop | Grant | Reject
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,35 +1,82 @@
-"""An advisory lock between processes, which the system releases when its holder dies."""
+"""A lock between processes that the operating system lets go of when its holder dies."""
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-if sys.platform == "win32":
-    import msvcrt
 
-    def _acquire(stream: IO[bytes]) -> None:
-        while True:
-            try:
-                msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)
-            except OSError:  # it gives up after ten seconds
-                continue
-            return
-else:
-    import fcntl
+class Lock:
+    """An exclusive lock on ``path``, held from ``acquire`` to ``release`` or the process's end."""
 
-    def _acquire(stream: IO[bytes]) -> None:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def acquire(self, *, wait: bool = False) -> bool:
+        """Take the lock if nobody holds it, or once nobody does; whether we hold it now."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle, wait=wait)
+        except OSError:
+            os.close(handle)
+            return False
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        """Let go. The file stays; removing it would let two holders lock two files."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path`` (created when missing); wait for it as long as it takes."""
-    with path.open("ab") as stream:
-        _acquire(stream)
-        yield  # closing the file releases the lock
+    """Hold the lock on ``path``; wait for it as long as it takes."""
+    lock = Lock(path)
+    lock.acquire(wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def held(path: Path) -> bool:
+    """Whether some living process holds the lock on ``path``."""
+    if not path.exists():
+        return False
+    lock = Lock(path)
+    if lock.acquire():
+        lock.release()
+        return False
+    return True
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int, *, wait: bool) -> None:
+        while True:
+            try:
+                msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            except OSError:
+                if not wait:  # a wait gives up after ten seconds, and goes on here
+                    raise
+            else:
+                return
+else:
+    import fcntl
+
+    def _lock(handle: int, *, wait: bool) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from llmstack.errors import RequestError
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
+from llmstack.server.errors import error_event
+from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
 from llmstack.server.websocket import relay_websocket
 
@@ -43,26 +45,38 @@ class Dispatcher:
         extra: Headers,
         raw_path: bytes | None = None,
         note: str = "",
+        stream: bool = False,
     ) -> None:
         """Answer an HTTP request whose body has been read. Errors are answered, not raised.
 
-        ``note`` is appended to the log line.
+        ``note`` is appended to the log line. ``stream`` says that the client asked for a stream.
         """
         begun = time.perf_counter()
         departure = Departure(receive)
         status = CLIENT_LEFT
+        notice: LoadingNotice | None = None
         with departure:
             try:
                 lease = self.engine.try_lease(model)
-                if lease is None:
+                if lease is None and stream and announced(scope, model):
+                    notice = LoadingNotice(send, extra, model.id)
+                    lease = await notice.wait(
+                        self.engine.lease(model), lambda: self.engine.queue_position(model)
+                    )
+                elif lease is None:
                     lease = await self.engine.lease(model)
                 with lease:
+                    unsent = None if notice and notice.begun else extra
                     status = await relay(
-                        scope, send, self.pool, lease.base_url, body, extra, raw_path
+                        scope, send, self.pool, lease.base_url, body, unsent, raw_path
                     )
             except RequestError as error:
                 status = error.status
-                await answer_error(send, error, scope["path"])
+                if notice and notice.begun:
+                    event = error_event(error, scope["path"])
+                    await send({"type": "http.response.body", "body": event, "more_body": False})
+                else:
+                    await answer_error(send, error, scope["path"])
         took = (time.perf_counter() - begun) * 1000
         if departure.left:
             status = CLIENT_LEFT
@@ -76,7 +90,7 @@ class Dispatcher:
         if (await receive())["type"] != "websocket.connect":
             return
         lease = None
-        with Departure(receive):
+        with Departure(receive) as departure:
             try:
                 lease = await self.engine.lease(model)
             except RequestError as error:
@@ -84,12 +98,21 @@ class Dispatcher:
                 await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
         if lease is None:
             return
+        if departure.left:  # in the very moment in which the lease came
+            lease.release()
+            return
         with lease:
             try:
                 await relay_websocket(scope, receive, send, lease.base_url, raw_path)
             except RequestError as error:
                 log.info("WEBSOCKET %s %s failed: %s", _path(scope), model.id, error.what)
                 await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+
+
+def announced(scope: Scope, model: SwapModel) -> bool:
+    """Whether a client that has to wait for ``model`` is told so in its stream."""
+    path: str = scope["path"]
+    return model.send_loading_state and path.startswith("/v1/chat/completions")
 
 
 def _path(scope: Scope) -> str:

@@ -101,9 +101,10 @@ class Door:
     async def _model_route(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)
         if scope["method"] == "POST":
-            name = read(scope["path"], body).model or ""
+            view = read(scope["path"], body)
+            name, stream = view.model or "", view.stream
         else:
-            name = query_model(scope)
+            name, stream = query_model(scope), False
         if not name:
             raise ModelNotFound("no model id could be identified")
         model = self._engine.resolve(name)
@@ -114,6 +115,7 @@ class Door:
             model,
             body,
             extra=[(b"x-llmstack-model", model.id.encode())],
+            stream=stream,
         )
 
     async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -100,7 +100,9 @@ class Gateway:
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),
         ]
-        await self._dispatcher.serve(scope, receive, send, model, body, extra=extra, note=note)
+        await self._dispatcher.serve(
+            scope, receive, send, model, body, extra=extra, note=note, stream=view.stream
+        )
 
     def _choose(self, view: RequestView) -> Decision:
         if view.dialect == "embeddings":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llmstack.client.http import get_json
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
-from llmstack.server.lock import held
+from llmstack.hub.file_lock import held
 from llmstack.server.record import DaemonRecord, living_daemon, read_record
 
 if TYPE_CHECKING:

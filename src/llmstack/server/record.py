@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.config.workdir import write_atomically
 from llmstack.engine.identity import Identity
-from llmstack.server.lock import held
+from llmstack.hub.file_lock import held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DaemonRecord:
-    """One daemon. ``started`` is the process's start time in seconds since the epoch."""
+    """One daemon. ``pid`` and ``started`` are its ``Identity``."""
 
     pid: int
     started: float

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Scope, Send
 
 
+#: Bytes of an answer that is sent as one event; errors are far smaller.
+EVENT_LIMIT = 1024 * 1024
+
+
 async def relay(
     scope: Scope,
     send: Send,
     pool: Pool,
     base: str,
     body: bytes,
-    extra: Headers,
+    extra: Headers | None,
     raw_path: bytes | None = None,
 ) -> int:
     """Send the request to the model process at ``base`` and its answer to the client.
@@ -28,7 +32,8 @@ async def relay(
     Returns the answer's status, 502 for one that broke off. Chunks leave as they arrive. A client
     that reads slowly stops the reading upstream (the server's ``send`` waits), so memory stays
     flat. Cancelling the caller closes the upstream connection, which ends a generation. ``extra``
-    headers are added to the answer; ``raw_path`` takes the place of the request's own.
+    headers are added to the answer, None when its head has been sent already (an event stream that
+    began with a loading notice). ``raw_path`` takes the place of the request's own.
 
     An event stream that breaks off gets an error event; any other answer that breaks off is left
     incomplete, so that the client notices.
@@ -48,13 +53,16 @@ async def relay(
         response.close()
 
 
-async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) -> bool:
+async def _answer(scope: Scope, send: Send, response: Response, extra: Headers | None) -> bool:
     """Send the answer; whether all of it came."""
-    headers = response_headers(response) + extra
     streaming = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
-    if streaming:
-        headers.append((b"x-accel-buffering", b"no"))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if extra is not None:
+        headers = response_headers(response) + extra
+        if streaming:
+            headers.append((b"x-accel-buffering", b"no"))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    elif not streaming:
+        return await _as_event(send, response)
     try:
         while True:
             data = await response.read()
@@ -68,3 +76,17 @@ async def _answer(scope: Scope, send: Send, response: Response, extra: Headers) 
             event = error_event(broken, scope["path"])
             await send({"type": "http.response.body", "body": event, "more_body": False})
         return False
+
+
+async def _as_event(send: Send, response: Response) -> bool:
+    """Send an answer that is no stream (an error, as a rule) as one event of a stream."""
+    whole = True
+    text = b""
+    try:
+        while not response.exhausted and len(text) < EVENT_LIMIT:
+            text += await response.read()
+    except Broken:
+        whole = False
+    event = b"data: " + b" ".join(text.split(b"\n")) + b"\n\n"
+    await send({"type": "http.response.body", "body": event, "more_body": False})
+    return whole

@@ -14,7 +14,7 @@ from llmstack import __version__
 from llmstack.engine import State
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
-from llmstack.server.lock import Lock
+from llmstack.hub.file_lock import Lock
 from llmstack.server.logfile import BatchedFileHandler
 from llmstack.server.record import DaemonRecord, living_daemon
 from llmstack.server.stack import RunningStack

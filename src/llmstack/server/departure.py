@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Seconds that a request may take before anybody watches its client. Short requests then cost no
 #: extra task; a client that left earlier is noticed at this moment.
-GRACE = 0.05
+GRACE = 0.2
 
 
 class Departure:

@@ -6,61 +6,37 @@ pass and told with its line; nothing in the file is silently without effect.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from llmstack.config.macros import env_references, substitute_env
-from llmstack.config.problems import Problem, nearest
-from llmstack.config.swap import SwapConfig
+from llmstack.config.go_regex import compile_go
+from llmstack.config.macros import has_macro
+from llmstack.config.names import model_names, with_selectors
+from llmstack.config.problems import nearest
+from llmstack.config.redact import LEAST_LENGTH
+from llmstack.config.swap import Performance, SwapConfig
+from llmstack.config.swap_access import read_api_keys
 from llmstack.config.swap_fields import Report, Section
-from llmstack.config.swap_macros import DEFAULT_START_PORT, expand
+from llmstack.config.swap_macros import expand
 from llmstack.config.swap_models import ModelDefaults, read_models
+from llmstack.config.swap_peers import check_reserved, read_peers
 from llmstack.config.swap_routing import read_routing, resolve
-from llmstack.config.yaml_source import Document, read_yaml
+from llmstack.config.swap_selectors import read_profiles, read_selectors
+from llmstack.config.swap_source import Source, read_source, read_text
+from llmstack.config.swap_tables import IGNORED_PATHS, LOG_LEVELS, LOG_TARGETS, LOG_TIMES, TABLES
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    import re
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from llmstack.config.swap import SwapModel
+    from llmstack.config.swap import Peer, SwapModel
 
-_KNOWN = (
-    "healthCheckTimeout",
-    "globalTTL",
-    "unloadTimeout",
-    "startPort",
-    "logLevel",
-    "logToStdout",
-    "logRequests",
-    "sendLoadingState",
-    "includeAliasesInList",
-    "apiKeys",
-    "macros",
-    "models",
-    "groups",
-    "matrix",
-    "routing",
-    "hooks",
-)
-#: Keys of llama-swap that this release reads past, saying so.
-_LATER = (
-    "logTimeFormat",
-    "metricsMaxInMemory",
-    "captureBuffer",
-    "store",
-    "ui",
-    "performance",
-    "profiles",
-    "selectors",
-    "peers",
-    "upstream",
-)
-_LOG_LEVELS = ("debug", "info", "warn", "error")
-_LOG_TARGETS = ("proxy", "upstream", "both", "none")
 _SHORTEST_HEALTH_CHECK = 15
+_SHORTEST_SAMPLING = 5.0
 _UNLOAD_TIMEOUT = 10
+_METRICS = 1000
 
 
 def load_swap(path: Path, environ: Mapping[str, str]) -> SwapConfig:
@@ -68,19 +44,7 @@ def load_swap(path: Path, environ: Mapping[str, str]) -> SwapConfig:
 
     Raises ConfigError with all problems of the file, warnings included, if one is an error.
     """
-    source = str(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = Problem(source, None, f"cannot be read: {error.strerror or error}.")
-        raise ConfigError([problem]) from error
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        problem = Problem(source, line, "is not UTF-8 text.", "Save the file as UTF-8.")
-        raise ConfigError([problem]) from error
-    return parse_swap(text, source, environ)
+    return parse_swap(read_text(path), str(path), environ)
 
 
 def parse_swap(text: str, source: str, environ: Mapping[str, str]) -> SwapConfig:
@@ -88,88 +52,101 @@ def parse_swap(text: str, source: str, environ: Mapping[str, str]) -> SwapConfig
 
     An empty text is a configuration without models. Raises ConfigError as ``load_swap`` does.
     """
-    document, unset = _read_document(text, source, environ)
-    report = Report(document)
+    return build_swap(read_source(text, source, environ))
+
+
+def build_swap(source: Source) -> SwapConfig:
+    """The configuration in a tree. Raises ConfigError as ``load_swap`` does."""
+    document = source.document
+    report = Report(document, source.secrets)
     tree = document.tree
     if isinstance(tree, dict):
-        expansion = expand(tree, {*_KNOWN, *_LATER}, unset)
+        expansion = expand(tree, TABLES["top"], source.unset)
         report.findings(expansion.findings)
         tree = expansion.tree
-    config = _build(Section(report, (), tree), source)
+    config = _build(Section(report, (), tree, "top"), source)
     if report.failed:
         raise ConfigError(report.ordered())
     return config
 
 
-def _read_document(
-    text: str, source: str, environ: Mapping[str, str]
-) -> tuple[Document, Collection[str]]:
-    """The text parsed with its environment references replaced, and the names without a value.
-
-    A text that is not YAML before the replacement is searched as it is.
-    """
-    document = read_yaml(text, source)
-    if "${env." not in text:
-        return document, ()
-    references = env_references(text if document.tree is None else document.tree)
-    replaced, findings = substitute_env(text, references, environ)
-    lines = text.splitlines()
-    problems = []
-    for name, finding in findings.items():
-        first = document.locate(finding.path).line or 1
-        written = (n for n in range(first, len(lines) + 1) if f"env.{name}}}" in lines[n - 1])
-        problems.append(Problem(source, next(written, first), finding.message, finding.fix))
-    if document.tree is None and problems:
-        return Document(source, None, {}, tuple(problems)), findings
-    document = read_yaml(replaced, source)
-    return replace(document, problems=(*problems, *document.problems)), findings
-
-
-def _build(top: Section, source: str) -> SwapConfig:
+def _build(top: Section, source: Source) -> SwapConfig:
     report = top.report
-    top.check_keys(_KNOWN, _LATER)
-    _check_keys_refused(top)
-    start_port = top.integer("startPort", DEFAULT_START_PORT)
+    start_port = top.integer("startPort")
     if start_port < 1:
         report.error(top.at("startPort"), "startPort must be greater than 1", "Write 5800, say.")
+    top.boolean("logRequests")
     if "logRequests" in top:
         report.warning(top.at("logRequests"), "logRequests is deprecated and has no effect")
     defaults = ModelDefaults(
-        ttl=top.seconds("globalTTL", 0),
-        unload_timeout=top.seconds("unloadTimeout", _UNLOAD_TIMEOUT) or _UNLOAD_TIMEOUT,
+        ttl=top.seconds("globalTTL"),
+        unload_timeout=top.seconds("unloadTimeout") or _UNLOAD_TIMEOUT,
         send_loading_state=top.boolean("sendLoadingState"),
     )
-    models = read_models(top.section("models"), defaults)
+    models = read_models(top.sections("models"), defaults)
+    peers = read_peers(top.sections("peers"))
+    reserved = check_reserved(report, peers, models)
     routing = read_routing(top, models)
+    names = model_names(models, peers.values())
+    selectors = read_selectors(top.sections("selectors"), names, reserved, routing)
+    names = with_selectors(names, selectors, {})
+    profiles = read_profiles(_profile_sections(top), names, reserved)
+    api_keys, clear_keys = read_api_keys(top, names)
     preload = _read_preload(top.section("hooks"), models)
     return SwapConfig(
-        source=source,
+        source=source.document.source,
         models=MappingProxyType(models),
         groups=routing.groups,
         matrix=routing.matrix,
+        memory=routing.memory,
         preload=preload,
-        priorities=routing.priorities,
+        priorities=routing.queue.priorities,
+        min_residency=routing.queue.min_residency,
+        max_wait=routing.queue.max_wait,
+        queue_timeout=routing.queue.queue_timeout,
+        profiles=MappingProxyType(profiles),
+        selectors=MappingProxyType(selectors),
+        peers=MappingProxyType(peers),
+        api_keys=api_keys,
         health_check_timeout=_health_check_timeout(top),
         start_port=start_port,
         log_level=_log_level(top),
+        log_time_format=_log_time_format(top),
         log_to_stdout=_log_to_stdout(top),
         include_aliases_in_list=top.boolean("includeAliasesInList"),
+        metrics_max_in_memory=_metrics_max(top),
+        capture_buffer=max(top.integer("captureBuffer"), 0),
+        store_path=_store_path(top),
+        session_headers=_session_headers(top.section("ui").section("activity")),
+        performance=_performance(top.section("performance")),
+        ignore_paths=_ignore_paths(top.section("upstream")),
+        secrets=source.secrets | _keys(clear_keys, peers),
         warnings=report.ordered(),
     )
 
 
-def _check_keys_refused(top: Section) -> None:
-    """Ignoring ``apiKeys`` would open a door that the user has locked, so it is an error."""
-    if top["apiKeys"] not in (None, []):
-        top.report.error(
-            top.at("apiKeys"),
-            "apiKeys is not supported yet, and without it everyone could use the models",
-            "Remove apiKeys and listen on 127.0.0.1 only.",
-        )
+def _keys(clear: tuple[str, ...], peers: Mapping[str, Peer]) -> frozenset[str]:
+    keys = {*clear, *(peer.api_key for peer in peers.values())}
+    return frozenset(key for key in keys if len(key) >= LEAST_LENGTH)
+
+
+def _profile_sections(top: Section) -> dict[str, Section]:
+    """The profiles without those in the old list syntax, which are errors."""
+    profiles = top.entries("profiles", "sections")
+    for name in profiles.names():
+        if isinstance(profiles[name], list):
+            message = f"profiles.{name} is in the legacy list syntax, which is not supported"
+            fix = "Write 'pins:' with one 'requested name: served name' per line."
+            top.report.error(profiles.at(name), message, fix)
+    return {
+        name: Section(top.report, profiles.at(name), profiles[name], "profile")
+        for name in profiles.names()
+        if not isinstance(profiles[name], list)
+    }
 
 
 def _health_check_timeout(top: Section) -> int:
-    timeout = top.integer("healthCheckTimeout", 120)
+    timeout = top.integer("healthCheckTimeout")
     if timeout >= _SHORTEST_HEALTH_CHECK:
         return timeout
     message = f"healthCheckTimeout {timeout} is too short, {_SHORTEST_HEALTH_CHECK} is used"
@@ -178,29 +155,87 @@ def _health_check_timeout(top: Section) -> int:
 
 
 def _log_level(top: Section) -> str:
-    text = top.text("logLevel", "info")
+    text = top.text("logLevel")
     level = text.strip().lower()
-    if level in _LOG_LEVELS:
+    if level in LOG_LEVELS:
         return level
     message = f"logLevel {text!r} is unknown, 'info' is used"
-    fix = nearest(level, _LOG_LEVELS) or f"Write one of: {', '.join(_LOG_LEVELS)}."
+    fix = nearest(level, LOG_LEVELS) or f"Write one of: {', '.join(LOG_LEVELS)}."
     top.report.warning(top.at("logLevel"), message, fix)
     return "info"
 
 
+def _log_time_format(top: Section) -> str:
+    text = top.text("logTimeFormat")
+    name = text.strip().lower()
+    if not name or name in LOG_TIMES:
+        return name
+    message = f"logTimeFormat {text!r} is unknown, so log lines have no time"
+    fix = nearest(name, LOG_TIMES) or f"Write one of: {', '.join(LOG_TIMES)}."
+    top.report.warning(top.at("logTimeFormat"), message, fix)
+    return ""
+
+
 def _log_to_stdout(top: Section) -> str:
-    target = top.text("logToStdout", "proxy")
-    if target not in _LOG_TARGETS:
-        message = f"logToStdout must be one of: {', '.join(_LOG_TARGETS)}"
-        top.report.error(top.at("logToStdout"), message, nearest(target, _LOG_TARGETS))
+    target = top.text("logToStdout")
+    if target not in LOG_TARGETS:
+        message = f"logToStdout must be one of: {', '.join(LOG_TARGETS)}"
+        top.report.error(top.at("logToStdout"), message, nearest(target, LOG_TARGETS))
     return target
+
+
+def _metrics_max(top: Section) -> int:
+    rows = top.integer("metricsMaxInMemory")
+    if rows > 0:
+        return rows
+    message = f"metricsMaxInMemory {rows} means {_METRICS}"
+    top.report.warning(top.at("metricsMaxInMemory"), message, "Write 1 or more.")
+    return _METRICS
+
+
+def _store_path(top: Section) -> str:
+    store = top.section("store")
+    path = store.text("path").strip()
+    if not path and isinstance(top["store"], dict):
+        message = "store.path must not be empty"
+        top.report.error(top.at("store"), message, "Name a file, or remove store.")
+    return path
+
+
+def _session_headers(activity: Section) -> tuple[str, ...]:
+    headers: dict[str, str] = {}
+    for entry in activity.texts("session_id"):
+        if name := entry.strip():
+            headers.setdefault(name.lower(), name)
+    return tuple(headers.values())
+
+
+def _performance(section: Section) -> Performance:
+    every = section.duration("every")
+    if every < _SHORTEST_SAMPLING:
+        message = f"performance: every must be at least 5s, got {section['every']}"
+        section.report.error(section.at("every"), message, "Write 5s or more.")
+    return Performance(disabled=section.boolean("disabled"), every=every)
+
+
+def _ignore_paths(section: Section) -> tuple[re.Pattern[str], ...]:
+    """The compiled patterns; an empty list is the default, as it is for llama-swap."""
+    patterns = []
+    for index, text in enumerate(section.texts("ignorePaths") or (IGNORED_PATHS,)):
+        if has_macro(text):
+            continue
+        try:
+            patterns.append(compile_go(text))
+        except ValueError as error:
+            message = f'upstream.ignorePaths: invalid regular expression "{text}": {error}'
+            path = (*section.at("ignorePaths"), index)
+            section.report.error(path, message, "Use Go's syntax of regular expressions.")
+    return tuple(patterns)
 
 
 def _read_preload(hooks: Section, models: Mapping[str, SwapModel]) -> tuple[str, ...]:
     """Real ids of the models to load first; names that mean nothing are dropped with a warning."""
-    hooks.check_keys(("on_startup",))
     startup = hooks.section("on_startup")
-    startup.check_keys(("preload",))
     found = []
     for index, entry in enumerate(startup.texts("preload")):
         name = entry.strip()

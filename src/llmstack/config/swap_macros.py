@@ -118,7 +118,8 @@ def expand(
     if isinstance(models, dict):
         result["models"] = _expand_models(models, scope, result.get("startPort"), findings)
     elif "models" in tree:
-        result["models"] = models
+        result["models"] = _substitute(models, scope.macros, ("models",), findings)
+        findings += _leftovers(result["models"], ("models",), scope)
     return Expansion(result, tuple(findings))
 
 
@@ -129,10 +130,11 @@ def _expand_models(
     expanded: dict[str, Any] = {}
     for model_id in sorted(models):
         body = {} if models[model_id] is None else models[model_id]
-        if not isinstance(body, dict):
-            expanded[model_id] = body
-            continue
         path: Path = ("models", model_id)
+        if not isinstance(body, dict):
+            expanded[model_id] = _substitute(body, scope.macros, path, findings)
+            findings += _leftovers(expanded[model_id], path, scope)
+            continue
         own, found = declare(body.get("macros"), (*path, "macros"), f"model {model_id}: ")
         findings += found
         first = _Scope((Macro("MODEL_ID", model_id), *scope.macros), scope.reported)

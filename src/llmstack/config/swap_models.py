@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from llmstack.config.command import split_command
 from llmstack.config.macros import has_macro
-from llmstack.config.swap import SwapModel
+from llmstack.config.problems import nearest
+from llmstack.config.redact import masked
+from llmstack.config.swap import Capabilities, SwapModel
+from llmstack.config.swap_filters import check_id_params, read_filters, read_timeouts
+from llmstack.config.swap_keys_models import MODALITIES
 
 if TYPE_CHECKING:
-    from llmstack.config.swap_fields import Section
+    from collections.abc import Mapping
 
-_KNOWN = (
-    "cmd",
-    "cmdStop",
-    "proxy",
-    "aliases",
-    "env",
-    "checkEndpoint",
-    "ttl",
-    "unloadTimeout",
-    "unlisted",
-    "useModelName",
-    "name",
-    "description",
-    "concurrencyLimit",
-    "macros",
-    "metadata",
-    "sendLoadingState",
-    "healthCheckTimeout",
-)
-_LATER = ("filters", "timeouts", "compat", "capabilities")
+    from llmstack.config.swap_fields import Report, Section
+
 _CONCURRENCY = 10
 #: An id that llama-swap gives its own route and more room.
 _COMFYUI, _COMFYUI_CONCURRENCY = "comfyui_auto", 50
@@ -48,33 +34,36 @@ class ModelDefaults:
     send_loading_state: bool = False
 
 
-def read_models(section: Section, defaults: ModelDefaults) -> dict[str, SwapModel]:
-    """The models in file order; problems go to the section's report."""
+def read_models(sections: dict[str, Section], defaults: ModelDefaults) -> dict[str, SwapModel]:
+    """The models in file order; problems go to the sections' report."""
     models = {
-        model_id: _read_model(section.section(model_id), model_id, defaults)
-        for model_id in section.names()
+        model_id: _read_model(section, model_id, defaults) for model_id, section in sections.items()
     }
-    _check_aliases(section, models)
+    if models:
+        report = next(iter(sections.values())).report
+        owners = _check_aliases(report, models)
+        models = check_id_params(report, models, owners)
     return models
 
 
 def _read_model(section: Section, model_id: str, defaults: ModelDefaults) -> SwapModel:
-    section.check_keys(_KNOWN, _LATER)
     report = section.report
+    section.integer("healthCheckTimeout")
     if "healthCheckTimeout" in section:
         report.warning(
             section.at("healthCheckTimeout"),
             f"model {model_id}: healthCheckTimeout has no effect inside a model",
             "Set the top-level healthCheckTimeout.",
         )
-    check_endpoint = section.text("checkEndpoint", "/health")
+    check_endpoint = section.text("checkEndpoint")
+    ignore_websockets = section.section("compat").boolean("ignoreWebsockets")
     return SwapModel(
         id=model_id,
         cmd=_command(section, "cmd", model_id),
         cmd_stop=_command(section, "cmdStop", model_id),
-        proxy=_proxy(section, model_id),
+        proxy=read_proxy(section, f"model {model_id}: "),
         aliases=_aliases(section, model_id),
-        env=_environment(section, model_id),
+        env=_environment(section),
         check_endpoint="none" if check_endpoint.strip() == "none" else check_endpoint,
         ttl=_ttl(section, model_id, defaults),
         unload_timeout=_unload_timeout(section, model_id, defaults),
@@ -83,15 +72,54 @@ def _read_model(section: Section, model_id: str, defaults: ModelDefaults) -> Swa
         name=section.text("name"),
         description=section.text("description"),
         concurrency_limit=_concurrency(section, model_id),
-        send_loading_state=section.boolean("sendLoadingState", default=defaults.send_loading_state),
-        metadata=MappingProxyType(_mapping(section, "metadata")),
+        send_loading_state=section.boolean(
+            "sendLoadingState", inherited=defaults.send_loading_state
+        ),
+        metadata=read_mapping(section, "metadata"),
+        filters=read_filters(section.section("filters"), f"model {model_id}"),
+        timeouts=read_timeouts(section.section("timeouts")),
+        ignore_websockets=ignore_websockets or model_id == _COMFYUI,
+        capabilities=_capabilities(section, model_id),
+        memory=section.size("memory"),
+        forward_api_key=section.boolean("forwardApiKey"),
         line=report.line(section.path),
     )
 
 
-def _mapping(section: Section, key: str) -> dict[str, object]:
-    inner = section.section(key)
-    return {name: inner[name] for name in inner.names()}
+def read_mapping(section: Section, key: str) -> Mapping[str, Any]:
+    """A mapping that is kept as it is written."""
+    inner = section.entries(key, "free")
+    return MappingProxyType({name: inner[name] for name in inner.names()})
+
+
+def _capabilities(section: Section, model_id: str) -> Capabilities | None:
+    inner = section.section("capabilities")
+    if not inner.names():
+        return None
+    context = inner.integer("context")
+    if context < 0:
+        message = f"model {model_id}: capabilities.context: must be >= 0"
+        inner.report.error(inner.at("context"), message, "Write tokens, or 0 for not told.")
+    return Capabilities(
+        inputs=_modalities(inner, "in", model_id),
+        outputs=_modalities(inner, "out", model_id),
+        tools=inner.boolean("tools"),
+        reranker=inner.boolean("reranker"),
+        context=max(context, 0),
+    )
+
+
+def _modalities(section: Section, key: str, model_id: str) -> tuple[str, ...]:
+    modalities = section.texts(key)
+    for index, modality in enumerate(modalities):
+        if modality not in MODALITIES and not has_macro(modality):
+            message = (
+                f'model {model_id}: capabilities.{key}: invalid modality "{modality}", '
+                f"must be one of: {', '.join(MODALITIES)}"
+            )
+            path = (*section.at(key), index)
+            section.report.error(path, message, nearest(modality, MODALITIES))
+    return modalities
 
 
 def _command(section: Section, key: str, model_id: str) -> str:
@@ -108,7 +136,8 @@ def _command(section: Section, key: str, model_id: str) -> str:
     return text
 
 
-def _proxy(section: Section, model_id: str) -> str:
+def read_proxy(section: Section, prefix: str) -> str:
+    """The address under ``proxy``; ``prefix`` stands before what is wrong with it."""
     text = section.text("proxy")
     if has_macro(text):
         return text
@@ -120,11 +149,11 @@ def _proxy(section: Section, model_id: str) -> str:
     else:
         fault = ""
         if url.scheme not in {"http", "https"} or not url.hostname:
-            fault = f"{text!r} is not an http:// or https:// address"
+            fault = f"{masked(text)!r} is not an http:// or https:// address"
         elif port == 0:
             fault = "port 0 cannot be reached"
     if fault:
-        message = f"model {model_id}: invalid proxy URL: {fault}"
+        message = f"{prefix}invalid proxy URL: {fault}"
         section.report.error(section.at("proxy"), message, "Write http://127.0.0.1:<port>.")
     return text
 
@@ -137,17 +166,18 @@ def _aliases(section: Section, model_id: str) -> tuple[str, ...]:
     return tuple(alias for alias in aliases if alias)
 
 
-def _environment(section: Section, model_id: str) -> tuple[str, ...]:
+def _environment(section: Section) -> tuple[str, ...]:
     entries = section.texts("env")
     for index, entry in enumerate(entries):
         if "=" not in entry[1:]:
-            message = f"model {model_id}: env entry {entry!r} sets nothing"
+            # The entry may be a secret, so it is not shown.
+            message = f"{section.label('env')}[{index}] sets nothing"
             section.report.warning((*section.at("env"), index), message, "Write NAME=value.")
     return entries
 
 
 def _ttl(section: Section, model_id: str, defaults: ModelDefaults) -> int:
-    ttl = section.integer("ttl", -1)
+    ttl = section.integer("ttl")
     if ttl < -1:
         message = f"model {model_id}: invalid TTL value {ttl}"
         section.report.error(
@@ -157,7 +187,7 @@ def _ttl(section: Section, model_id: str, defaults: ModelDefaults) -> int:
 
 
 def _unload_timeout(section: Section, model_id: str, defaults: ModelDefaults) -> int:
-    timeout = section.integer("unloadTimeout", 0)
+    timeout = section.integer("unloadTimeout")
     if timeout < 0:
         message = f"model {model_id}: invalid unloadTimeout value {timeout}"
         section.report.error(
@@ -167,7 +197,7 @@ def _unload_timeout(section: Section, model_id: str, defaults: ModelDefaults) ->
 
 
 def _concurrency(section: Section, model_id: str) -> int:
-    limit = section.integer("concurrencyLimit", 0)
+    limit = section.integer("concurrencyLimit")
     if limit < 0:
         message = f"model {model_id}: concurrencyLimit {limit} means {_CONCURRENCY}"
         section.report.warning(section.at("concurrencyLimit"), message, "Write the limit you want.")
@@ -175,16 +205,20 @@ def _concurrency(section: Section, model_id: str) -> int:
     return max(limit, _COMFYUI_CONCURRENCY) if model_id == _COMFYUI else limit
 
 
-def _check_aliases(section: Section, models: dict[str, SwapModel]) -> None:
-    """Aliases are unique over all models; one that is a model's id stands for that model."""
-    owners: set[str] = set()
+def _check_aliases(report: Report, models: dict[str, SwapModel]) -> dict[str, str]:
+    """Aliases are unique over all models; one that is a model's id stands for that model.
+
+    The result says whose each alias is.
+    """
+    owners: dict[str, str] = {}
     for model_id in sorted(models):
-        path = (*section.at(model_id), "aliases")
-        for alias in models[model_id].aliases:
+        for index, alias in enumerate(models[model_id].aliases):
+            path = ("models", model_id, "aliases", index)
             if alias in owners:
                 message = f"duplicate alias {alias} found in model: {model_id}"
-                section.report.error(path, message, "Remove it from one of the models.")
+                report.error(path, message, "Remove it from one of the models.")
             elif alias in models and alias != model_id:
                 message = f"alias {alias} of model {model_id} is also a model id, which wins"
-                section.report.warning(path, message, "Remove the alias.")
-            owners.add(alias)
+                report.warning(path, message, "Remove the alias.")
+            owners.setdefault(alias, model_id)
+    return owners

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from llmstack.config.macros import dotted
 from llmstack.config.problems import nearest
-from llmstack.config.swap import Group, Matrix, MatrixSet
+from llmstack.config.swap import Group, Matrix, MatrixSet, MemoryPlan
+from llmstack.config.swap_tables import ROUTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,29 +22,37 @@ if TYPE_CHECKING:
 DEFAULT_GROUP = "(default)"
 
 _VAR = re.compile(r"[A-Za-z0-9.-]{1,32}")
-_GROUP_KEYS = ("swap", "exclusive", "persistent", "members")
-_MATRIX_KEYS = ("vars", "evict_costs", "sets")
+#: Where the settings of each router are.
+_SETTINGS = {"group": "groups", "matrix": "matrix", "memory": "memory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Who is served first, and the bounds of waiting in seconds; see ``SwapConfig``."""
+
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    min_residency: int = 2
+    max_wait: int = 120
+    queue_timeout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingPlan:
-    """What decides over swaps: either groups or a matrix, and the queue's priorities."""
+    """What decides over swaps: groups, a matrix or memory; and the queue."""
 
+    queue: Queue
     groups: tuple[Group, ...] = ()
     matrix: Matrix | None = None
-    priorities: Mapping[str, int] = field(default_factory=dict)
+    memory: MemoryPlan | None = None
 
 
 def read_routing(top: Section, models: Mapping[str, SwapModel]) -> RoutingPlan:
     """Read ``groups``, ``matrix`` and ``routing`` of the top level."""
     routing = top.section("routing")
-    routing.check_keys(("scheduler", "router"))
     router = routing.section("router")
-    router.check_keys(("use", "settings"))
     settings = router.section("settings")
-    settings.check_keys(("groups", "matrix"))
     legacy = [key for key in ("groups", "matrix") if key in top]
-    priorities = _read_priorities(routing.section("scheduler"), models)
+    queue = _read_queue(routing.section("scheduler"), models)
     if legacy and "router" in routing:
         message = f"config cannot use both top-level {legacy[0]!r} and 'routing.router'"
         fix = f"Move {legacy[0]} to routing.router.settings.{legacy[0]}."
@@ -54,41 +63,39 @@ def read_routing(top: Section, models: Mapping[str, SwapModel]) -> RoutingPlan:
     chosen = legacy[0] if legacy else _chosen_router(router, settings)
     place = top if legacy else settings
     if chosen == "matrix":
-        matrix = _read_matrix(place.section("matrix"), models)
-        return RoutingPlan(matrix=matrix, priorities=priorities)
-    groups = _read_groups(place.section("groups"), models)
-    return RoutingPlan(groups=groups, priorities=priorities)
+        return RoutingPlan(queue, matrix=_read_matrix(place.section("matrix"), models))
+    if chosen == "memory":
+        return RoutingPlan(queue, memory=_read_memory(settings.section("memory"), models))
+    return RoutingPlan(queue, groups=_read_groups(place, models))
 
 
 def _chosen_router(router: Section, settings: Section) -> str:
-    use = router.text("use", "group")
+    """The key of the settings that count."""
+    use = router.text("use")
     report = router.report
-    if use not in {"group", "matrix"}:
-        message = f'routing.router.use: unknown router "{use}" (valid: group, matrix)'
-        report.error(router.at("use"), message, nearest(use, ("group", "matrix")))
+    if use not in ROUTERS:
+        message = f'routing.router.use: unknown router "{use}" (valid: {", ".join(ROUTERS)})'
+        report.error(router.at("use"), message, nearest(use, ROUTERS))
         return "groups"
     if use == "matrix" and "matrix" not in settings:
         message = "routing.router.use is 'matrix' but routing.router.settings.matrix is not set"
         report.error(router.at("use"), message, "Write the matrix, or 'use: group'.")
         return "groups"
-    unused = "groups" if use == "matrix" else "matrix"
-    if unused in settings:
-        message = f"routing.router.settings.{unused} is ignored while routing.router.use is {use}"
-        report.warning(settings.at(unused), message)
-    return "matrix" if use == "matrix" else "groups"
+    for name, unused in _SETTINGS.items():
+        if unused in settings and name != use:
+            where = f"routing.router.settings.{unused}"
+            message = f"{where} is ignored while routing.router.use is {use}"
+            report.warning(settings.at(unused), message)
+    return _SETTINGS[use]
 
 
-def _read_priorities(scheduler: Section, models: Mapping[str, SwapModel]) -> Mapping[str, int]:
-    scheduler.check_keys(("use", "settings"))
-    settings = scheduler.section("settings")
-    settings.check_keys(("fifo",))
-    fifo = settings.section("fifo")
-    fifo.check_keys(("priority",))
-    use = scheduler.text("use", "fifo")
+def _read_queue(scheduler: Section, models: Mapping[str, SwapModel]) -> Queue:
+    fifo = scheduler.section("settings").section("fifo")
+    use = scheduler.text("use")
     if use != "fifo":
         message = f'routing.scheduler.use: unknown scheduler "{use}" (valid: fifo)'
         scheduler.report.error(scheduler.at("use"), message, "Write fifo.")
-    section = fifo.section("priority")
+    section = fifo.entries("priority", "integer map")
     priorities: dict[str, int] = {}
     for name in section.names():
         model_id = resolve(name, models)
@@ -99,28 +106,56 @@ def _read_priorities(scheduler: Section, models: Mapping[str, SwapModel]) -> Map
             message = f'model "{model_id}" has more than one priority, the first one counts'
             section.report.warning(section.at(name), message, "Keep one of them.")
         else:
-            priorities[model_id] = section.integer(name, 0)
-    return MappingProxyType(priorities)
+            priorities[model_id] = section.integer(name)
+    queue = Queue(
+        MappingProxyType(priorities),
+        min_residency=fifo.seconds("minResidency"),
+        max_wait=fifo.seconds("maxWait"),
+        queue_timeout=fifo.seconds("queueTimeout"),
+    )
+    if 0 < queue.max_wait < queue.min_residency:
+        message = f"{fifo.label('maxWait')} is {queue.max_wait}, less than minResidency"
+        fix = f"Write {queue.min_residency} or more, or lower minResidency."
+        at = "maxWait" if "maxWait" in fifo else "minResidency"
+        fifo.report.error(fifo.at(at), message, fix)
+    return queue
 
 
-def _read_groups(section: Section, models: Mapping[str, SwapModel]) -> tuple[Group, ...]:
+def _read_memory(section: Section, models: Mapping[str, SwapModel]) -> MemoryPlan:
+    pinned: dict[str, None] = {}
+    for index, name in enumerate(section.texts("pinned")):
+        model_id = resolve(name, models)
+        if model_id is None:
+            message = f'{section.label("pinned")} references unknown model "{name}"'
+            section.report.error((*section.at("pinned"), index), message, _known(name, models))
+        else:
+            pinned[model_id] = None
+    budget = section.size("budget")
+    if budget is not None and "margin" in section:
+        message = f"{section.label('margin')} has no effect with a fixed budget"
+        section.report.warning(section.at("margin"), message, "Remove it, or write budget: auto.")
+    if budget == 0:
+        message = f"{section.label('budget')} must be more than 0"
+        section.report.error(section.at("budget"), message, "Write 24GiB, say, or auto.")
+    return MemoryPlan(budget=budget, margin=section.size("margin") or 0, pinned=tuple(pinned))
+
+
+def _read_groups(place: Section, models: Mapping[str, SwapModel]) -> tuple[Group, ...]:
     groups = []
     owner: dict[str, str] = {}
-    for group_id in section.names():
+    for group_id, body in place.sections("groups").items():
         if group_id == DEFAULT_GROUP:
             message = f"the group name {DEFAULT_GROUP} is taken, so this group is ignored"
-            section.report.warning(section.at(group_id), message, "Give it another name.")
+            body.report.warning(body.path, message, "Give it another name.")
             continue
-        body = section.section(group_id)
-        body.check_keys(_GROUP_KEYS)
         groups.append(
             Group(
                 id=group_id,
                 members=_read_members(body, group_id, owner, models),
-                swap=body.boolean("swap", default=True),
-                exclusive=body.boolean("exclusive", default=True),
+                swap=body.boolean("swap"),
+                exclusive=body.boolean("exclusive"),
                 persistent=body.boolean("persistent"),
-                line=section.report.line(body.path),
+                line=body.report.line(body.path),
             )
         )
     return tuple(groups)
@@ -151,10 +186,9 @@ def _read_members(
 
 
 def _read_matrix(section: Section, models: Mapping[str, SwapModel]) -> Matrix:
-    section.check_keys(_MATRIX_KEYS)
-    matrix_vars = _read_vars(section.section("vars"), models)
-    costs = _read_costs(section.section("evict_costs"), matrix_vars, models)
-    sets = section.section("sets")
+    matrix_vars = _read_vars(section.entries("vars", "text map"), models)
+    costs = _read_costs(section.entries("evict_costs", "integer map"), matrix_vars, models)
+    sets = section.entries("sets", "text map")
     expressions = []
     for name in sets.names():
         text = sets.text(name)
@@ -162,7 +196,8 @@ def _read_matrix(section: Section, models: Mapping[str, SwapModel]) -> Matrix:
             message = f'matrix: set "{name}": empty expression'
             sets.report.error(sets.at(name), message, "Write model names joined by & and |.")
             continue
-        expressions.append(MatrixSet(name, text, sets.report.line(sets.at(name))))
+        place = sets.report.place(sets.at(name))
+        expressions.append(MatrixSet(name, text, place.line, place.file))
     if not sets.names():
         message = "matrix: matrix must define at least one set"
         section.report.error(section.path, message, "Write 'name: a & b' under sets.")

@@ -258,7 +258,8 @@ class _TreeReader:
         if wanted in {_PLAIN, kind}:
             return value
         if wanted in {"int", "float", "bool", "null"}:
-            self._problem(node, f"{text!r} is not of the type !!{wanted}", "Remove the tag.")
+            # The text may be a secret, so it is not shown.
+            self._problem(node, f"the value is not of the type !!{wanted}", "Remove the tag.")
         else:
             tag = f"!!{wanted}" if str(node.tag).startswith(_TAG) else wanted
             self._problem(node, f"the tag {tag} is not supported", "Remove the tag.")

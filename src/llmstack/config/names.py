@@ -1,0 +1,160 @@
+"""What a requested model name stands for: profiles first, then selectors, then models and peers.
+
+Local ids win over aliases, both over bare names of peer models; a bare name that several peers
+offer stands for none of them. Pins and selectors do not chain. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from llmstack.config.swap import SwapConfig, SwapModel
+    from llmstack.config.swap_parts import ApiKey, Peer, Profile, Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A model that runs here. ``name`` is what led to it: its id or an alias."""
+
+    id: str
+    name: str
+
+    @property
+    def canonical(self) -> str:
+        """The one name among all names of the target."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """``model`` of a peer. ``name`` is what led to it: ``PEER/MODEL`` or the bare name."""
+
+    peer: str
+    model: str
+    name: str
+
+    @property
+    def canonical(self) -> str:
+        """The one name among all names of the target."""
+        return f"{self.peer}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A selector, whose strategy has to choose one of ``targets``."""
+
+    selector: Selector
+    targets: tuple[Local | Remote, ...]
+
+    @property
+    def canonical(self) -> str:
+        """The one name among all names of the target."""
+        return self.selector.id
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """A name that the active profile has switched off."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A name for nothing. ``candidates`` are the canonical names of peers that offer it."""
+
+    name: str
+    candidates: tuple[str, ...] = ()
+
+
+Target = Local | Remote | Selected | Disabled | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """All names of a configuration. Build it with ``names_of``; every look-up is constant time."""
+
+    local: Mapping[str, Local]
+    canonical: Mapping[str, Remote]
+    bare: Mapping[str, tuple[Remote, ...]]
+    selectors: Mapping[str, Selected] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+    def resolve(
+        self, requested: str, active_profile: str | None = None, *, selectors: bool = True
+    ) -> Target:
+        """What serves ``requested`` while ``active_profile`` is on.
+
+        Without ``selectors`` they are unknown names, as on ``/upstream``. Raises KeyError if the
+        profile does not exist.
+        """
+        name = requested
+        if active_profile:
+            pin = self.profiles[active_profile].pins.get(requested, requested)
+            if pin is None:
+                return Disabled(requested)
+            name = pin
+        if selectors and (selected := self.selectors.get(name)) is not None:
+            return selected
+        return self.model(name)
+
+    def model(self, name: str) -> Local | Remote | Unknown:
+        """The model called ``name``, without profiles and selectors."""
+        found = self.local.get(name) or self.canonical.get(name)
+        if found is not None:
+            return found
+        offers = self.bare.get(name, ())
+        if len(offers) == 1:
+            return offers[0]
+        return Unknown(name, tuple(sorted(offer.canonical for offer in offers)))
+
+    def known(self) -> tuple[str, ...]:
+        """Every name that resolves without a profile, selectors first."""
+        unique = [name for name, offers in self.bare.items() if len(offers) == 1]
+        return tuple(dict.fromkeys([*self.selectors, *self.local, *self.canonical, *unique]))
+
+
+def allows(key: ApiKey, target: Target) -> bool:
+    """Whether ``key`` may use ``target``; a selector's targets come with the selector.
+
+    For what the selector then chose, do not ask again.
+    """
+    if key.models is None:
+        return True
+    return not isinstance(target, Disabled | Unknown) and target.canonical in key.models
+
+
+def model_names(models: Mapping[str, SwapModel], peers: Iterable[Peer]) -> Names:
+    """The names of models alone. Of two peers with one canonical name the first has it."""
+    local = {alias: Local(model.id, alias) for model in models.values() for alias in model.aliases}
+    local |= {model: Local(model, model) for model in models}
+    canonical: dict[str, Remote] = {}
+    bare: dict[str, tuple[Remote, ...]] = {}
+    for peer in peers:
+        for model in dict.fromkeys(peer.models):
+            full = f"{peer.id}/{model}"
+            canonical.setdefault(full, Remote(peer.id, model, full))
+            bare[model] = (*bare.get(model, ()), Remote(peer.id, model, model))
+    return Names(local, canonical, bare)
+
+
+def with_selectors(
+    names: Names, selectors: Mapping[str, Selector], profiles: Mapping[str, Profile]
+) -> Names:
+    """``names`` and those of selectors and profiles; targets that mean nothing are left out."""
+    selected = {}
+    for name, selector in selectors.items():
+        found = [names.model(target) for target in selector.targets]
+        targets = tuple(target for target in found if not isinstance(target, Unknown))
+        selected[name] = Selected(selector, targets)
+    return Names(names.local, names.canonical, names.bare, selected, dict(profiles))
+
+
+def names_of(config: SwapConfig) -> Names:
+    """The names of a whole configuration."""
+    names = model_names(config.models, config.peers.values())
+    return with_selectors(names, config.selectors, config.profiles)

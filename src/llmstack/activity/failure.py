@@ -1,0 +1,41 @@
+"""What an answer that is no success says about its reason (llama-swap's rules, section 5.4)."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+#: Longest message in bytes.
+_LONGEST = 500
+#: Where servers put the message, in the order in which it is looked for.
+_PLACES = (("error", "message"), ("error",), ("message",), ("detail",))
+
+
+def error_message(status: int, body: bytes) -> str:
+    """The message of an error answer, or the status and its name when it has none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    for place in _PLACES:
+        value = answer
+        for name in place:
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, str) and value:
+            return _shortened(value)
+    return f"{status} {reason(status)}".rstrip()
+
+
+def reason(status: int) -> str:
+    """The standard name of an HTTP status, empty for numbers without one."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _shortened(text: str) -> str:
+    written = text.encode("utf-8", "replace")
+    if len(written) <= _LONGEST:
+        return written.decode()
+    return written[:_LONGEST].decode("utf-8", "ignore") + "..."

@@ -1,0 +1,68 @@
+"""Questions to the activity database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmstack.activity.histogram import histogram
+from llmstack.activity.schema import SELECT, to_row
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from llmstack.activity.query import ActivityQuery
+    from llmstack.activity.record import ActivityRow
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of all ``total`` that a query matches."""
+
+    rows: Sequence[ActivityRow]
+    page: int
+    limit: int
+    total: int
+
+    def to_json(self, has_capture: Callable[[int], bool]) -> dict[str, Any]:
+        """The answer of ``GET /api/metrics/activity``."""
+        return {
+            "data": [row.to_json(has_capture=has_capture(row.id)) for row in self.rows],
+            "page": self.page,
+            "limit": self.limit,
+            "total": self.total,
+            "total_pages": -(-self.total // self.limit),
+        }
+
+
+def read_page(connection: sqlite3.Connection, query: ActivityQuery) -> Page:
+    """The page that ``query`` wants."""
+    where, values = query.where()
+    count = f"SELECT count(*) FROM activity{where}"  # noqa: S608 - built from constants
+    total: int = connection.execute(count, values).fetchone()[0]
+    found = connection.execute(f"{SELECT}{where}{query.order()}", values)
+    return Page([to_row(row) for row in found], query.page, query.limit, total)
+
+
+def read_stats(connection: sqlite3.Connection, models: Sequence[str]) -> dict[str, Any]:
+    """The answer of ``GET /api/metrics/stats`` for some models, or all."""
+    of_models = f" WHERE model_id IN ({','.join('?' * len(models))})" if models else ""
+    activity = f"FROM activity{of_models}"
+    sums = connection.execute(
+        "SELECT count(*), total(input_tokens), total(output_tokens),"
+        f" total(max(cache_tokens, 0)) {activity}",
+        tuple(models),
+    ).fetchone()
+    speeds = connection.execute(
+        f"SELECT prompt_per_second, tokens_per_second {activity}",
+        tuple(models),
+    ).fetchall()
+    return {
+        "total_requests": sums[0],
+        "total_input_tokens": int(sums[1]),
+        "total_output_tokens": int(sums[2]),
+        "total_cache_tokens": int(sums[3]),
+        "prompt_histogram": histogram(speed for speed, _ in speeds),
+        "gen_histogram": histogram(speed for _, speed in speeds),
+    }

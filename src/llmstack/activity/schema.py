@@ -1,0 +1,180 @@
+"""The activity database: its versions, its pragmas, rows in and out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from llmstack.activity.record import ActivityRow
+from llmstack.activity.tally import Usage
+from llmstack.errors import LlmstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Step 1 is llama-swap's table, so that a database it has written is taken over and can be given
+# back; step 2 adds what llmstack knows more.
+_STEPS = (
+    """
+CREATE TABLE IF NOT EXISTS activity (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ts_created INTEGER NOT NULL,
+    model_id TEXT NOT NULL,
+    req_path TEXT NOT NULL DEFAULT '',
+    resp_content_type TEXT NOT NULL DEFAULT '',
+    resp_status_code INTEGER NOT NULL DEFAULT 0,
+    cache_tokens INTEGER NOT NULL DEFAULT 0,
+    draft_tokens INTEGER NOT NULL DEFAULT 0,
+    draft_acc_tokens INTEGER NOT NULL DEFAULT 0,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    prompt_per_second REAL NOT NULL DEFAULT 0,
+    tokens_per_second REAL NOT NULL DEFAULT 0,
+    duration_ms INTEGER NOT NULL DEFAULT 0,
+    error_msg TEXT NOT NULL DEFAULT '',
+    metadata_json TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS idx_activity_created_id ON activity (ts_created DESC, id DESC);
+CREATE INDEX IF NOT EXISTS idx_activity_model_created_id
+    ON activity (model_id, ts_created DESC, id DESC);
+""",
+    """
+ALTER TABLE activity ADD COLUMN ttft_ms INTEGER;
+ALTER TABLE activity ADD COLUMN queue_ms INTEGER;
+ALTER TABLE activity ADD COLUMN load_ms INTEGER;
+ALTER TABLE activity ADD COLUMN client TEXT NOT NULL DEFAULT '';
+ALTER TABLE activity ADD COLUMN tier TEXT NOT NULL DEFAULT '';
+ALTER TABLE activity ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+""",
+)
+_COLUMNS = (
+    "id, ts_created, model_id, req_path, resp_content_type, resp_status_code, cache_tokens,"
+    " draft_tokens, draft_acc_tokens, input_tokens, output_tokens, prompt_per_second,"
+    " tokens_per_second, duration_ms, error_msg, metadata_json, ttft_ms, queue_ms, load_ms,"
+    " client, tier, reason"
+)
+SELECT = f"SELECT {_COLUMNS} FROM activity"  # noqa: S608 - constants
+#: Rows of one statement: older SQLite takes at most 999 values.
+AT_ONCE = 40
+_INSERT = f"INSERT INTO activity ({_COLUMNS}) VALUES "  # noqa: S608 - constants
+_VALUES = f"({','.join('?' * 22)})"
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the database at ``path`` (``:memory:`` for none) and bring it up to date.
+
+    Raises:
+        LlmstackError: the file cannot be opened, is no database or is of a later version.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+    try:
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # With a write-ahead log a crash of the program loses nothing and one of the machine only
+        # the last moments; the file stays sound.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _unusable(path, error) from error
+    except LlmstackError:
+        connection.close()
+        raise
+    return connection
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, ActivityRow]]) -> None:
+    """Write rows with their ids.
+
+    Several with each statement: SQLite lets go of the interpreter with every one, and each time
+    the event loop's thread would have to wait for it.
+    """
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        values: list[Any] = []
+        for number, row in some:
+            values += _values(number, row)
+        connection.execute(_INSERT + ",".join([_VALUES] * len(some)), values)
+
+
+def _values(number: int, row: ActivityRow) -> tuple[Any, ...]:
+    usage = row.usage
+    metadata = json.dumps(dict(row.metadata)) if row.metadata else ""
+    return (
+        *(number, row.timestamp, _storable(row.model), _storable(row.req_path)),
+        *(_storable(row.resp_content_type), row.resp_status_code, usage.cache_tokens),
+        *(usage.draft_tokens, usage.draft_acc_tokens, usage.input_tokens, usage.output_tokens),
+        *(usage.prompt_per_second, usage.tokens_per_second, row.duration_ms),
+        *(_storable(row.error_msg), _storable(metadata), row.ttft_ms, row.queue_ms, row.load_ms),
+        *(_storable(row.client), _storable(row.tier), _storable(row.reason)),
+    )
+
+
+def to_row(values: tuple[Any, ...]) -> ActivityRow:
+    """A row of ``SELECT``."""
+    usage = Usage(
+        cache_tokens=values[6],
+        draft_tokens=values[7],
+        draft_acc_tokens=values[8],
+        input_tokens=values[9],
+        output_tokens=values[10],
+        prompt_per_second=values[11],
+        tokens_per_second=values[12],
+    )
+    return ActivityRow(
+        id=values[0],
+        timestamp=values[1],
+        model=values[2],
+        req_path=values[3],
+        resp_content_type=values[4],
+        resp_status_code=values[5],
+        usage=usage,
+        duration_ms=values[13],
+        error_msg=values[14],
+        metadata=_metadata(values[15]),
+        ttft_ms=values[16],
+        queue_ms=values[17],
+        load_ms=values[18],
+        client=values[19],
+        tier=values[20],
+        reason=values[21],
+    )
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(_STEPS):
+        raise LlmstackError(
+            f"The activity store {path} was written by a newer llmstack",
+            why=f"It has version {version}; this llmstack knows {len(_STEPS)}.",
+            fix="Upgrade llmstack, or set store.path to another file.",
+        )
+    for number, step in enumerate(_STEPS[version:], version + 1):
+        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _unusable(path: str, error: sqlite3.Error) -> LlmstackError:
+    return LlmstackError(
+        f"The activity store {path} cannot be used",
+        why=str(error),
+        fix="Set store.path to a file that can be written, or leave it out for a log in memory.",
+    )
+
+
+def _metadata(text: str) -> dict[str, str]:
+    try:
+        metadata = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return {k: str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def _storable(text: str) -> str:
+    # Text of a client's may hold half a surrogate pair, which SQLite does not take.
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,169 @@
+"""What an answer says about tokens, put together from its parts (pure).
+
+The rules are llama-swap's (behaviour report, section 5.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: A number that the answer does not give.
+UNKNOWN = -1
+#: Beyond this a count is nonsense, and SQLite could not hold it.
+_MOST = 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and speeds of one answer.
+
+    Without any usage in the answer all numbers are 0. With some, ``cache_tokens``, the draft
+    counts and the speeds (tokens per second) are -1 where unknown. ``input_tokens`` is the whole
+    prompt, but for llama-server's ``timings`` only what was processed, cached tokens left out.
+    ``model_ms`` is the time that the model reports for its own work. ``problem`` says why an
+    answer could not be read.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_tokens: int = 0
+    draft_tokens: int = 0
+    draft_acc_tokens: int = 0
+    prompt_per_second: float = 0.0
+    tokens_per_second: float = 0.0
+    model_ms: float = 0.0
+    found: bool = False
+    problem: str = ""
+
+    def duration_ms(self, wall_ms: float) -> int:
+        """How long the request took: the wall time, or the model's own if that is longer."""
+        return round(max(wall_ms, self.model_ms))
+
+
+class Tally:
+    """Collects ``usage``, ``timings`` and ``metrics`` objects in the order in which they come."""
+
+    __slots__ = ("_cached", "_found", "_input", "_metrics", "_output", "_timings")
+
+    def __init__(self) -> None:
+        self._found = False
+        self._input = 0
+        self._output = 0
+        self._cached = UNKNOWN
+        self._timings: Mapping[str, Any] = {}
+        self._metrics: Mapping[str, Any] = {}
+
+    def usage(self, usage: object) -> bool:
+        """Take one ``usage``; non-zero counts overwrite earlier ones. Whether it was an object."""
+        if not isinstance(usage, dict):
+            return False
+        self._found = True
+        self._input = _first(usage, "prompt_tokens", "input_tokens") or self._input
+        self._output = _first(usage, "completion_tokens", "output_tokens") or self._output
+        cached = _cached(usage)
+        if cached > 0 or self._cached == UNKNOWN:
+            self._cached = cached
+        return True
+
+    def timings(self, timings: object) -> None:
+        """Take llama-server's ``timings``; the last ones count."""
+        if isinstance(timings, dict):
+            self._timings = timings
+
+    def metrics(self, metrics: object) -> None:
+        """Take vLLM's ``metrics``; the last ones count."""
+        if isinstance(metrics, dict):
+            self._metrics = metrics
+
+    def result(self, problem: str = "") -> Usage:
+        """What has been found so far."""
+        if self._timings:
+            return self._from_timings(self._timings, problem)
+        if not (self._found or self._metrics):
+            return Usage(problem=problem)
+        drafted = accepted = UNKNOWN
+        prompt_speed = speed = float(UNKNOWN)
+        first = _number(self._metrics.get("time_to_first_token_ms"))
+        if first > 0 and self._found:
+            prompt_speed = (self._input - max(self._cached, 0)) * 1000 / first
+        gap = _number(self._metrics.get("mean_itl_ms"))
+        if gap > 0:
+            speed = 1000 / gap
+        speculative = self._metrics.get("speculative_decoding")
+        if isinstance(speculative, dict):
+            drafted, accepted = _drafts(
+                speculative, "num_draft_tokens", "num_accepted_draft_tokens"
+            )
+        return Usage(
+            input_tokens=self._input,
+            output_tokens=self._output,
+            cache_tokens=self._cached,
+            draft_tokens=drafted,
+            draft_acc_tokens=accepted,
+            prompt_per_second=prompt_speed,
+            tokens_per_second=speed,
+            found=True,
+            problem=problem,
+        )
+
+    def _from_timings(self, timings: Mapping[str, Any], problem: str) -> Usage:
+        drafted, accepted = _drafts(timings, "draft_n", "draft_n_accepted")
+        prompt_ms, predicted_ms = (_number(timings.get(k)) for k in ("prompt_ms", "predicted_ms"))
+        cached = _count(timings["cache_n"]) if "cache_n" in timings else self._cached
+        return Usage(
+            input_tokens=_count(timings.get("prompt_n")),
+            output_tokens=_count(timings.get("predicted_n")),
+            cache_tokens=cached,
+            draft_tokens=drafted,
+            draft_acc_tokens=accepted,
+            prompt_per_second=_number(timings.get("prompt_per_second")),
+            tokens_per_second=_number(timings.get("predicted_per_second")),
+            model_ms=max(prompt_ms, 0) + max(predicted_ms, 0),
+            found=True,
+            problem=problem,
+        )
+
+
+def _first(usage: Mapping[str, Any], *names: str) -> int:
+    for name in names:
+        if name in usage:
+            return _count(usage[name])
+    return 0
+
+
+def _cached(usage: Mapping[str, Any]) -> int:
+    if usage.get("cache_read_input_tokens") is not None:
+        return _count(usage["cache_read_input_tokens"])
+    for name in ("input_tokens_details", "prompt_tokens_details"):
+        details = usage.get(name)
+        if isinstance(details, dict) and details.get("cached_tokens") is not None:
+            return _count(details["cached_tokens"])
+    return UNKNOWN
+
+
+def _drafts(values: Mapping[str, Any], drafted: str, accepted: str) -> tuple[int, int]:
+    if drafted in values and accepted in values:
+        return _count(values[drafted]), _count(values[accepted])
+    return UNKNOWN, UNKNOWN
+
+
+def _count(value: object) -> int:
+    number = _number(value)
+    return int(number) if number > 0 else 0
+
+
+def _number(value: object) -> float:
+    """``value`` as a number; -1 for what is none, is negative or is beyond all reason."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            return float(UNKNOWN)
+        if isfinite(number) and 0 <= number < _MOST:
+            return number
+    return float(UNKNOWN)

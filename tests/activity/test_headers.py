@@ -1,0 +1,22 @@
+"""Headers are shown once each and without secrets."""
+
+from __future__ import annotations
+
+from llmstack.activity import shown_headers
+
+
+def test_the_first_value_of_each_header_is_shown_by_its_canonical_name() -> None:
+    headers = [(b"content-type", b"a"), (b"Content-Type", b"b"), (b"x-a", b"\xe9"), (b"x-a", b"2")]
+    assert shown_headers(headers) == {"Content-Type": "a", "X-A": "é"}
+
+
+def test_secrets_are_redacted() -> None:
+    names = [b"Authorization", b"proxy-authorization", b"cookie", b"SET-COOKIE", b"x-api-key"]
+    shown = shown_headers([(name, b"hush") for name in names])
+    assert set(shown.values()) == {"[REDACTED]"}
+    assert len(shown) == 5
+
+
+def test_some_are_left_out() -> None:
+    headers = [(b"Content-Encoding", b"gzip"), (b"a", b"1")]
+    assert shown_headers(headers, without=["content-encoding"]) == {"A": "1"}

@@ -93,6 +93,14 @@ class ConcurrencyLimit(RequestError):
     retry_after = 1
 
 
+class QueueTimeout(RequestError):
+    """The request waited for its model for longer than ``queueTimeout``."""
+
+    status = 503
+    code = "service_unavailable"
+    retry_after = 10
+
+
 class StartFailed(RequestError):
     """The model's process did not become ready."""
 
@@ -117,6 +125,41 @@ class ShuttingDown(RequestError):
 
 class UpstreamUnreachable(RequestError):
     """A ready model process did not take the connection or broke it before the first byte."""
+
+    status = 502
+    code = "bad_gateway"
+
+
+class Unauthorized(RequestError):
+    """The client showed no API key, or one that is not known."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(RequestError):
+    """The client's API key does not cover what it asks for."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Conflict(RequestError):
+    """What is asked for needs a model that is not loaded, and may not load it."""
+
+    status = 409
+    code = "conflict"
+
+
+class NothingAvailable(RequestError):
+    """A selector has no target that could take the request now."""
+
+    status = 503
+    code = "service_unavailable"
+
+
+class PeerUnreachable(RequestError):
+    """Another server that was to answer did not."""
 
     status = 502
     code = "bad_gateway"

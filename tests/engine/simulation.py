@@ -211,10 +211,15 @@ def model(name: str, **settings: Any) -> SwapModel:
 
 
 def config(*models: SwapModel, together: bool = False, **settings: Any) -> SwapConfig:
-    """A configuration in which models swap each other out, or all run ``together``."""
+    """A configuration in which models swap each other out, or all run ``together``.
+
+    A swap has to wait for nothing but answers, unless ``settings`` say otherwise.
+    """
     groups = (Group("all", tuple(m.id for m in models), swap=False),) if together else ()
     return SwapConfig(
-        source="test.yaml", models={m.id: m for m in models}, **{"groups": groups, **settings}
+        source="test.yaml",
+        models={m.id: m for m in models},
+        **{"groups": groups, "min_residency": 0, "max_wait": 0, **settings},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import State
+from llmstack.engine.queue import Limits
 from llmstack.engine.scheduler import Scheduler
 from llmstack.errors import (
     ConcurrencyLimit,
@@ -29,11 +30,12 @@ class Desk:
         groups: tuple[Group, ...] = (),
         matrix: Matrix | None = None,
         priorities: dict[str, int] | None = None,
+        limits: Limits = Limits(),  # noqa: B008  a frozen value
         **settings: Any,
     ) -> None:
         models = {name: SwapModel(id=name, **settings) for name in names}
         setup = SwapConfig(source="t", models=models, groups=groups, matrix=matrix)
-        self.scheduler = Scheduler(models.values(), compile_residency(setup), priorities)
+        self.scheduler = Scheduler(models.values(), compile_residency(setup), priorities, limits)
         self.time = 0.0
         self.tickets = 0
         self.granted: list[int] = []
@@ -58,7 +60,7 @@ class Desk:
 
     def ask(self, model: str) -> int:
         self.tickets += 1
-        self.note(self.scheduler.acquire(self.tickets, model))
+        self.note(self.scheduler.acquire(self.tickets, model, self.time))
         return self.tickets
 
     def release(self, ticket: int) -> None:

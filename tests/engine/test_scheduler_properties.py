@@ -17,8 +17,9 @@ from hypothesis.stateful import (
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import Serve, State, plan
+from llmstack.engine.queue import Limits
 from llmstack.engine.scheduler import Scheduler
-from llmstack.errors import ConcurrencyLimit, StartFailed
+from llmstack.errors import ConcurrencyLimit, ModelNotFound, StartFailed
 from llmstack.residency import compile_residency
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class Events(RuleBasedStateMachine):
         limit=st.integers(1, 4),
         ttl=st.sampled_from([0, 10]),
         priorities=st.dictionaries(model_names, st.integers(-1, 1), max_size=3),
+        limits=st.builds(
+            Limits,
+            min_residency=st.sampled_from([0, 5]),
+            max_wait=st.sampled_from([0, 9]),
+            queue_timeout=st.sampled_from([0, 30]),
+        ),
     )
     def open(
         self,
@@ -72,16 +79,19 @@ class Events(RuleBasedStateMachine):
         limit: int,
         ttl: int,
         priorities: dict[str, int],
+        limits: Limits,
     ) -> None:
         models = {name: SwapModel(id=name, concurrency_limit=limit, ttl=ttl) for name in MODELS}
+        self.models, self.limits = models, limits
         setup = SwapConfig(source="t", models=models, groups=groups, matrix=matrix)
         self.matrix = matrix
         self.residency = compile_residency(setup)
-        self.scheduler = Scheduler(models.values(), self.residency, priorities)
+        self.scheduler = Scheduler(models.values(), self.residency, priorities, limits)
         self.limit, self.ttl = limit, ttl
         self.time = 0.0
         self.tickets = 0
         self.closing = False
+        self.commands = {}
         self.waiting: dict[int, str] = {}
         self.held: dict[int, tuple[str, int]] = {}  # ticket -> model, generation
         self.processes: dict[str, tuple[int, State]] = {}  # what the engine would run
@@ -117,10 +127,12 @@ class Events(RuleBasedStateMachine):
         self.tickets += 1
         ticket = self.tickets
         clear = self.scheduler.is_clear(model)
-        servable = plan(model, self.scheduler.situation(), self.residency) == Serve()
+        known = model in self.models
+        situation = self.scheduler.situation()
+        servable = known and plan(model, situation, self.residency) == Serve()
         full = self.admitted(model) >= self.limit
         self.waiting[ticket] = model
-        effects = self.scheduler.acquire(ticket, model)
+        effects = self.scheduler.acquire(ticket, model, self.time)
         self.note(effects)
         at_once = ticket in self.held
         if clear:
@@ -128,10 +140,10 @@ class Events(RuleBasedStateMachine):
         if at_once:
             assert servable
         rejected = ticket not in self.waiting and not at_once
-        assert rejected == (full or self.closing)
+        assert rejected == (full or self.closing or not known)
         if rejected and not self.closing:
             assert isinstance(effects[0], Reject)
-            assert isinstance(effects[0].error, ConcurrencyLimit)
+            assert isinstance(effects[0].error, ConcurrencyLimit if known else ModelNotFound)
 
     @precondition(lambda self: self.held)
     @rule(pick=picks)
@@ -193,12 +205,43 @@ class Events(RuleBasedStateMachine):
         self.forced = False
         assert model not in self.waiting.values()
 
+    @precondition(lambda self: not self.closing)
+    @rule(kept=st.sets(model_names, min_size=1), changed=st.sets(model_names), pick=picks)
+    def reload(self, kept: set[str], changed: set[str], pick: int) -> None:
+        """Some models go, some change, some come back."""
+        before = dict(self.processes)
+        self.models = {
+            name: SwapModel(
+                id=name,
+                cmd=str(pick) if name in changed else self.commands.get(name, ""),
+                concurrency_limit=self.limit,
+                ttl=self.ttl,
+            )
+            for name in MODELS
+            if name in kept
+        }
+        effects = self.scheduler.reconfigure(
+            self.models.values(), self.residency, None, self.limits
+        )
+        self.commands |= {name: model.cmd for name, model in self.models.items()}
+        self.note(effects)
+        assert all(name in kept for name in self.waiting.values())
+        for effect in effects:
+            if isinstance(effect, Stop) and effect.reason in ("reload", "removed"):
+                kind = "reload" if effect.model in kept else "removed"
+                assert effect.reason == kind
+                _, phase = before[effect.model]
+                assert phase in (State.STARTING, State.READY)
+
     @rule(seconds=st.sampled_from([1.0, 9.0, 10.0, 30.0]))
     def time_passes(self, seconds: float) -> None:
         self.time += seconds
         due = self.scheduler.next_deadline()
         effects = self.scheduler.expire(self.time)
-        assert bool(effects) == (due is not None and due <= self.time)
+        if due is None or due > self.time:
+            assert effects == []
+        later = self.scheduler.next_deadline()
+        assert later is None or later > self.time
         self.note(effects)
 
     @precondition(lambda self: self.tickets > 15)
@@ -224,14 +267,15 @@ class Events(RuleBasedStateMachine):
 
     @invariant()
     def in_flight_counts_the_holders_of_this_life(self) -> None:
-        for model in MODELS:
+        for model in self.scheduler._lives:
             life = (model, self.processes.get(model, (-1, State.STOPPED))[0])
             assert self.scheduler.in_flight(model) == list(self.held.values()).count(life)
 
     @invariant()
     def admitted_are_those_who_wait_and_those_who_hold(self) -> None:
-        for model in MODELS:
-            assert self.scheduler._lives[model].admitted == self.admitted(model)
+        for model, life in self.scheduler._lives.items():
+            if model in self.models:
+                assert life.admitted == self.admitted(model)
         assert self.scheduler.idle == (not self.waiting and not self.held)
 
     @invariant()
@@ -255,8 +299,9 @@ class Events(RuleBasedStateMachine):
     def nobody_waits_for_nothing(self) -> None:
         """Who waits, waits for a process that changes or for somebody's answer to end."""
         moving = any(phase is not State.READY for _, phase in self.processes.values())
-        if self.waiting and not moving:
-            assert self.held, "a lost waiter"
+        if self.waiting and not moving and not self.held:
+            assert self.scheduler.next_deadline() is not None, "a lost waiter"
+            assert any(life.protected for life in self.scheduler._lives.values())
 
     def teardown(self) -> None:
         """When every answer ends and every process obeys, everybody has been answered."""
@@ -269,6 +314,8 @@ class Events(RuleBasedStateMachine):
                 self.make_ready(self.choose(State.STARTING, 0))
             elif self.of(State.STOPPING):
                 self.end(self.choose(State.STOPPING, 0))
+            elif self.waiting:
+                self.time_passes(10.0)
             else:
                 break
         assert self.waiting == {}
@@ -278,6 +325,7 @@ class Events(RuleBasedStateMachine):
     # Helpers.
 
     forced = False
+    commands: dict[str, str] = {}  # noqa: RUF012  set anew by open()
 
     def admitted(self, model: str) -> int:
         wanted = [*self.waiting.values(), *(held for held, _ in self.held.values())]

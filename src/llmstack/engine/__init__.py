@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from llmstack.lazy import exports
 
 if TYPE_CHECKING:
-    from llmstack.engine.engine import Engine, ModelStatus
+    from llmstack.engine.engine import Engine
     from llmstack.engine.events import ModelChanged
     from llmstack.engine.identity import Identity
     from llmstack.engine.lease import Lease
     from llmstack.engine.plan import State
+    from llmstack.engine.status import ModelStatus
 
 __all__ = ["Engine", "Identity", "Lease", "ModelChanged", "ModelStatus", "State"]
 
@@ -20,7 +21,7 @@ __getattr__ = exports(
         "Identity": "identity",
         "Lease": "lease",
         "ModelChanged": "events",
-        "ModelStatus": "engine",
+        "ModelStatus": "status",
         "State": "plan",
     },
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from llmstack.engine.alarm import Alarm, Changes
 from llmstack.engine.clock import SystemClock
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.events import Events, ModelChanged
@@ -14,10 +15,13 @@ from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
 from llmstack.engine.lease import Lease
 from llmstack.engine.logs import Log, LogFile
+from llmstack.engine.memory import resident
 from llmstack.engine.plan import State
 from llmstack.engine.process import launch
+from llmstack.engine.queue import Limits
 from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
+from llmstack.engine.status import ModelStatus
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.residency import compile_residency
 
@@ -30,17 +34,6 @@ if TYPE_CHECKING:
     from llmstack.engine.guard import Guard
     from llmstack.engine.health import Probe
     from llmstack.engine.process import Launcher
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """What the engine knows about one model now. ``since`` is on the engine's clock."""
-
-    id: str
-    state: State
-    in_flight: int
-    since: float
-    pid: int | None
 
 
 class Engine:
@@ -70,21 +63,22 @@ class Engine:
         self._guard: Guard = guard or ProcessGuard()
         self._environ = environment(environ)
         self._scheduler = Scheduler(
-            config.models.values(), compile_residency(config), dict(config.priorities)
+            config.models.values(),
+            compile_residency(config),
+            dict(config.priorities),
+            _limits(config),
         )
-        self._names = {a: m.id for m in config.models.values() for a in m.aliases}
-        self._names |= {model: model for model in config.models}
-        self._logs = {model: self._open_log(model, log_dir) for model in config.models}
+        self._names = _names(config)
+        self._log_dir = log_dir
+        self._logs = {model: self._open_log(model) for model in config.models}
         self._runners: dict[str, Runner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._granted: dict[int, asyncio.Future[None]] = {}
+        self._granted: dict[int, asyncio.Future[SwapModel]] = {}
         self._since: dict[str, float] = dict.fromkeys(config.models, self._clock.now())
         self._reasons: dict[str, str] = {}
         self._tickets = 0
-        self._alarm: asyncio.Task[None] | None = None
-        self._alarm_at = 0.0
-        self._closed = False
-        self._observers: list[asyncio.Future[None]] = []
+        self._alarm = Alarm(self._clock, self._expire)
+        self._changes = Changes()
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,17 +103,30 @@ class Engine:
         return self.config.models[model]
 
     def status(self) -> list[ModelStatus]:
-        """Every model and its state, in configuration order."""
-        return [
-            ModelStatus(
-                id=model,
-                state=self._scheduler.state(model),
-                in_flight=self._scheduler.in_flight(model),
-                since=self._since[model],
-                pid=self._runners[model].pid if model in self._runners else None,
-            )
-            for model in self.config.models
-        ]
+        """Every model and its state, in configuration order. Memory is not measured."""
+        return [self._status(model) for model in self.config.models]
+
+    def _status(self, model: str) -> ModelStatus:
+        ends = self._scheduler.idle_deadline(model)
+        return ModelStatus(
+            id=model,
+            state=self._scheduler.state(model),
+            in_flight=self._scheduler.in_flight(model),
+            since=self._since[model],
+            pid=self._runners[model].pid if model in self._runners else None,
+            ttl_left=None if ends is None else max(0.0, ends - self._clock.now()),
+            queue=self._scheduler.waiting(model),
+        )
+
+    async def measured_status(self) -> list[ModelStatus]:
+        """``status`` with the memory that each model's processes take now.
+
+        Looks through all processes of the machine, in a thread.
+        """
+        rows = self.status()
+        pids = [row.pid for row in rows if row.pid is not None]
+        taken = await asyncio.to_thread(resident, pids) if pids else {}
+        return [replace(row, memory=taken.get(row.pid)) if row.pid else row for row in rows]
 
     def state(self, model: str) -> State:
         """The state of the model with that id."""
@@ -147,8 +154,8 @@ class Engine:
         if not self._scheduler.is_clear(model.id):
             return None
         ticket = self._next_ticket()
-        self._perform(self._scheduler.acquire(ticket, model.id))
-        return self._lease(ticket, model, waited=0.0)
+        self._perform(self._scheduler.acquire(ticket, model.id, self._clock.now()))
+        return self._lease(ticket, self.config.models[model.id], waited=0.0)
 
     async def lease(self, model: SwapModel) -> Lease:
         """Wait until ``model`` may be used, loading it and evicting others as need be.
@@ -157,25 +164,38 @@ class Engine:
 
         Raises:
             ConcurrencyLimit: the model admits no more requests.
+            QueueTimeout: it could not be had within ``queueTimeout``.
             StartFailed: its process did not become ready.
+            ModelNotFound: a reload removed it meanwhile.
             ModelUnloaded: it was unloaded meanwhile.
             ShuttingDown: the engine is closing.
         """
+        return await self._wait(model.id, uses=True)
+
+    async def load(self, model: str) -> None:
+        """Load a model (an id or an alias) without using it; the errors are those of ``lease``.
+
+        Takes none of the places of ``concurrencyLimit``, and ``queueTimeout`` does not apply.
+        """
+        (await self._wait(self.resolve(model).id, uses=False)).release()
+
+    async def _wait(self, model: str, *, uses: bool) -> Lease:
         asked = self._clock.now()
         ticket = self._next_ticket()
-        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        granted: asyncio.Future[SwapModel] = asyncio.get_running_loop().create_future()
         self._granted[ticket] = granted
         try:
-            self._perform(self._scheduler.acquire(ticket, model.id))
-            await granted
+            self._perform(self._scheduler.acquire(ticket, model, asked, uses=uses))
+            if not granted.done():
+                self._set_alarm()
+            served_by = await granted
         except BaseException:
             self._perform(self._scheduler.abandon(ticket, self._clock.now()))
-            self._set_alarm()
-            self._wake()
+            self._after()
             raise
         finally:
             self._granted.pop(ticket, None)
-        return self._lease(ticket, model, waited=self._clock.now() - asked)
+        return self._lease(ticket, served_by, waited=self._clock.now() - asked)
 
     async def unload(self, model: str | None = None, *, force: bool = False) -> None:
         """Stop one model (an id) or all, after their running answers unless ``force``."""
@@ -184,18 +204,51 @@ class Engine:
             self._perform(self._scheduler.unload(target, force=force))
         lives = {target: self._runners.get(target) for target in targets}
         while any(runner and self._runners.get(t) is runner for t, runner in lives.items()):
-            await self._next_change()
+            await self._changes.next()
 
     async def preload(self) -> dict[str, RequestError | None]:
         """Load what the configuration wants loaded, one after another; what became of each."""
         outcome: dict[str, RequestError | None] = {}
         for name in self.config.preload:
             try:
-                (await self.lease(self.config.models[name])).release()
+                await self.load(name)
                 outcome[name] = None
             except RequestError as error:
                 outcome[name] = error
         return outcome
+
+    async def reconfigure(self, config: SwapConfig) -> None:
+        """Go by ``config`` from now on, and touch only what it changes.
+
+        At once: its names, rules and limits hold, and every process runs on whose cmd, cmdStop,
+        env, proxy and checkEndpoint are what they were. Others stop when they are idle. Returns
+        when those have gone and the preloads that evict nobody have been tried; cancelling it
+        ends only that wait. A later call takes over from an earlier one that still waits.
+
+        Raises:
+            ConfigError: the rules contradict themselves; nothing has changed.
+        """
+        residency = compile_residency(config)
+        effects = self._scheduler.reconfigure(
+            config.models.values(), residency, dict(config.priorities), _limits(config)
+        )
+        self.config, self._names = config, _names(config)
+        for model in config.models:
+            if model not in self._logs:
+                self._logs[model] = self._open_log(model)
+                self._since[model] = self._clock.now()
+        self._perform(effects)
+        for model in self._logs.keys() - config.models.keys() - self._runners.keys():
+            self._forget(model)
+        self._after()
+        leaving = {model: self._runners.get(model) for model in self._scheduler.leaving()}
+        while any(runner and self._runners.get(m) is runner for m, runner in leaving.items()):
+            await self._changes.next()
+        for model in config.preload:
+            running = self._scheduler.situation().running()
+            if self.config is config and not residency.evict(model, running):
+                with suppress(RequestError):  # its event has told
+                    await self.load(model)
 
     def retire(self) -> None:
         """Turn waiters and newcomers away and end log streams. Running answers go on."""
@@ -209,16 +262,14 @@ class Engine:
         deadline = self._clock.now() + drain
         while not self._scheduler.idle and self._clock.now() < deadline:
             nap = asyncio.ensure_future(self._clock.sleep(min(0.1, drain)))
-            change = asyncio.ensure_future(self._next_change())
+            change = asyncio.ensure_future(self._changes.next())
             await asyncio.wait({nap, change}, return_when=asyncio.FIRST_COMPLETED)
             nap.cancel()
             change.cancel()
         self._perform(self._scheduler.stop_all())
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._closed = True
-        if self._alarm:
-            self._alarm.cancel()
+        self._alarm.close()
         for log in (*self._logs.values(), self.output):
             log.close()
         if isinstance(self._probe, HttpProbe):
@@ -231,9 +282,9 @@ class Engine:
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Grant(ticket, _):
+                case Grant(ticket, model):
                     if (future := self._granted.get(ticket)) and not future.done():
-                        future.set_result(None)
+                        future.set_result(self.config.models[model])
                 case Reject(ticket, error):
                     if (future := self._granted.get(ticket)) and not future.done():
                         future.set_exception(error)
@@ -250,8 +301,7 @@ class Engine:
             # Said before the effects are carried out: one may be the stop of this very model.
             self._announce(model, State.READY, "ready")
             self._perform(effects)
-            self._set_alarm()
-            self._wake()
+            self._after()
 
         def gone(error: RequestError | None) -> None:
             self._runners.pop(model, None)
@@ -260,9 +310,10 @@ class Engine:
             effects = self._scheduler.stopped(model, generation, error)
             what = reason or ("crashed" if crashed else "failed")
             self._announce(model, State.STOPPED, what, error)
+            if model not in self.config.models:
+                self._forget(model)
             self._perform(effects)
-            self._set_alarm()
-            self._wake()
+            self._after()
 
         runner = Runner(
             self.config.models[model],
@@ -286,9 +337,10 @@ class Engine:
         def release() -> None:
             now = self._clock.now()
             self._perform(self._scheduler.release(ticket, now))
-            if model.ttl:
-                self._set_alarm(now + model.ttl)
-            self._wake()
+            present = self.config.models.get(model.id, model)
+            if present.ttl:
+                self._alarm.set(now + present.ttl)
+            self._changes.tell()
 
         return Lease(model=model, waited=waited, release_once=release)
 
@@ -301,46 +353,43 @@ class Engine:
         )
         self._since[model] = now
 
-    def _set_alarm(self, due: float | None = None) -> None:
-        """See to it that somebody wakes up when the first idle time-out is due.
-
-        An alarm that is set for earlier is left alone: it wakes, finds nothing to do and sets
-        itself again. A busy model therefore does not pay for moving it with every request.
-        """
-        if due is None:
-            due = self._scheduler.next_deadline()
-        if due is None or self._closed or (self._alarm and self._alarm_at <= due):
-            return
-        if self._alarm:
-            self._alarm.cancel()
-        self._alarm_at = due
-        self._alarm = asyncio.ensure_future(self._expire_at(due))
-
-    async def _expire_at(self, due: float) -> None:
-        await self._clock.sleep(max(0.0, due - self._clock.now()))
-        self._alarm = None
+    def _expire(self) -> None:
         self._perform(self._scheduler.expire(self._clock.now()))
         self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(self._scheduler.next_deadline())
+
+    def _after(self) -> None:
+        """What every change of the scheduler's state calls for."""
+        self._set_alarm()
+        self._changes.tell()
 
     def _next_ticket(self) -> int:
         self._tickets += 1
         return self._tickets
 
-    def _wake(self) -> None:
-        for observer in self._observers:
-            if not observer.done():
-                observer.set_result(None)
-        self._observers.clear()
+    def _forget(self, model: str) -> None:
+        """Drop what is kept of a model that a reload removed and that has stopped."""
+        log = self._logs.pop(model)
+        log.end_readers()
+        log.close()
+        self._since.pop(model, None)
 
-    async def _next_change(self) -> None:
-        observer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._observers.append(observer)
-        await observer
-
-    def _open_log(self, model: str, log_dir: Path | None) -> Log:
+    def _open_log(self, model: str) -> Log:
         safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in model)
         file = None
-        if log_dir:
+        if self._log_dir:
             with suppress(OSError):
-                file = LogFile(log_dir / f"model-{safe}.log")
+                file = LogFile(self._log_dir / f"model-{safe}.log")
         return Log(file, also=self.output)
+
+
+def _names(config: SwapConfig) -> dict[str, str]:
+    """The id for every id and alias; ids win."""
+    aliases = {alias: model.id for model in config.models.values() for alias in model.aliases}
+    return aliases | {model: model for model in config.models}
+
+
+def _limits(config: SwapConfig) -> Limits:
+    return Limits(config.min_residency, config.max_wait, config.queue_timeout)

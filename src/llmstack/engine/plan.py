@@ -7,7 +7,7 @@ other run side by side, and a model that is ready and unthreatened is served at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,19 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the plan may look at: the state of every model, who is busy, which swaps run."""
+    """What the plan may look at: the state of every model, who is busy, which swaps run.
+
+    ``protected`` models became ready so lately that no swap may stop them yet.
+    """
 
     states: Mapping[str, State]
     busy: frozenset[str] = frozenset()
     swaps: tuple[Swap, ...] = ()
+    protected: frozenset[str] = frozenset()
+
+    def hurried(self) -> Situation:
+        """The same for a request that has waited too long to respect any protection."""
+        return replace(self, protected=frozenset()) if self.protected else self
 
     def running(self) -> frozenset[str]:
         """Models that hold memory, or are about to."""
@@ -85,4 +93,7 @@ def plan(target: str, now: Situation, residency: Residency) -> Serve | Evict | W
     busy = sorted(victims & now.busy)
     if busy:
         return Wait(f"{', '.join(busy)} must finish answering first")
+    fresh = sorted(victims & now.protected)
+    if fresh:
+        return Wait(f"{', '.join(fresh)} may stay a little longer")
     return Evict(victims)

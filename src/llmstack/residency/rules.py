@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from llmstack.config.problems import Problem
 from llmstack.errors import ConfigError
 from llmstack.residency.groups import GroupResidency
 from llmstack.residency.matrix import MatrixResidency
@@ -35,8 +36,12 @@ class Residency(Protocol):
 def compile_residency(config: SwapConfig) -> Residency:
     """The rule that ``config`` asks for: its matrix if it has one, else its groups.
 
-    Raises ConfigError with every mistake in the expressions of the matrix.
+    Raises ConfigError with every mistake in the expressions of the matrix, and for the rule by
+    memory, which does not exist yet.
     """
+    if config.memory is not None:
+        message = "routing.router.use is 'memory', which this version cannot do yet."
+        raise ConfigError([Problem(config.source, None, message, "Write group or matrix.")])
     if config.matrix is None:
         return GroupResidency(config.groups)
     linked = link(config.matrix, config.models, config.source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from importlib import import_module
 from itertools import groupby
@@ -11,14 +12,18 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.commands import COMMANDS
 from llmstack.config.environment import VARIABLES
+from llmstack.config.example import example_text
 from llmstack.config.keys import KEYS
 from llmstack.config.roles import DEFAULT_ALIASES, DEFAULT_TTL, OTHER_TTL
+from llmstack.config.schema import schema_text
 from llmstack.config.swap import SwapConfig
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
+from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
-from llmstack.server.door import MODEL_GETS, MODEL_POSTS, Door
+from llmstack.server.door import Door
 from llmstack.server.gateway import AUTO_POSTS, Gateway
+from llmstack.server.model_routes import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -61,7 +66,13 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"cli.md": _cli(), "models-ini.md": _models_ini(), "http.md": _http()}
+    return {
+        "cli.md": _cli(),
+        "models-ini.md": _models_ini(),
+        "http.md": _http(),
+        "config-schema.json": schema_text(),
+        "config.example.yaml": example_text(),
+    }
 
 
 def _cli() -> str:
@@ -120,7 +131,9 @@ def _models_ini() -> str:
 
 
 def _http() -> str:
-    dispatcher = Dispatcher(Engine(SwapConfig("")), Pool())
+    engine = Engine(SwapConfig(""))
+    activity = Activity(engine)
+    dispatcher = Dispatcher(engine, Pool(), activity)
     door = Door(dispatcher)
     gateway = Gateway(dispatcher, door, None, None, dict)  # type: ignore[arg-type]
     lines = [NOTE + "# HTTP\n", "## Gateway, port 10101\n"]
@@ -133,13 +146,14 @@ def _http() -> str:
     lines.append("\nEverything else is answered as on the engine's port.\n")
     lines.append("## Engine, port 10102\n")
     lines.append(
-        "The model is named in the JSON body of "
+        "The model is named in the body (JSON, form or multipart) of "
         + ", ".join(f"`POST {path}`" for path in sorted(MODEL_POSTS))
         + ", in the query of "
         + ", ".join(f"`GET {path}`" for path in sorted(MODEL_GETS))
         + ", or in the path: `/upstream/MODEL/...` passes any request or WebSocket through.\n"
     )
     lines += _routes(door.routes)
+    asyncio.run(activity.stop())
     return "\n".join(lines) + "\n"
 
 

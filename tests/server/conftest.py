@@ -63,3 +63,28 @@ async def house(shared_house: House) -> AsyncIterator[House]:
 def raw(house: House) -> RawUpstream:
     """The upstream behind the model ``raw``."""
     return house.raw["raw"]
+
+
+@pytest.fixture(scope="session")
+async def shared_surface(
+    anyio_backend: object, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """The configuration of ``surface``."""
+    from tests.server.surface import surface
+
+    async with surface(tmp_path_factory.mktemp("surface")) as house:
+        yield house
+
+
+@pytest.fixture
+async def surface_house(shared_surface: House) -> AsyncIterator[House]:
+    """The configuration of ``surface``: only its peer is loaded, and no profile is active."""
+    from tests.server.surface import activate
+
+    for model in shared_surface.engine.config.models:
+        if model != "echo":
+            await shared_surface.engine.unload(model, force=True)
+    await shared_surface.engine.load("echo")
+    await activate(shared_surface, None)
+    yield shared_surface
+    await shared_surface.freed()

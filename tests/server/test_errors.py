@@ -53,7 +53,8 @@ async def test_a_body_that_is_no_request_is_the_clients_fault(
     house: House, path: str, body: bytes
 ) -> None:
     """W24: arrays, lists and broken JSON used to be a 500 with a traceback."""
-    status, message = error_of(await ask(house.gateway, "POST", path, body))
+    kind = [("Content-Type", "application/json")]
+    status, message = error_of(await ask(house.gateway, "POST", path, body, kind))
     assert status == 400
     assert message
 
@@ -183,27 +184,79 @@ async def test_a_body_beyond_the_limit_is_refused(
         ("GET", "/nothing"),
         ("POST", "/nothing"),
         ("HEAD", "/nothing"),
-        ("OPTIONS", CHAT),
-        ("GET", CHAT),
-        ("PUT", CHAT),
-        ("GET", "/upstream/nobody/x"),
-        ("GET", "/upstream//"),
         ("GET", "/docs"),
         ("GET", "/openapi.json"),
         ("GET", "/%75pstream/smart/x"),
         ("GET", "/upstream%2Fsmart/x"),
-        ("GET", "/running%2F..%2Fx"),
+        ("GET", "/v1/models/smart"),
+        ("POST", "/v1/audio/translations"),
+        ("POST", "/responses"),
     ],
 )
-async def test_what_is_not_served_is_not_found_in_json(
-    house: House, method: str, path: str
-) -> None:
+async def test_a_path_that_nobody_serves_is_not_found(house: House, method: str, path: str) -> None:
     for port in (house.gateway, house.door):
         got = await ask(port, method, path)
         assert got.status == 404
-        assert got.header("content-type") == "application/json"
-        if method != "HEAD":
-            assert error_of(got)[0] == 404
+        assert got.header("content-type").startswith("text/plain")
+        assert method == "HEAD" or got.body == b"404 page not found\n"
+
+
+@pytest.mark.parametrize("path", ["/upstream/nobody/x", "/upstream//", "/upstream/"])
+async def test_an_upstream_that_nobody_is_is_not_found(house: House, path: str) -> None:
+    for port in (house.gateway, house.door):
+        assert error_of(await ask(port, "GET", path)) == (404, "model not found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", CHAT, "POST"),
+        ("PUT", CHAT, "POST"),
+        ("DELETE", "/v1/audio/voices", "GET, HEAD, POST"),
+        ("POST", "/props", "GET, HEAD"),
+        ("POST", "/running", "GET, HEAD"),
+        ("GET", "/api/models/unload", "POST"),
+    ],
+)
+async def test_a_known_path_with_another_method_says_which_it_has(
+    house: House, method: str, path: str, allow: str
+) -> None:
+    for port in (house.gateway, house.door):
+        got = await ask(port, method, path)
+        assert (got.status, got.header("allow")) == (405, allow)
+
+
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [
+        ("//health", "/health"),
+        ("/v1/./models?a=b", "/v1/models?a=b"),
+        ("/x/../running", "/running"),
+    ],
+)
+async def test_a_path_with_detours_is_redirected(house: House, path: str, clean: str) -> None:
+    got = await ask(house.door, "GET", path)
+    assert (got.status, got.header("location")) == (307, clean)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "body"),
+    [
+        ("text/plain", "text/plain; charset=utf-8", b"llama-swap: no router for requested model"),
+        ("text/html, */*", "text/html; charset=utf-8", b"&lt;b&gt;"),
+        ("text/html, text/plain", "text/plain; charset=utf-8", b"<b>"),
+        ("application/json", "application/json", b'"src":"llama-swap"'),
+    ],
+)
+async def test_an_error_has_the_form_that_the_client_accepts(
+    house: House, accept: str, kind: str, body: bytes
+) -> None:
+    """Top 40, number 17."""
+    for port in (house.gateway, house.door):
+        got = await ask(port, "POST", CHAT, chat("<b>"), [("Accept", accept)])
+        assert got.status == 404
+        assert got.header("content-type") == kind
+        assert body in got.body
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ async def test_expect_100_continue_is_answered_here(house: House, raw: RawUpstre
     assert not raw.requests[0].all(b"expect")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET", "PROPFIND"])
 async def test_any_method_passes_through_upstream_with_its_body(house: House, method: str) -> None:
     got = await ask(house.gateway, method, "/upstream/smart/thing", b"\x00\xff raw")
     assert got.json()["method"] == method

@@ -63,5 +63,7 @@ def _run(name: str, arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(parser)
-    status: int = module.run(parser.parse_args(arguments))
+    own = getattr(module, "parse", None)  # a command may read its arguments in its own way
+    parsed = own(parser, arguments) if own else parser.parse_args(arguments)
+    status: int = module.run(parsed)
     return status

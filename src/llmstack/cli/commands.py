@@ -23,6 +23,9 @@ COMMANDS = {
     "restart": Command("restart", "Stop, then start with the present models.ini.", "Run"),
     "status": Command("status", "Show the daemon and its models; exits 1 when it is down.", "Run"),
     "serve": Command("serve", "Run the daemon in the foreground.", "Run"),
+    "swap": Command(
+        "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
+    ),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
     "run": Command("run", "Ask one question and stream the answer.", "Use"),
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),

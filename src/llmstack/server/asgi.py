@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from llmstack.errors import BodyTooLarge
-from llmstack.server.errors import error_body
+from llmstack.server.errors import error_answer
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -70,9 +70,38 @@ async def answer(send: Send, status: int, content_type: bytes, body: bytes, *ext
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_error(send: Send, error: RequestError, path: str) -> None:
-    """Send ``error`` as a whole answer in the dialect of ``path``."""
-    extra = []
+async def answer_error(send: Send, error: RequestError, where: Scope | str) -> None:
+    """Send ``error`` as a whole answer.
+
+    ``where`` is the request's scope, whose ``Accept`` says in which form, or only its path.
+    """
+    if isinstance(where, str):
+        kind, body = error_answer(error, where, b"")
+    else:
+        kind, body = error_answer(error, where["path"], header(where, b"accept") or b"")
+    await answer(send, error.status, kind, body, *_error_headers(error))
+
+
+async def refuse_websocket(scope: Scope, send: Send, error: RequestError) -> None:
+    """Turn down a WebSocket, whose ``websocket.connect`` has been received, with ``error``."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": error.what[:120]})
+        return
+    kind, body = error_answer(error, scope["path"], header(scope, b"accept") or b"")
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", b"%d" % len(body)),
+        *_error_headers(error),
+    ]
+    start = {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _error_headers(error: RequestError) -> Headers:
+    headers: Headers = []
     if error.retry_after is not None:
-        extra.append((b"retry-after", str(error.retry_after).encode()))
-    await answer(send, error.status, b"application/json", error_body(error, path), *extra)
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="llama-swap"'))
+    return headers

@@ -30,6 +30,7 @@ class Departure:
         self._watch: asyncio.Task[None] | None = None
         self._worker: asyncio.Task[object] | None = None
         self.left = False
+        self.dismissed = False
 
     def __enter__(self) -> Self:
         self._worker = asyncio.current_task()
@@ -46,10 +47,17 @@ class Departure:
             self._timer.cancel()
         if self._watch:
             self._watch.cancel()
-        if self.left and self._worker:
-            self._worker.uncancel()
+        worker, self._worker = self._worker, None
+        if (self.left or self.dismissed) and worker:
+            worker.uncancel()
             return kind is asyncio.CancelledError
         return False
+
+    def dismiss(self) -> None:
+        """End the block although the client is still there; ``dismissed`` is True afterwards."""
+        if self._worker and not (self.left or self.dismissed):
+            self.dismissed = True
+            self._worker.cancel()
 
     def _begin(self) -> None:
         self._watch = asyncio.ensure_future(self._wait())
@@ -57,6 +65,6 @@ class Departure:
     async def _wait(self) -> None:
         while (await self._receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
             pass
-        self.left = True
-        if self._worker:
+        if self._worker and not self.dismissed:
+            self.left = True
             self._worker.cancel()

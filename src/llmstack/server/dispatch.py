@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmstack.errors import RequestError
+from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
 from llmstack.server.errors import error_event
@@ -19,20 +19,33 @@ if TYPE_CHECKING:
     from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine
     from llmstack.http1 import Pool
+    from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Receive, Scope, Send
 
 log = logging.getLogger("llmstack.requests")
 
 #: Status noted for a client that left before its answer was complete (nginx's number for it).
 CLIENT_LEFT = 499
+_CANCELLED = "the request was cancelled by the operator"
+
+
+class RequestCancelled(RequestError):
+    """Somebody cancelled the request in the live table before its answer began."""
+
+    status = CLIENT_LEFT
+    code = "request_cancelled"
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """The engine and the client towards its processes, as every door uses them."""
+    """The engine and the client towards its processes, as every door uses them.
+
+    ``activity`` follows every request, if there is one.
+    """
 
     engine: Engine
     pool: Pool
+    activity: Activity | None = None
 
     async def serve(
         self,
@@ -54,34 +67,64 @@ class Dispatcher:
         begun = time.perf_counter()
         departure = Departure(receive)
         status = CLIENT_LEFT
+        failure = ""
         notice: LoadingNotice | None = None
-        with departure:
-            try:
-                lease = self.engine.try_lease(model)
-                if lease is None and stream and announced(scope, model):
-                    notice = LoadingNotice(send, extra, model.id)
-                    lease = await notice.wait(
-                        self.engine.lease(model), lambda: self.engine.queue_position(model)
-                    )
-                elif lease is None:
-                    lease = await self.engine.lease(model)
-                with lease:
-                    unsent = None if notice and notice.begun else extra
-                    status = await relay(
-                        scope, send, self.pool, lease.base_url, body, unsent, raw_path
-                    )
-            except RequestError as error:
-                status = error.status
-                if notice and notice.begun:
-                    event = error_event(error, scope["path"])
-                    await send({"type": "http.response.body", "body": event, "more_body": False})
-                else:
-                    await answer_error(send, error, scope["path"])
+        meter = None
+        if self.activity:
+            meter = self.activity.begin(scope, model.id, body, raw_path, departure.dismiss)
+        try:
+            with departure:
+                try:
+                    lease = self.engine.try_lease(model)
+                    if lease is None and stream and announced(scope, model):
+                        notice = LoadingNotice(send, extra, model.id)
+                        lease = await notice.wait(
+                            self.engine.lease(model), lambda: self.engine.queue_position(model)
+                        )
+                    elif lease is None:
+                        lease = await self.engine.lease(model)
+                    with lease:
+                        if meter:
+                            meter.leased(lease.waited)
+                        unsent = None if notice and notice.begun else extra
+                        status = await relay(
+                            scope, send, self.pool, lease.base_url, body, unsent, raw_path, meter
+                        )
+                except RequestError as error:
+                    status = error.status
+                    failure = str(error)
+                    if notice and notice.begun:
+                        event = error_event(error, scope["path"])
+                        await send(
+                            {"type": "http.response.body", "body": event, "more_body": False}
+                        )
+                    else:
+                        await answer_error(send, error, scope)
+        finally:
+            if departure.left:
+                status, failure = CLIENT_LEFT, "the client left before its answer was complete"
+            elif departure.dismissed:
+                status, failure = CLIENT_LEFT, _CANCELLED
+            if meter:
+                meter.finish(status, failure, _reason(extra))
+        if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
+            await answer_error(send, RequestCancelled(_CANCELLED), scope)
         took = (time.perf_counter() - begun) * 1000
-        if departure.left:
-            status = CLIENT_LEFT
         path = _path(scope)
         log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
+
+    def resolve(self, scope: Scope, name: str) -> SwapModel:
+        """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+        """
+        try:
+            return self.engine.resolve(name)
+        except ModelNotFound as error:
+            if self.activity:
+                self.activity.refused(scope, name, error)
+            raise
 
     async def serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, model: SwapModel, raw_path: bytes | None
@@ -119,3 +162,11 @@ def _path(scope: Scope) -> str:
     """The path as it was sent: line breaks and terminal codes in it are still escaped."""
     raw: bytes = scope["raw_path"]
     return raw.decode("latin-1")
+
+
+def _reason(extra: Headers) -> str:
+    """Routing's reason, as the answer tells it."""
+    for name, value in extra:
+        if name == b"x-llmstack-reason":
+            return value.decode("ascii")
+    return ""

@@ -1,239 +1,168 @@
-"""The engine's own door: llama-swap's routes on the embedded engine.
+"""The engine's own door: llama-swap's HTTP surface on the embedded engine.
 
-This release answers the routes that the stack itself needs; the complete surface follows.
+Every rule here is in llama-swap's behaviour report, section 3.
 """
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
-from starlette.routing import Route, Router
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.routing import Route
 
-from llmstack.dialects import read
-from llmstack.engine import State
 from llmstack.errors import ModelNotFound, RequestError
-from llmstack.server.asgi import ClientGone, answer, answer_error, read_body
-from llmstack.server.listing import records
+from llmstack.server.access import Access
+from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websocket
+from llmstack.server.cors import answer_preflight, is_preflight
+from llmstack.server.listing import Listing, list_response
+from llmstack.server.log_views import LogViews
+from llmstack.server.model_routes import MODEL_ROUTES, ModelRoutes, fits, methods_of
+from llmstack.server.models_api import ModelsApi
+from llmstack.server.naming import Naming
+from llmstack.server.ollama import tags
+from llmstack.server.passthrough import PassThrough
+from llmstack.server.peers import Peers
+from llmstack.server.profiles_api import ProfilesApi
+from llmstack.server.routes import Routes, answer_not_allowed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from llmstack.config.swap import SwapModel
+    from llmstack.engine.logs import Log
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
 
-#: POST routes that carry the model in a JSON body (llama-swap's behaviour report, section 3.5).
-MODEL_POSTS = frozenset(
-    {
-        "/v1/chat/completions",
-        "/v1/responses",
-        "/v1/completions",
-        "/v1/messages",
-        "/v1/messages/count_tokens",
-        "/v1/embeddings",
-        "/v1/rerank",
-        "/v1/reranking",
-        "/rerank",
-        "/reranking",
-        "/infill",
-        "/completion",
-    }
-)
-#: GET routes that carry the model in the query.
-MODEL_GETS = frozenset({"/props"})
-
-_UPSTREAM = b"/upstream/"
-
 
 class Door:
-    """ASGI application of the engine's port."""
+    """ASGI application of the engine's port.
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
+    ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, *, proxy: Log | None = None, shown: Log | None = None
+    ) -> None:
+        engine = dispatcher.engine
+        peers = Peers(dispatcher)
         self._dispatcher = dispatcher
-        self._engine = dispatcher.engine
-        models = self._engine.config.models.values()
-        names = (name for model in models for name in (model.id, *model.aliases))
-        self._longest_name = max((name.count("/") + 1 for name in names), default=0)
-        self.routes = [
-            Route("/health", self._health),
-            Route("/running", self._running),
-            Route("/unload", self._unload),
-            Route("/api/models/unload", self._unload_json, methods=["POST"]),
-            Route("/api/models/unload/{model:path}", self._unload_one, methods=["POST"]),
-            Route("/v1/models", self._models),
-            Route("/models", self._models),
-            Route("/logs", self._logs),
-            Route("/logs/stream", self._log_stream),
-            Route("/logs/stream/{model:path}", self._log_stream),
-        ]
-        self._router = Router(self.routes, default=self._not_found)
+        self.access = Access(engine)
+        self.naming = Naming(engine)
+        self.listing = Listing(engine, self.naming)
+        self.model_routes = ModelRoutes(dispatcher, self.naming, self.access, peers)
+        self._pass_through = PassThrough(
+            dispatcher, self.naming, self.access, peers, self.model_routes
+        )
+        activity = dispatcher.activity
+        if activity is not None:
+            activity.active_profile = lambda: self.naming.active
+            proxy = proxy or activity.proxy_log
+        profiles = ProfilesApi(engine, self.naming, self._profile_changed)
+        self._table = Routes(
+            self.access,
+            open=[
+                Route("/health", _health),
+                Route("/wol-health", _health),
+                Route("/", _root),
+                Route("/favicon.ico", _no_icon),
+                Route("/upstream", _upstream_page),
+            ],
+            every_key=[
+                Route("/v1/models", self._models),
+                Route("/models", self._models),
+                Route("/api/tags", self._tags),
+                profiles.version,
+            ],
+            admin=[
+                *ModelsApi(engine).routes,
+                *profiles.routes,
+                *LogViews(engine, proxy, shown).routes,
+                *(activity.routes() if activity is not None else ()),
+            ],
+        )
+        self.routes = self._table.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
-            if scope["raw_path"].startswith(_UPSTREAM):
+            if fits(scope):
+                await self.model_routes(scope, receive, send)
+            elif is_preflight(scope):
+                await answer_preflight(scope, send)
+            elif self._pass_through.fits(scope):
                 await self._pass_through(scope, receive, send)
-            elif scope["type"] == "http" and self._is_model_route(scope):
-                await self._model_route(scope, receive, send)
-            elif scope["type"] == "websocket" and scope["path"] in MODEL_POSTS | MODEL_GETS:
-                model = self._engine.resolve(query_model(scope))
-                await self._dispatcher.serve_websocket(scope, receive, send, model, None)
-            else:
-                await self._router(scope, receive, send)
+            elif not await self._table(scope, receive, send):
+                await _not_found(scope, receive, send)
         except ClientGone:
             return
         except RequestError as error:
-            if scope["type"] == "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": error.what[:120]})
-            else:
-                await answer_error(send, error, scope["path"])
+            if scope["type"] == "http":
+                await answer_error(send, error, scope)
+            elif (await receive())["type"] == "websocket.connect":
+                await refuse_websocket(scope, send, error)
 
-    def _is_model_route(self, scope: Scope) -> bool:
-        method, path = scope["method"], scope["path"]
-        return (method == "POST" and path in MODEL_POSTS) or (
-            method in ("GET", "HEAD") and path in MODEL_GETS
-        )
+    def _profile_changed(self) -> None:
+        """Tell those who follow the events."""
+        if self._dispatcher.activity is not None:
+            self._dispatcher.activity.profile_changed()
 
-    async def _model_route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await read_body(receive)
-        if scope["method"] == "POST":
-            view = read(scope["path"], body)
-            name, stream = view.model or "", view.stream
-        else:
-            name, stream = query_model(scope), False
-        if not name:
-            raise ModelNotFound("no model id could be identified")
-        model = self._engine.resolve(name)
-        await self._dispatcher.serve(
-            scope,
-            receive,
-            send,
-            model,
-            body,
-            extra=[(b"x-llmstack-model", model.id.encode())],
-            stream=stream,
-        )
+    async def _models(self, request: Request) -> Response:
+        """The names that can be asked for, with what is known of them."""
+        rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
+        return list_response(request, rows)
 
-    async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
-        model, rest = self._split_upstream(scope)
-        if scope["type"] == "websocket":
-            await self._dispatcher.serve_websocket(scope, receive, send, model, rest or b"/")
-            return
-        if rest is None:
-            location = scope["raw_path"] + b"/"
-            if scope["query_string"]:
-                location += b"?" + scope["query_string"]
-            status = 301 if scope["method"] in ("GET", "HEAD") else 308
-            await answer(send, status, b"text/plain", b"", (b"location", location))
-            return
-        body = await read_body(receive)
-        await self._dispatcher.serve(scope, receive, send, model, body, extra=[], raw_path=rest)
-
-    def _split_upstream(self, scope: Scope) -> tuple[SwapModel, bytes | None]:
-        """The longest prefix of path segments that names a model, and the raw rest."""
-        segments = scope["raw_path"][len(_UPSTREAM) :].split(b"/")
-        for count in range(min(len(segments), self._longest_name), 0, -1):
-            name = unquote_to_bytes(b"/".join(segments[:count])).decode("utf-8", "replace")
-            try:
-                model = self._engine.resolve(name)
-            except ModelNotFound:
-                continue
-            rest = segments[count:]
-            return model, (b"/" + b"/".join(rest) if rest else None)
-        raise ModelNotFound("model not found")
-
-    async def _health(self, _: Request) -> Response:
-        """``OK`` while the daemon lives."""
-        return PlainTextResponse("OK")
-
-    async def _running(self, _: Request) -> Response:
-        """The models that are loaded, loading or stopping."""
-        rows = []
-        for status in sorted(self._engine.status(), key=lambda status: status.id):
-            if status.state is State.STOPPED:
-                continue
-            model = self._engine.config.models[status.id]
-            rows.append(
-                {
-                    "model": status.id,
-                    "state": str(status.state),
-                    "cmd": model.cmd,
-                    "proxy": model.proxy,
-                    "ttl": model.ttl,
-                    "name": model.name,
-                    "description": model.description,
-                }
-            )
-        return JSONResponse({"running": rows})
-
-    async def _unload(self, request: Request) -> Response:
-        """Stop every model after its running answers (at once with ``?force=1``); ``OK``."""
-        await self._engine.unload(force=forced(request))
-        return PlainTextResponse("OK")
-
-    async def _unload_json(self, request: Request) -> Response:
-        """As ``/unload``; ``{"msg": "ok"}``."""
-        await self._engine.unload(force=forced(request))
-        return JSONResponse({"msg": "ok"})
-
-    async def _unload_one(self, request: Request) -> Response:
-        """Stop one model, named by id or alias; ``OK``."""
-        try:
-            model = self._engine.resolve(request.path_params["model"])
-        except ModelNotFound:
-            raise ModelNotFound("model not found") from None
-        await self._engine.unload(model.id, force=forced(request))
-        return PlainTextResponse("OK")
-
-    async def _models(self, _: Request) -> Response:
-        """The models that can be asked for, with their state."""
-        return JSONResponse({"object": "list", "data": records(self._engine)})
-
-    async def _logs(self, _: Request) -> Response:
-        """The last output of all model processes."""
-        return PlainTextResponse(self._engine.output.history())
-
-    async def _log_stream(self, request: Request) -> Response:
-        """The output of all models, or of one, as it comes; ``?no-history`` leaves out the past."""
-        name = request.path_params.get("model", "upstream")
-        if name == "upstream":
-            source = self._engine.output
-        else:
-            try:
-                source = self._engine.log(self._engine.resolve(name).id)
-            except ModelNotFound:
-                return PlainTextResponse(
-                    "invalid logger. Use 'upstream' or a model's ID", status_code=400
-                )
-        history = "no-history" not in request.query_params
-        return StreamingResponse(
-            source.follow(history=history),
-            media_type="text/plain",
-            headers={"x-accel-buffering": "no", "x-content-type-options": "nosniff"},
-        )
-
-    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "not found"})
-            return
-        if scope["method"] == "GET" and scope["path"] == "/":
-            await RedirectResponse("/running", 302)(scope, receive, send)
-            return
-        error = ModelNotFound(f"nothing is served at {scope['method']} {scope['path']}")
-        await answer_error(send, error, scope["path"])
+    async def _tags(self, request: Request) -> Response:
+        """The same for Ollama's clients."""
+        rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
+        return JSONResponse(tags(rows))
 
 
-def query_model(scope: Scope) -> str:
-    """The ``model`` parameter of the query, or an empty text."""
-    query: bytes = scope["query_string"]
-    return parse_qs(query.decode("latin-1")).get("model", [""])[0]
+async def _health(_: Request) -> Response:
+    """``OK`` while the daemon lives."""
+    return PlainTextResponse("OK")
 
 
-def forced(request: Request) -> bool:
-    """Whether the query asks to stop without waiting for running answers."""
-    return request.query_params.get("force") in ("1", "true")
+async def _root(_: Request) -> Response:
+    """The way to the web page."""
+    return RedirectResponse("/ui", 302)
+
+
+async def _upstream_page(_: Request) -> Response:
+    """The way to the page that lists the models."""
+    return RedirectResponse("/ui/models", 302)
+
+
+async def _no_icon(_: Request) -> Response:
+    """There is none."""
+    return PlainTextResponse("404 page not found\n", 404)
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """A path with another method, a path that can be cleaned up, or nothing at all."""
+    if scope["type"] == "websocket":
+        if (await receive())["type"] == "websocket.connect":
+            await refuse_websocket(scope, send, ModelNotFound("not found"))
+        return
+    path: str = scope["path"]
+    clean = cleaned(path)
+    if path in MODEL_ROUTES:
+        await answer_not_allowed(send, methods_of(path))
+    elif clean != path:
+        location = quote(clean).encode()
+        if scope["query_string"]:
+            location += b"?" + scope["query_string"]
+        await answer(send, 307, b"text/plain", b"", (b"location", location))
+    else:
+        kind = b"text/plain; charset=utf-8"
+        await answer(send, 404, kind, b"404 page not found\n")
+
+
+def cleaned(path: str) -> str:
+    """``path`` without double slashes and dot segments, as Go's server redirects."""
+    if "//" not in path and "/." not in path:
+        return path
+    clean = "/" + posixpath.normpath(path).lstrip("/")
+    return clean + "/" if path.endswith("/") and clean != "/" else clean

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.errors import ConcurrencyLimit
+
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
+
+#: Who speaks in an error; clients of llama-swap look for exactly this.
+SOURCE = "llama-swap"
 
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -21,6 +27,7 @@ _ANTHROPIC_TYPES = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
+_PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><p>{1}</p></body></html>\n"
 
 
 def error_object(error: RequestError, path: str) -> dict[str, Any]:
@@ -39,7 +46,7 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
         error.status, "server_error" if server_side else "invalid_request_error"
     )
     return {
-        "src": "llmstack",
+        "src": SOURCE,
         "error": {"message": message, "type": kind, "param": None, "code": error.code},
     }
 
@@ -47,6 +54,20 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
 def error_body(error: RequestError, path: str) -> bytes:
     """``error_object`` as JSON."""
     return msgspec.json.encode(error_object(error, path))
+
+
+def error_answer(error: RequestError, path: str, accept: bytes) -> tuple[bytes, bytes]:
+    """Content type and body of ``error`` for a client with that ``Accept`` header.
+
+    Text or HTML when it names them, else JSON; the concurrency limit is always JSON, because
+    programs wait for its code (llama-swap's behaviour report, section 3.3).
+    """
+    if not isinstance(error, ConcurrencyLimit):
+        if b"text/plain" in accept:
+            return b"text/plain; charset=utf-8", f"{SOURCE}: {error}".encode()
+        if b"text/html" in accept:
+            return b"text/html; charset=utf-8", _PAGE.format(SOURCE, escape(str(error))).encode()
+    return b"application/json", error_body(error, path)
 
 
 def error_event(error: RequestError, path: str) -> bytes:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route, Router
+from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
 from llmstack.errors import BadRequest, RequestError
 from llmstack.routing import decide, requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
-from llmstack.server.listing import auto_record, records
+from llmstack.server.cors import is_preflight
+from llmstack.server.listing import auto_record, list_response
+from llmstack.server.model_request import ModelRequest
+from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
     from llmstack.routing import Decision, Ladder
-    from llmstack.server.asgi import App, Receive, Scope, Send
+    from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
+    from llmstack.server.door import Door
 
 #: Routes on which ``auto`` chooses a tier.
 AUTO_POSTS = frozenset(
@@ -41,6 +45,8 @@ AUTO_POSTS = frozenset(
         "/v1/responses",
     }
 )
+#: Routes that the gateway reads itself.
+COMPLETION_POSTS = AUTO_POSTS | {"/v1/embeddings"}
 
 
 class Gateway:
@@ -51,39 +57,38 @@ class Gateway:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
-        door: App,
+        dispatcher: Dispatcher,  # noqa: ARG002  the door has it
+        door: Door,
         stack: Stack,
         ladder: Ladder,
         report: Callable[[], dict[str, Any]],
     ) -> None:
-        self._dispatcher = dispatcher
-        self._engine = dispatcher.engine
+        self._door = door
         self._stack = stack
         self._ladder = ladder
         self._report = report
-        self.routes = [
-            Route("/v1/models", self._models),
-            Route("/models.ini", self._models_ini),
-            Route("/api/status", self._status),
-        ]
-        self._router = Router(self.routes, default=door)
+        models = [Route("/v1/models", self._models), Route("/models", self._models)]
+        admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
+        self._table = Routes(door.access, every_key=models, admin=admin)
+        self.routes = self._table.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._router(scope, receive, send)
-        elif scope["path"] in AUTO_POSTS or scope["path"] == "/v1/embeddings":
-            try:
+        try:
+            if scope["type"] != "http":
+                await self._door(scope, receive, send)
+            elif scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
                 await self._completion(scope, receive, send)
-            except ClientGone:
-                return
-            except RequestError as error:
-                await answer_error(send, error, scope["path"])
-        else:
-            await self._router(scope, receive, send)
+            elif is_preflight(scope) or not await self._table(scope, receive, send):
+                await self._door(scope, receive, send)
+        except ClientGone:
+            return
+        except RequestError as error:
+            await answer_error(send, error, scope)
 
     async def _completion(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._door
+        door.access.check(scope)
         body = await read_body(receive)
         view = read(scope["path"], body)
         if requested(view.model):
@@ -94,15 +99,12 @@ class Gateway:
             name = decision.model
         else:
             name, reason, tokens, note = view.model or "", "named by the client", view.tokens, ""
-        model = self._engine.resolve(name)
+        request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         extra = [
-            (b"x-llmstack-model", model.id.encode("ascii", "replace")),
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),
         ]
-        await self._dispatcher.serve(
-            scope, receive, send, model, body, extra=extra, note=note, stream=view.stream
-        )
+        await door.model_routes.serve(scope, receive, send, request, extra=extra, note=note)
 
     def _choose(self, view: RequestView) -> Decision:
         if view.dialect == "embeddings":
@@ -113,11 +115,11 @@ class Gateway:
             )
         return decide(view, self._ladder)
 
-    async def _models(self, _: Request) -> Response:
-        """The models that can be asked for, ``auto`` first."""
-        return JSONResponse(
-            {"object": "list", "data": [auto_record(self._ladder), *records(self._engine)]}
-        )
+    async def _models(self, request: Request) -> Response:
+        """The names that can be asked for, ``auto`` first."""
+        door = self._door
+        rows = door.listing.records(lambda target: door.access.allows(request.scope, target))
+        return list_response(request, [auto_record(self._ladder), *rows])
 
     async def _models_ini(self, _: Request) -> Response:
         """The stack's ``models.ini`` as it is now, for thin clients."""

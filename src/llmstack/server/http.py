@@ -28,8 +28,14 @@ class _Server(uvicorn.Server):
 class HttpServers:
     """Several applications, each on its own socket, in this event loop."""
 
-    def __init__(self, apps: list[tuple[App, socket.socket]], drain: float) -> None:
-        self._servers = [(_Server(_config(app, drain)), [listener]) for app, listener in apps]
+    def __init__(
+        self,
+        apps: list[tuple[App, socket.socket]],
+        drain: float,
+        tls: tuple[str, str] | None = None,
+    ) -> None:
+        """``tls`` names the files of a certificate chain and its key."""
+        self._servers = [(_Server(_config(app, drain, tls)), [listener]) for app, listener in apps]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -54,7 +60,8 @@ class HttpServers:
             server.force_exit = True
 
 
-def _config(app: App, drain: float) -> uvicorn.Config:
+def _config(app: App, drain: float, tls: tuple[str, str] | None) -> uvicorn.Config:
+    certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
         http=CorkedProtocol,
@@ -67,4 +74,6 @@ def _config(app: App, drain: float) -> uvicorn.Config:
         ws="websockets-sansio",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(drain),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )

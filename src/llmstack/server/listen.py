@@ -11,22 +11,25 @@ from contextlib import suppress
 from llmstack.errors import DaemonError
 
 
-def listen(host: str, port: int, purpose: str) -> socket.socket:
-    """A listening TCP socket. Port 0 takes a free one.
+def listen(host: str, port: int, purpose: str, *, network: bool = False) -> socket.socket:
+    """A listening TCP socket. Port 0 takes a free one, an empty host every address.
 
     Raises:
         DaemonError: the port is taken (saying by whom, where that can be seen), not allowed, or
-            ``host`` is not an address of this machine or not loopback.
+            ``host`` is not an address of this machine, or not loopback without ``network``.
     """
-    if not is_loopback(host):
+    if not network and not is_loopback(host):
         raise DaemonError(
             f"{purpose}: refusing to listen on {host}",
             why="That address can be reached from the network, and this version has no keys yet.",
             fix="Listen on 127.0.0.1; use an SSH tunnel from another machine.",
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    every = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if ":" in host or every else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if every:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if sys.platform == "win32":  # where SO_REUSEADDR would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
@@ -48,6 +51,28 @@ def listen(host: str, port: int, purpose: str) -> socket.socket:
         raise DaemonError(f"{purpose}: cannot listen on {host}:{port}", why=str(error)) from error
     listener.setblocking(False)
     return listener
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``, ``[IPV6]:PORT`` or ``:PORT``, whose host is empty.
+
+    Raises:
+        DaemonError: it is none of these.
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed) or not (port.isascii() and port.isdigit()):
+        raise DaemonError(
+            f"{text!r} is not an address to listen on",
+            fix="Write HOST:PORT, [IPV6]:PORT or :PORT, for example 127.0.0.1:8080.",
+        )
+    return (host[1:-1] if bracketed else host), int(port)
+
+
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
+    """The base URL under which ``listener`` is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -1,32 +1,128 @@
-"""The records of ``GET /v1/models``."""
+"""The records of ``GET /v1/models`` (llama-swap's behaviour report, section 3.6)."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
+from starlette.responses import JSONResponse
+
+from llmstack.config.names import Local, Unknown
 from llmstack.engine import State
 
 if TYPE_CHECKING:
-    from llmstack.config.swap import SwapModel
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from llmstack.config.names import Selected, Target
+    from llmstack.config.swap import Capabilities, SwapModel
     from llmstack.engine import Engine
     from llmstack.routing import Ladder
+    from llmstack.server.naming import Naming
+
+#: Members of a record that a model's metadata cannot take the place of.
+_RESERVED = ("architecture", "capabilities", "supported_parameters", "context_length")
+
+#: Capabilities by what goes in and what comes out.
+_ABILITIES = (
+    ("vision", "image", None),
+    ("audio_transcriptions", "audio", "text"),
+    ("audio_speech", "text", "audio"),
+    ("image_generation", "text", "image"),
+    ("image_to_image", "image", "image"),
+)
 
 
-def records(engine: Engine) -> list[dict[str, Any]]:
-    """One record per listed model (and alias, where configured), sorted by id.
+class Listing:
+    """Lists the names that a client may ask for."""
 
-    The shape is llama-swap's (its behaviour report, section 3.6).
-    """
-    created = int(time.time())
-    rows = []
-    for model in engine.config.models.values():
-        if model.unlisted:
-            continue
-        rows.append(_record(engine, model, model.id, created))
-        if engine.config.include_aliases_in_list:
-            rows += [_record(engine, model, alias, created) for alias in model.aliases]
-    return sorted(rows, key=lambda row: str(row["id"]).encode())
+    def __init__(self, engine: Engine, naming: Naming) -> None:
+        self._engine = engine
+        self._naming = naming
+
+    def records(self, allowed: Callable[[Target], bool]) -> list[dict[str, Any]]:
+        """One record per listed name whose target is ``allowed``, sorted by id in byte order."""
+        names = self._naming.names
+        rows = [*self._models(), *self._peers(), *self._selectors(), *self._pins()]
+        created = int(time.time())
+        shown = []
+        for row in rows:
+            if not allowed(names.resolve(row["id"], self._naming.active)):
+                continue
+            row["created"] = created
+            shown.append(row)
+        return sorted(shown, key=lambda row: str(row["id"]).encode())
+
+    def _models(self) -> list[dict[str, Any]]:
+        config = self._engine.config
+        rows = []
+        for model in config.models.values():
+            if model.unlisted:
+                continue
+            about = {"aliases": list(model.aliases)} if model.aliases else {}
+            rows.append(self._model(model, model.id, {"type": "model", **about}))
+            if config.include_aliases_in_list:
+                told = {"type": "alias", "modelID": model.id}
+                rows += [self._model(model, alias, dict(told)) for alias in model.aliases]
+        return rows
+
+    def _model(self, model: SwapModel, name: str, about: dict[str, Any]) -> dict[str, Any]:
+        loaded = self._engine.state(model.id) is not State.STOPPED
+        metadata = dict(model.metadata)
+        able = _capable(model.capabilities)
+        if able:
+            metadata = {key: value for key, value in metadata.items() if key not in _RESERVED}
+        row = _record(name, {**metadata, **about}, model.name, model.description, loaded=loaded)
+        row |= able
+        if model.capabilities and model.capabilities.context > 0:
+            row["meta"]["n_ctx"] = model.capabilities.context
+        return row
+
+    def _peers(self) -> list[dict[str, Any]]:
+        return [
+            _record(
+                remote.canonical,
+                {"type": "peer", "peerID": remote.peer},
+                f"{remote.peer}: {remote.model}",
+            )
+            for remote in self._naming.names.canonical.values()
+        ]
+
+    def _selectors(self) -> list[dict[str, Any]]:
+        rows = []
+        for name, selected in self._naming.names.selectors.items():
+            selector = selected.selector
+            if selector.unlisted:
+                continue
+            about: dict[str, Any] = {
+                **selector.metadata,
+                "type": "selector",
+                "strategy": selector.strategy,
+                "targets": list(selector.targets),
+            }
+            if selector.strategy == "spillover":
+                about["spillover"] = selector.spillover
+            loaded = self._is_up(selected)
+            rows.append(_record(name, about, selector.name, selector.description, loaded=loaded))
+        return rows
+
+    def _is_up(self, selected: Selected) -> bool:
+        targets = selected.targets
+        if selected.selector.strategy == "pin":
+            targets = targets[:1]
+        up = (State.READY, State.STARTING)
+        return any(isinstance(one, Local) and self._engine.state(one.id) in up for one in targets)
+
+    def _pins(self) -> list[dict[str, Any]]:
+        names = self._naming.names
+        rows = []
+        for name, pin in self._naming.pins().items():
+            exists = not isinstance(names.resolve(name), Unknown)
+            if pin is not None and not exists:
+                rows.append(_record(name, {"type": "profile"}))
+        return rows
 
 
 def auto_record(ladder: Ladder) -> dict[str, Any]:
@@ -46,25 +142,63 @@ def auto_record(ladder: Ladder) -> dict[str, Any]:
     }
 
 
-def _record(engine: Engine, model: SwapModel, name: str, created: int) -> dict[str, Any]:
-    loaded = engine.state(model.id) is not State.STOPPED
-    about: dict[str, Any] = dict(model.metadata)
-    if name == model.id:
-        about["type"] = "model"
-        if model.aliases:
-            about["aliases"] = list(model.aliases)
-    else:
-        about |= {"type": "alias", "modelID": model.id}
+def list_response(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """``rows`` as the list that clients expect, for whatever origin the page that asks has."""
+    origin = request.headers.get("origin")
+    headers = {"access-control-allow-origin": origin} if origin else None
+    return JSONResponse({"object": "list", "data": rows}, headers=headers)
+
+
+def _record(
+    name: str,
+    about: Mapping[str, Any],
+    title: str = "",
+    description: str = "",
+    *,
+    loaded: bool = False,
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": name,
         "object": "model",
-        "created": created,
-        "owned_by": "llmstack",
+        "created": 0,
+        "owned_by": "llama-swap",
         "status": {"value": "loaded" if loaded else "unloaded"},
-        "meta": {"llamaswap": about},
+        "meta": {"llamaswap": dict(about)},
     }
-    if model.name.strip():
-        row["name"] = model.name.strip()
-    if model.description.strip():
-        row["description"] = model.description.strip()
+    if title.strip():
+        row["name"] = title.strip()
+    if description.strip():
+        row["description"] = description.strip()
     return row
+
+
+def _capable(capabilities: Capabilities | None) -> dict[str, Any]:
+    """What a record says of capabilities; nothing without any."""
+    if capabilities is None or capabilities == type(capabilities)():
+        return {}
+    into, out = capabilities.inputs, capabilities.outputs
+    told: dict[str, Any] = {}
+    architecture: dict[str, Any] = {}
+    if into:
+        architecture["input_modalities"] = list(into)
+    if out:
+        architecture["output_modalities"] = list(out)
+    if into and out:
+        architecture["modality"] = f"{'+'.join(into)}->{'+'.join(out)}"
+    if architecture:
+        told["architecture"] = architecture
+    able = {
+        name: True
+        for name, source, result in _ABILITIES
+        if source in into and (result is None or result in out)
+    }
+    if capabilities.tools:
+        able["function_calling"] = True
+        told["supported_parameters"] = ["tools", "tool_choice"]
+    if capabilities.reranker:
+        able["reranker"] = True
+    if able:
+        told["capabilities"] = able
+    if capabilities.context > 0:
+        told["context_length"] = capabilities.context
+    return told

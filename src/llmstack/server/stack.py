@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,16 @@ from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
+from llmstack.server.ending import DRAIN, end
 from llmstack.server.gateway import Gateway
 from llmstack.server.http import HttpServers
-from llmstack.server.listen import listen
+from llmstack.server.listen import listen, url_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from llmstack.errors import RequestError
     from llmstack.server.plan import StackPlan
-
-#: Seconds that running answers have to end when the stack stops.
-DRAIN = 30.0
 
 
 class RunningStack:
@@ -49,10 +48,7 @@ class RunningStack:
                 for opened in self._sockets:
                     opened.close()
                 raise
-        named = f"[{host}]" if ":" in host else host
-        self.gateway, self.door = (
-            f"http://{named}:{opened.getsockname()[1]}" for opened in self._sockets
-        )
+        self.gateway, self.door = (url_of(opened) for opened in self._sockets)
         self.engine: Engine | None = None
 
     async def start(self) -> None:
@@ -83,16 +79,7 @@ class RunningStack:
             for opened in self._sockets:
                 opened.close()
             return
-        self.engine.retire()
-        ending = asyncio.ensure_future(self._http.stop())
-        waiting = {ending}
-        if hurry:
-            waiting.add(asyncio.ensure_future(hurry.wait()))  # type: ignore[arg-type]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            self._http.force()
-        await self.engine.close(drain=0.0)
-        await ending
+        await end(self.engine, self._http, hurry)
         self._pool.close()
 
     def report(self) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Looking at models, loading and unloading them: ``/running``, ``/unload``, ``/api/models...``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from llmstack.config.redact import masked
+from llmstack.engine import State
+from llmstack.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from llmstack.config.swap import SwapModel
+    from llmstack.engine import Engine, ModelStatus
+
+
+class ModelsApi:
+    """Management of the engine's models. Names are ids or aliases; profiles do not apply."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.routes = [
+            Route("/running", self._running),
+            Route("/unload", self._unload),
+            Route("/api/models", self._models),
+            Route("/api/models/unload", self._unload_json, methods=["POST"]),
+            Route("/api/models/unload/{model:path}", self._unload_one, methods=["POST"]),
+            Route("/api/models/load/{model:path}", self._load, methods=["POST"]),
+        ]
+
+    async def _running(self, _: Request) -> Response:
+        """The models that are loaded, loading or stopping. Secrets in commands are masked."""
+        config = self._engine.config
+        rows = []
+        for status in sorted(self._engine.status(), key=lambda status: status.id):
+            if status.state is State.STOPPED:
+                continue
+            model = config.models[status.id]
+            rows.append(
+                {
+                    "model": status.id,
+                    "state": str(status.state),
+                    "cmd": masked(model.cmd, config.secrets),
+                    "proxy": masked(model.proxy, config.secrets),
+                    "ttl": model.ttl,
+                    "name": model.name,
+                    "description": model.description,
+                }
+            )
+        return JSONResponse({"running": rows})
+
+    async def _models(self, _: Request) -> Response:
+        """Every model with its state, since when (unix seconds), and how many wait for it.
+
+        ``ttl_left`` is in seconds, ``memory`` in bytes; null where there is none or nobody knows.
+        """
+        rows = [self._row(status) for status in self._engine.status()]
+        return JSONResponse({"models": rows})
+
+    def _row(self, status: ModelStatus) -> dict[str, Any]:
+        model = self._engine.config.models[status.id]
+        return {
+            "id": status.id,
+            "name": model.name,
+            "description": model.description,
+            "aliases": list(model.aliases),
+            "unlisted": model.unlisted,
+            "state": str(status.state),
+            "since": round(time.time() - (self._engine.now() - status.since), 3),
+            "in_flight": status.in_flight,
+            "ttl": model.ttl,
+            "concurrency_limit": model.concurrency_limit,
+            "queue_length": status.queue,
+            "ttl_left": status.ttl_left,
+            "memory": status.memory,
+            "pid": status.pid,
+        }
+
+    async def _unload(self, request: Request) -> Response:
+        """Stop every model after its running answers (at once with ``?force=1``); ``OK``."""
+        await self._engine.unload(force=forced(request))
+        return PlainTextResponse("OK")
+
+    async def _unload_json(self, request: Request) -> Response:
+        """As ``/unload``; ``{"msg": "ok"}``."""
+        await self._engine.unload(force=forced(request))
+        return JSONResponse({"msg": "ok"})
+
+    async def _unload_one(self, request: Request) -> Response:
+        """Stop one model, named by id or alias; ``OK``."""
+        await self._engine.unload(self._model(request).id, force=forced(request))
+        return PlainTextResponse("OK")
+
+    async def _load(self, request: Request) -> Response:
+        """Load one model and answer once it is ready; ``{"msg": "ok"}``."""
+        await self._engine.load(self._model(request).id)
+        return JSONResponse({"msg": "ok"})
+
+    def _model(self, request: Request) -> SwapModel:
+        try:
+            return self._engine.resolve(request.path_params["model"])
+        except ModelNotFound:
+            raise ModelNotFound("model not found") from None
+
+
+def forced(request: Request) -> bool:
+    """Whether the query asks to stop without waiting for running answers."""
+    return request.query_params.get("force") in ("1", "true")

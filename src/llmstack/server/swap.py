@@ -1,0 +1,256 @@
+"""The engine alone on a llama-swap configuration: ``llmstack swap``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llmstack.config.swap_merge import load_sources
+from llmstack.engine import Engine
+from llmstack.errors import ConfigError, DaemonError
+from llmstack.http1 import Pool
+from llmstack.residency import compile_residency
+from llmstack.server.activity import Activity
+from llmstack.server.dispatch import Dispatcher
+from llmstack.server.door import Door
+from llmstack.server.ending import DRAIN, end
+from llmstack.server.http import HttpServers
+from llmstack.server.listen import is_loopback, listen, read_address, url_of
+from llmstack.server.serve import note, signals
+from llmstack.server.swap_logs import SwapLogs
+from llmstack.server.watch import watch, watched
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from llmstack.config.swap import SwapConfig
+    from llmstack.server.asgi import Receive, Scope, Send
+
+log = logging.getLogger("llmstack.swap")
+
+#: Seconds after the first signal at which the process ends whatever happens.
+BACK_STOP = DRAIN + 5.0
+
+_KEPT = "configuration not reloaded, the old one stays in force"
+
+#: Settings that are read once, and how to see them.
+_AT_START: dict[str, Callable[[SwapConfig], object]] = {
+    "logToStdout": lambda config: config.log_to_stdout,
+    "store": lambda config: config.store_path,
+    "performance": lambda config: config.performance,
+    "captureBuffer": lambda config: config.capture_buffer,
+    "metricsMaxInMemory": lambda config: config.metrics_max_in_memory,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOptions:
+    """What the command line says. Empty texts stand for options that were not given."""
+
+    config: Path | None
+    config_dir: Path | None = None
+    listen: str = ""
+    certificate: str = ""
+    key: str = ""
+    watch: bool = False
+    insecure: bool = False
+
+    def load(self) -> SwapConfig:
+        """Read the configuration. Raises ConfigError with all its problems."""
+        config = load_sources(self.config, self.config_dir, os.environ)
+        compile_residency(config)
+        return config
+
+    def tls(self) -> tuple[str, str] | None:
+        """The files of certificate and key. Raises DaemonError if they are of no use."""
+        if not self.certificate and not self.key:
+            return None
+        if not self.certificate or not self.key:
+            raise DaemonError(
+                "TLS needs a certificate and its key",
+                fix="Give both, -tls-cert-file and -tls-key-file.",
+            )
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            files = f"{self.certificate} and {self.key}"
+            raise DaemonError(f"{files} cannot be used for TLS", why=str(error)) from error
+        return self.certificate, self.key
+
+
+async def swap(options: SwapOptions) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status.
+
+    Raises:
+        ConfigError: the configuration is not usable.
+        DaemonError: the address or the certificate is not.
+    """
+    sources = watched(options.config, options.config_dir) if options.watch else []
+    config = options.load()
+    logs = SwapLogs(config)
+    try:
+        server = SwapServer(options, config, logs)
+        stopping, hurry = signals()
+        await server.start()
+        if hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.reload)
+        watching = asyncio.ensure_future(watch(sources, server.reload)) if sources else None
+        await stopping.wait()
+        back_stop = threading.Timer(BACK_STOP, os._exit, (1,))
+        back_stop.daemon = True
+        back_stop.start()
+        log.info("stopping; running answers may end first")
+        if watching:
+            watching.cancel()
+        await server.stop(hurry)
+        back_stop.cancel()
+        log.info("stopped")
+    finally:
+        logs.close()
+    return 0
+
+
+class SwapServer:
+    """One engine and its door. ``url`` is where it is reached."""
+
+    def __init__(self, options: SwapOptions, config: SwapConfig, logs: SwapLogs) -> None:
+        self._options = options
+        self._tls = options.tls()
+        self._logs = logs
+        host, port = read_address(options.listen or (":8443" if self._tls else ":8080"))
+        keyless = not config.api_keys and not options.insecure
+        self._narrowed = keyless and not host
+        if self._narrowed:
+            host = "127.0.0.1"
+        self._needs_keys = not options.insecure and not is_loopback(host)
+        if self._needs_keys and not config.api_keys:
+            raise DaemonError(
+                f"refusing to listen on {host}",
+                why="Everybody in that network could use it: no apiKeys are configured.",
+                fix="Configure apiKeys, listen on 127.0.0.1, or give -insecure.",
+            )
+        self._listener: socket.socket = listen(host, port, "swap", network=not is_loopback(host))
+        self.url = url_of(self._listener, "https" if self._tls else "http")
+        self._app = _Switch()
+        self._pool = Pool()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reloading = self._reload_again = False
+        self.engine = Engine(config)
+        self.activity = Activity(self.engine, captures=True, proxy_log=logs.proxy)
+        self._new_door()
+
+    async def start(self) -> None:
+        """Serve HTTP; load in the background what is to be loaded."""
+        self.engine.events.subscribe(note)
+        self._logs.follow(self.engine.output)
+        await self.activity.start()
+        self._http = HttpServers([(self._app, self._listener)], drain=DRAIN, tls=self._tls)
+        await self._http.start()
+        log.info("llmstack swap listening on %s", self.url)
+        if self._narrowed:
+            log.info(
+                "only this machine can connect, because no apiKeys are configured: configure them,"
+                " or give -insecure, to let the network in"
+            )
+        elif not is_loopback(self._listener.getsockname()[0]):
+            log.info(
+                "the network can connect%s: -listen 127.0.0.1:%d lets in this machine only",
+                "" if self.engine.config.api_keys else ", without any key",
+                self._listener.getsockname()[1],
+            )
+        log.debug("pid %d", os.getpid())
+        _tell(self.engine.config)
+        self._background(self._preload())
+
+    def reload(self) -> None:
+        """Read the configuration again, soon. While one reload runs, one more is remembered."""
+        if self._reloading:
+            self._reload_again = True
+            return
+        self._reloading = True
+        self._background(self._reload())
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Let running answers end, stop every process, close every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.activity.retire()
+        self._logs.end_readers()
+        await end(self.engine, self._http, hurry)
+        await self.activity.stop()
+        self._pool.close()
+
+    def _new_door(self) -> None:
+        """Answer with a door that knows the engine's present configuration."""
+        dispatcher = Dispatcher(self.engine, self._pool, self.activity)
+        self._app.door = Door(dispatcher, proxy=self._logs.proxy, shown=self._logs.shown)
+
+    async def _reload(self) -> None:
+        try:
+            await self._reload_once()
+            while self._reload_again:
+                self._reload_again = False
+                await self._reload_once()
+        finally:
+            self._reloading = False
+
+    async def _reload_once(self) -> None:
+        try:
+            config = await asyncio.to_thread(self._options.load)
+        except ConfigError as error:
+            log.warning("%s: %s", _KEPT, error)
+            return
+        if self._needs_keys and not config.api_keys:
+            log.warning(
+                "%s: it has no apiKeys any more, and the network can connect; restart with"
+                " -insecure if that is meant",
+                _KEPT,
+            )
+            return
+        before = self.engine.config
+        # Its first step puts the configuration in force; then it waits for what has to go.
+        settling = self._background(self.engine.reconfigure(config))
+        await asyncio.sleep(0)
+        if self.engine.config is not config:
+            await settling
+        self._new_door()
+        self.activity.reconfigured()
+        self._logs.apply(config)
+        log.info("configuration reloaded")
+        if late := [key for key, of in _AT_START.items() if of(before) != of(config)]:
+            log.warning("a change of %s needs a restart", ", ".join(late))
+        _tell(config)
+
+    async def _preload(self) -> None:
+        for model, error in (await self.engine.preload()).items():
+            if error:
+                log.error("preload of %s failed: %s", model, error)
+
+    def _background(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class _Switch:
+    """The application that HTTP sees: the present door."""
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.door(scope, receive, send)
+
+
+def _tell(config: SwapConfig) -> None:
+    for warning in config.warnings:
+        log.warning("%s", warning)

@@ -258,13 +258,8 @@ async def test_a_disabled_monitor_says_so() -> None:
     assert (got.status, got.json()) == (503, {"enabled": False})
 
 
-async def test_a_stack_tells_routings_reason_and_keeps_no_prompt(house: House) -> None:
+async def test_a_stack_keeps_neither_rows_nor_prompts(house: House) -> None:
+    """It costs too much on the gateway's hot path yet; ``llmstack swap`` keeps rows."""
     await ask(house.gateway, "POST", CHAT, chat("smart", tokens=1))
-    await ask(house.door, "POST", CHAT, chat("nobody-here"))
-    got = await ask(house.door, "GET", "/api/metrics/activity?model=smart&limit=1")
-    unknown = await ask(house.door, "GET", "/api/metrics/activity?model=nobody-here")
-    (row,) = got.json()["data"]
-    assert row["metadata"]["reason"] == "named by the client"
-    assert row["has_capture"] is False
-    assert not house.stack.activity.captures.enabled
-    assert [row["resp_status_code"] for row in unknown.json()["data"]] == [404]
+    got = await ask(house.door, "GET", "/api/metrics/activity")
+    assert got.status == 404

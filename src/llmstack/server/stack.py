@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,9 @@ from llmstack.server.ending import DRAIN, end
 from llmstack.server.gateway import Gateway
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import listen, url_of
+from llmstack.server.memory import resident, return_memory, trimmer
 
 if TYPE_CHECKING:
-    import asyncio
-
     from llmstack.errors import RequestError
     from llmstack.server.plan import StackPlan
 
@@ -50,6 +50,7 @@ class RunningStack:
                 raise
         self.gateway, self.door = (url_of(opened) for opened in self._sockets)
         self.engine: Engine | None = None
+        self._trimming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
@@ -62,6 +63,8 @@ class RunningStack:
         self._http = HttpServers(
             [(gateway, self._sockets[0]), (door, self._sockets[1])], drain=DRAIN
         )
+        if trim := trimmer():
+            self._trimming = asyncio.ensure_future(return_memory(resident, trim))
         await self._http.start()
 
     async def preload(self) -> dict[str, RequestError | None]:
@@ -79,6 +82,8 @@ class RunningStack:
             for opened in self._sockets:
                 opened.close()
             return
+        if self._trimming:
+            self._trimming.cancel()
         await end(self.engine, self._http, hurry)
         self._pool.close()
 

@@ -23,7 +23,7 @@ from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.gateway import AUTO_POSTS, Gateway
-from llmstack.server.model_routes import MODEL_GETS, MODEL_POSTS
+from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstack.server.model_routes import MODEL_GETS, MODEL_POSTS
+from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from tests.server.house import error_of
 from tests.server.surface import FORM, JSON, MULTIPART, echoed, headers_of, multipart
 from tests.server.wire import ask

@@ -9,6 +9,7 @@ from llmstack.activity.failure import error_message
 from llmstack.activity.record import ActivityRow
 from llmstack.activity.tally import Usage
 from llmstack.activity.usage import UsageMeter
+from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,39 +19,6 @@ if TYPE_CHECKING:
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Scope
 
-#: POST routes of models, with the prefixes that are stripped on the way (behaviour report, 3.5).
-POSTS = frozenset(
-    {
-        *(
-            base + path
-            for base in ("/v1", "/v")
-            for path in (
-                "/chat/completions",
-                "/responses",
-                "/completions",
-                "/messages",
-                "/messages/count_tokens",
-                "/embeddings",
-                "/rerank",
-                "/reranking",
-            )
-        ),
-        "/rerank",
-        "/reranking",
-        "/infill",
-        "/completion",
-        "/v1/audio/speech",
-        "/v1/audio/voices",
-        "/v1/audio/transcriptions",
-        "/v1/images/generations",
-        "/v1/images/edits",
-        "/sdapi/v1/txt2img",
-        "/sdapi/v1/img2img",
-        "/audioapi/v1/tasks/run",
-    }
-)
-#: GET routes of models: shown while they run, but not kept.
-GETS = frozenset({"/v1/audio/voices", "/sdapi/v1/loras", "/props"})
 _UPSTREAM = "/upstream/"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
@@ -63,7 +31,7 @@ def tracked_path(scope: Scope, raw_path: bytes | None) -> str | None:
     It is the path as the model process sees it: without ``/v``, ``/audioapi`` and ``/upstream/…``.
     """
     path: str = scope["path"]
-    routes = POSTS if scope["method"] == "POST" else GETS
+    routes = MODEL_POSTS if scope["method"] == "POST" else MODEL_GETS
     if raw_path is None:
         return path if path in routes else None
     sent = raw_path.decode("latin-1")

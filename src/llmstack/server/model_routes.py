@@ -12,6 +12,7 @@ from llmstack.config.names import Local
 from llmstack.engine import State
 from llmstack.errors import Conflict, ModelNotFound
 from llmstack.server.asgi import read_body
+from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.model_request import read_request
 from llmstack.server.websocket import relay_websocket
 
@@ -24,38 +25,6 @@ if TYPE_CHECKING:
     from llmstack.server.model_request import ModelRequest
     from llmstack.server.naming import Naming
     from llmstack.server.peers import Peers
-
-_TEXT = (
-    "chat/completions",
-    "responses",
-    "completions",
-    "messages",
-    "messages/count_tokens",
-    "embeddings",
-    "rerank",
-    "reranking",
-)
-#: POST routes, with any encoding of a body.
-MODEL_POSTS = frozenset(
-    {
-        *(f"/v1/{name}" for name in _TEXT),
-        *(f"/v/{name}" for name in _TEXT),
-        "/rerank",
-        "/reranking",
-        "/infill",
-        "/completion",
-        "/v1/audio/speech",
-        "/v1/audio/voices",
-        "/v1/audio/transcriptions",
-        "/v1/images/generations",
-        "/v1/images/edits",
-        "/sdapi/v1/txt2img",
-        "/sdapi/v1/img2img",
-        "/audioapi/v1/tasks/run",
-    }
-)
-#: GET routes, with the model in the query.
-MODEL_GETS = frozenset({"/v1/audio/voices", "/sdapi/v1/loras", "/props"})
 
 MODEL_ROUTES = MODEL_POSTS | MODEL_GETS
 

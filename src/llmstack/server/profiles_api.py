@@ -8,8 +8,8 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from llmstack import __version__
 from llmstack.errors import BadRequest, ModelNotFound
+from llmstack.server.ollama import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,8 @@ class ProfilesApi:
         ]
 
     async def _version(self, _: Request) -> Response:
-        """Which release this is; Ollama's clients ask the same question."""
-        about = {"version": __version__, "commit": "unknown", "build_date": "unknown"}
+        """Ollama's API release and, after the plus, ours; for clients of both."""
+        about = {"version": VERSION, "commit": "unknown", "build_date": "unknown"}
         return JSONResponse(about)
 
     async def _profiles(self, _: Request) -> Response:

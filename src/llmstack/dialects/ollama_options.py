@@ -50,11 +50,11 @@ def options_to_openai(options: Mapping[str, Any] | None) -> tuple[dict[str, Any]
         if value is None:
             continue
         if name in _WHOLE:
-            params[_WHOLE[name]] = int(_number(name, value))
+            params[_WHOLE[name]] = _integer(name, value)
         elif name in _REAL:
             params[_REAL[name]] = _number(name, value)
         elif name == "num_predict":
-            limit = int(_number(name, value))
+            limit = _integer(name, value)
             if limit >= 0:  # -1 and -2 are "no limit" and "until the context is full"
                 params["max_tokens"] = limit
         elif name == "stop":
@@ -117,6 +117,13 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BadRequest(f'option "{name}" must be a number')
     return value
+
+
+def _integer(name: str, value: Any) -> int:
+    number = int(_number(name, value))
+    if not -(2**63) <= number < 2**63:
+        raise BadRequest(f'option "{name}" must be a whole number of 64 bits')
+    return number
 
 
 def _stops(value: Any) -> list[str]:

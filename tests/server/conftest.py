@@ -34,6 +34,12 @@ def free_ports(count: int) -> list[int]:
             opened.close()
 
 
+@pytest.fixture
+def free_port() -> int:
+    """One such port."""
+    return free_ports(1)[0]
+
+
 @pytest.fixture(scope="session")
 async def shared_house(
     anyio_backend: object, tmp_path_factory: pytest.TempPathFactory

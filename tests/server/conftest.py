@@ -40,6 +40,13 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
+@pytest.fixture
+def two_ports() -> tuple[int, int]:
+    """Two such ports."""
+    one, two = free_ports(2)
+    return one, two
+
+
 @pytest.fixture(scope="session")
 async def shared_house(
     anyio_backend: object, tmp_path_factory: pytest.TempPathFactory

@@ -27,6 +27,7 @@ from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import Routes, answer_not_allowed
+from llmstack.server.schema_route import SCHEMA
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -75,6 +76,7 @@ class Door:
                 Route("/v1/models", self._models),
                 Route("/models", self._models),
                 profiles.version,
+                SCHEMA,
                 *OllamaApi(engine, self.naming, self.access, self.listing, self.serve_json).routes,
             ],
             admin=[

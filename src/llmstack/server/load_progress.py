@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BEAT = 0.75
 
 
-async def load_frames(engine: Engine, model: SwapModel, beat: float = BEAT) -> AsyncIterator[bytes]:
-    """Load ``model``; one server-sent event per step and per ``beat`` until it is over.
+async def load_frames(engine: Engine, model: SwapModel) -> AsyncIterator[bytes]:
+    """Load ``model``; one server-sent event per step and per ``BEAT`` until it is over.
 
     Each has ``stage`` (``queued``, ``starting``, then ``ready`` or ``failed``) and ``elapsed_ms``;
     beside ``queued`` stands ``queue_position``, beside ``failed`` an ``error``. Whoever stops
@@ -38,7 +38,7 @@ async def load_frames(engine: Engine, model: SwapModel, beat: float = BEAT) -> A
     try:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(beat):
+                async with asyncio.timeout(BEAT):
                     await changed.wait()
             changed.clear()
             step = _step(engine, model, loading)

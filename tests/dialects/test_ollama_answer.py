@@ -201,15 +201,16 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
         Answer("chat", "m").whole(body, NOW)
 
 
+MEMBERS = (
+    *("choices", "delta", "content", "tool_calls", "function", "arguments", "usage"),
+    *("timings", "prompt_ms", "prompt_n", "finish_reason", "index", "logprobs"),
+)
 HOSTILE = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["choices", "delta", "content", "tool_calls", "function", "arguments", "usage"]
-                + ["timings", "prompt_ms", "prompt_n", "finish_reason", "index", "logprobs"]
-            ),
+            st.sampled_from(MEMBERS),
             inner,
             max_size=4,
         )

@@ -165,19 +165,20 @@ async def test_an_unload_waits_for_no_other_model(
 
 async def test_a_forced_unload_does_not_wait_for_answers(tmp_path: Path, free_port: int) -> None:
     """Better than llama-swap, number 8. Another unload, which waits politely, is done with it."""
-    async with running(tmp_path, one_at_a_time(fake("one", free_port))) as house:
-        async with Wire(house.door) as wire:
-            await busy(wire, house, "one")
-            polite = asyncio.ensure_future(ask(house.door, "POST", "/api/models/unload"))
-            await eventually(lambda: house.engine._scheduler._lives["one"].leaving)
-            got = await ask(house.door, "POST", "/api/models/unload/one?force=1")
-            assert (got.status, house.state("one")) == (200, "stopped")
-            assert (await polite).json() == {"msg": "ok"}
-            assert (await wire.answer()).status == 502
+    swap = one_at_a_time(fake("one", free_port))
+    async with running(tmp_path, swap) as house, Wire(house.door) as wire:
+        await busy(wire, house, "one")
+        polite = asyncio.ensure_future(ask(house.door, "POST", "/api/models/unload"))
+        await eventually(lambda: house.engine._scheduler._lives["one"].leaving)
+        got = await ask(house.door, "POST", "/api/models/unload/one?force=1")
+        assert (got.status, house.state("one")) == (200, "stopped")
+        assert (await polite).json() == {"msg": "ok"}
+        assert (await wire.answer()).status == 502
 
 
 async def test_everybody_can_follow_how_models_change(tmp_path: Path, free_port: int) -> None:
     """Beside ``modelStatus``, which clients of llama-swap know and go on getting."""
+
     async def both(reader: EventReader, state: str) -> dict[str, Any]:
         status = await reader.until("modelStatus")
         while status[0]["state"] != state:
@@ -185,14 +186,14 @@ async def test_everybody_can_follow_how_models_change(tmp_path: Path, free_port:
         told: dict[str, Any] = await reader.until("modelProgress", state=state)
         return told
 
-    async with watched(one_at_a_time(fake("one", free_port))) as house:
-        async with events(house.port) as reader:
-            load = asyncio.ensure_future(house.engine.load("one"))
-            told = await both(reader, "starting")
-            assert told.items() >= {"model": "one", "what": "starting"}.items()
-            told = await both(reader, "ready")
-            assert told["after_ms"] >= 0
-            await load
-            await house.engine.unload("one")
-            assert (await both(reader, "stopping"))["what"] == "unload"
-            assert (await both(reader, "stopped"))["what"] == "unload"
+    swap = one_at_a_time(fake("one", free_port))
+    async with watched(swap) as house, events(house.port) as reader:
+        load = asyncio.ensure_future(house.engine.load("one"))
+        told = await both(reader, "starting")
+        assert told.items() >= {"model": "one", "what": "starting"}.items()
+        told = await both(reader, "ready")
+        assert told["after_ms"] >= 0
+        await load
+        await house.engine.unload("one")
+        assert (await both(reader, "stopping"))["what"] == "unload"
+        assert (await both(reader, "stopped"))["what"] == "unload"

@@ -216,16 +216,15 @@ async def test_a_wrong_method_is_named(house: House) -> None:
 
 async def test_a_full_model_says_how_many_it_admits(tmp_path: Path, free_port: int) -> None:
     swap = one_at_a_time(fake("busy", free_port, concurrency_limit=1))
-    async with running(tmp_path, swap) as house:
-        async with Wire(house.door) as wire:
-            body = json.dumps(chat("busy", paced=True)).encode()
-            await wire.request("POST", "/v1/chat/completions", (), body)
-            await eventually(lambda: house.state("busy") == "ready")
-            got = await ask(house.door, "POST", CHAT, chat("busy"))
-            assert (got.status, got.header("retry-after")) == (429, "1")
-            assert "busy admits 1 requests at once" in got.json()["error"]
-            await release(free_port, 3)
-            assert (await wire.answer()).status == 200
+    async with running(tmp_path, swap) as house, Wire(house.door) as wire:
+        body = json.dumps(chat("busy", paced=True)).encode()
+        await wire.request("POST", "/v1/chat/completions", (), body)
+        await eventually(lambda: house.state("busy") == "ready")
+        got = await ask(house.door, "POST", CHAT, chat("busy"))
+        assert (got.status, got.header("retry-after")) == (429, "1")
+        assert "busy admits 1 requests at once" in got.json()["error"]
+        await release(free_port, 3)
+        assert (await wire.answer()).status == 200
 
 
 async def test_loading_is_told_as_thinking(tmp_path: Path, free_port: int) -> None:

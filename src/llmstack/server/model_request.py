@@ -6,6 +6,7 @@ read as JSON even when its content type is that of a form, which is what curl se
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from llmstack.config.swap import Filters, SwapModel
     from llmstack.server.asgi import Scope
 
+#: The name of a multipart field, wherever it stands.
+_MODEL_FIELD = re.compile(rb"(?i)\bname\s*=\s*[\"']?model\b")
 #: What some JSON parsers pass over before the text.
 _UNSEEN = b" \t\r\n\xef\xbb\xbf"
 
@@ -82,6 +85,8 @@ class ModelRequest:
                 names += _model_members(self.body)
             case "multipart":
                 names += multipart_values(self.body, self.content_type, "model")
+                if len(_MODEL_FIELD.findall(self.body)) > 1:  # a file, or behind another boundary
+                    names.append(None)
             case "form":
                 names += form_values(self.body, "model")
                 if self.body.lstrip(_UNSEEN)[:1] == b"{":

@@ -187,6 +187,27 @@ async def test_a_client_that_leaves_ends_the_generation(house: House, raw: RawUp
         await house.freed()
 
 
+async def test_who_asks_for_a_load_and_leaves_leaves_the_queue(
+    tmp_path: Path, two_ports: tuple[int, int]
+) -> None:
+    one, two = two_ports
+    swap = one_at_a_time(fake("one", one), fake("two", two))
+    async with running(tmp_path, swap) as house, Wire(house.door) as first:
+        await first.request("POST", CHAT, (), json.dumps(chat("one", stream=False)).encode())
+        assert (await first.answer()).status == 200
+        await first.request(
+            "POST", "/v1/chat/completions", (), json.dumps(chat("one", paced=True)).encode()
+        )
+        await eventually(lambda: house.in_flight("one") == 1)
+        async with Wire(house.door) as wire:
+            await wire.request("POST", CHAT, (), b'{"model": "two"}')
+            await eventually(lambda: house.engine.queue_position(swap.models["two"]))
+        await eventually(lambda: house.engine.queue_position(swap.models["two"]) is None)
+        await release(one, 3)
+        assert (await first.answer()).status == 200
+        assert house.state("two") == "stopped"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [

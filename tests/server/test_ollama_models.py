@@ -191,6 +191,15 @@ async def test_one_answer_tells_both_kinds_of_client_the_version(locked: House) 
     assert found[4] == __version__
 
 
+async def test_ollamas_command_line_finds_somebody(locked: House) -> None:
+    """It looks at ``/`` before everything else; browsers are sent to the web page."""
+    for method in ("HEAD", "GET"):
+        agent = [("User-Agent", "ollama/0.13.0 (amd64 linux) Go/go1.24.1")]
+        assert (await ask(locked.door, method, "/", headers=agent)).status == 200
+        browser = [("User-Agent", "Mozilla/5.0")]
+        assert (await ask(locked.door, method, "/", headers=browser)).status == 302
+
+
 async def test_a_model_shows_what_it_can_do(surface_house: House) -> None:
     got = (await ask(surface_house.door, "POST", "/api/show", {"model": "org/deep:latest"})).json()
     assert got["capabilities"] == ["completion", "vision", "tools"]

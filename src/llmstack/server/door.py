@@ -130,8 +130,10 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("OK")
 
 
-async def _root(_: Request) -> Response:
-    """The way to the web page."""
+async def _root(request: Request) -> Response:
+    """The way to the web page; Ollama's clients are told that there is somebody."""
+    if request.headers.get("user-agent", "").startswith("ollama"):
+        return PlainTextResponse("Ollama is running")
     return RedirectResponse("/ui", 302)
 
 

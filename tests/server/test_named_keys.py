@@ -74,8 +74,8 @@ async def test_the_activity_names_the_key_and_never_shows_it(path: str) -> None:
         assert row["metadata"]["client"] == "editor"
         assert row["model"] == "one"
         assert (row["tokens"]["input_tokens"], row["tokens"]["output_tokens"]) == (7, 5)
-        for path in ("/api/captures/1", "/running", "/api/models", "/logs", "/metrics"):
-            got = await ask(house.port, "GET", path, headers=admin)
+        for page in ("/api/captures/1", "/running", "/api/models", "/logs", "/metrics"):
+            got = await ask(house.port, "GET", page, headers=admin)
             for secret in (b"sk-editor", b"sk-plain", DIGEST.encode()):
                 assert secret not in got.body
 

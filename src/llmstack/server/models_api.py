@@ -11,6 +11,7 @@ from starlette.routing import Route
 from llmstack.config.redact import masked
 from llmstack.engine import State
 from llmstack.errors import ModelNotFound
+from llmstack.server.asgi import read_body
 from llmstack.server.departure import Departure
 from llmstack.server.dispatch import CLIENT_LEFT
 from llmstack.server.events_route import HEADERS
@@ -108,7 +109,7 @@ class ModelsApi:
         leaves the queue.
         """
         model = self._model(request)
-        await request.body()
+        await read_body(request.receive)
         if "text/event-stream" in request.headers.get("accept", ""):
             return StreamingResponse(load_frames(self._engine, model), headers=HEADERS)
         with Departure(request.receive) as departure:

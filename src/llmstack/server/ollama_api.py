@@ -119,7 +119,7 @@ class OllamaApi:
 
     async def _show(self, request: Request) -> Response:
         """What is known of one model, for Ollama's clients."""
-        wanted = decode_ollama(await request.body(), Named)
+        wanted = decode_ollama(await read_body(request.receive), Named)
         asked = wanted.model or wanted.name or ""
         if not asked:
             raise BadRequest("model is required")

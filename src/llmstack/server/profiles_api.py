@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from llmstack.errors import BadRequest, ModelNotFound
+from llmstack.server.asgi import read_body
 from llmstack.server.ollama import VERSION
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ProfilesApi:
     async def _activate(self, request: Request) -> Response:
         """Switch to ``{"name": ...}``, to none with null or an empty name."""
         try:
-            wanted = msgspec.json.decode(await request.body())
+            wanted = msgspec.json.decode(await read_body(request.receive))
         except (msgspec.DecodeError, RecursionError):
             raise BadRequest("invalid profile request") from None
         if not isinstance(wanted, dict):

@@ -180,6 +180,8 @@ async def test_a_profile_gives_no_other_model_either(house: House) -> None:
         ("", JSON, b'{"model": "far", "mod\\u0065l": "away/far"}'),
         ("", JSON, b'{"Model": "other", "model": "away/far"}'),
         ("", JSON, b'{"model": "far", "input": {}, "model": null, "model": "far"}'),
+        ("", JSON, b'{"model": "\\ud800", "model": "away/far"}'),
+        ("", FORM, b"model=away/far&model=" + b"%00"),
         ("?model=other", JSON, b'{"model": "away/far"}'),
         ("?model=other", FORM, b'{"model": "away/far"}'),
         ("?model=other", FORM, b"model=away/far"),

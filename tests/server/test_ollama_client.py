@@ -119,6 +119,13 @@ async def test_a_tool_is_called_and_its_result_is_understood(
     assert final.message.content == "The weather in Paris: sunny"
 
 
+async def test_probabilities_are_told_when_asked_for(client: AsyncClient) -> None:
+    answer = await client.chat("tiny", user("thanks"), options=COLD, logprobs=True, top_logprobs=2)
+    assert answer.logprobs
+    assert "".join(word.token for word in answer.logprobs) == "You're welcome!"
+    assert all(len(word.top_logprobs or ()) == 2 for word in answer.logprobs)
+
+
 async def test_a_schema_binds_the_answer(client: AsyncClient) -> None:
     schema = {
         "type": "object",

@@ -15,6 +15,7 @@ from llmstack.config.swap import Filters, Peer, Selector
 from tests.server.conftest import free_ports
 from tests.server.house import House, fake, running, side_by_side
 from tests.server.raw_upstream import RawUpstream
+from tests.server.surface import activate
 from tests.server.test_access import bearer, key
 from tests.server.wire import ask, chat
 
@@ -198,6 +199,16 @@ async def test_ollamas_command_line_finds_somebody(locked: House) -> None:
         assert (await ask(locked.door, method, "/", headers=agent)).status == 200
         browser = [("User-Agent", "Mozilla/5.0")]
         assert (await ask(locked.door, method, "/", headers=browser)).status == 302
+
+
+async def test_a_profile_gives_names_their_meaning(surface_house: House) -> None:
+    wish = chat("new:latest", stream=False)
+    assert (await ask(surface_house.door, "POST", CHAT, wish)).status == 404
+    await activate(surface_house, "work")
+    got = await ask(surface_house.door, "POST", CHAT, wish)
+    assert (got.status, got.header("x-llmstack-model")) == (200, "plain")
+    got = await ask(surface_house.door, "POST", CHAT, chat("filtered"))
+    assert (got.status, got.json()) == (404, {"error": "model 'filtered' not found"})
 
 
 async def test_a_model_shows_what_it_can_do(surface_house: House) -> None:

@@ -131,10 +131,12 @@ def _model_members(body: bytes) -> list[object]:
     """The values of all members that some reader takes for the model; Go's ignore the case."""
     try:
         items = cut(body).items
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The request body is not a JSON object", why=str(error)) from None
-    found = [item.value for item in items if item.key and item.key.lower() == "model"]
-    return [msgspec.json.decode(value) for value in found]
+        found = [item.value for item in items if item.key and item.key.lower() == "model"]
+        return [msgspec.json.decode(value) for value in found]
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BadRequest(
+            "the request names more than one model, or none that can be read", why=str(error)
+        ) from None
 
 
 def read_request(scope: Scope, body: bytes) -> ModelRequest:

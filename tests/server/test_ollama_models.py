@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmstack import __version__
-from llmstack.config.swap import Filters, Peer, Selector
+from llmstack.config.swap import Filters, Peer, Selector, SwapModel
+from llmstack.server.ollama import show
 from tests.server.conftest import free_ports
 from tests.server.house import House, fake, running, side_by_side
 from tests.server.raw_upstream import RawUpstream
@@ -220,6 +221,15 @@ async def test_a_model_shows_what_it_can_do(surface_house: House) -> None:
     undeclared = (await ask(surface_house.door, "POST", "/api/show", {"name": "plain"})).json()
     assert undeclared["capabilities"] == ["completion", "tools"]
     assert not [name for name in undeclared["model_info"] if "context" in name]
+
+
+@pytest.mark.parametrize(
+    ("noted", "told"), [(8192, 8192), (0, None), (True, None), ("8k", None), (None, None)]
+)
+def test_a_tiers_context_is_told(noted: object, told: int | None) -> None:
+    record = {"id": "plan", "created": 0}
+    info = show(record, SwapModel(id="plan", metadata={"ctx_size": noted}))["model_info"]
+    assert info.get("llmstack.context_length") == told
 
 
 async def test_the_gateway_lists_and_shows_auto(house: House) -> None:

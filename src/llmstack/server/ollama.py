@@ -108,7 +108,11 @@ def _abilities(model: SwapModel | None) -> list[str]:
 
 
 def _context(model: SwapModel) -> int:
-    return model.capabilities.context if model.capabilities else 0
+    """The configured context in tokens; a stack notes that of its tiers in their metadata."""
+    if model.capabilities and model.capabilities.context > 0:
+        return model.capabilities.context
+    noted = model.metadata.get("ctx_size")
+    return noted if isinstance(noted, int) and not isinstance(noted, bool) and noted > 0 else 0
 
 
 def _identity(name: str) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel: Path)
         "llmstack/py.typed",
         "llmstack/config/data/models.ini",
         "llmstack/config/data/demo.ini",
+        "llmstack/config/data/config-schema.json",
     } <= data
     assert not any("/test" in name or name.endswith((".pyc", ".gguf")) for name in names)
     source = REPOSITORY / "src"

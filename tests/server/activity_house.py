@@ -24,9 +24,9 @@ from tests.server.raw_upstream import RawUpstream
 from tests.server.wire import Wire, ask
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.asgi import App, Receive, Scope, Send
 
 QUIET = Performance(disabled=True)
 
@@ -148,7 +148,11 @@ async def events(port: int) -> AsyncIterator[EventReader]:
 
 @asynccontextmanager
 async def watched(
-    swap: SwapConfig, *, raw: Sequence[str] = (), captures: bool = False
+    swap: SwapConfig,
+    *,
+    raw: Sequence[str] = (),
+    captures: bool = False,
+    door: Callable[[Dispatcher, Activity], App] = SmallDoor,
 ) -> AsyncIterator[Watched]:
     """Run it. Raw upstreams play the models named in ``raw``, which may all be loaded."""
     upstreams = {name: RawUpstream() for name in raw}
@@ -169,8 +173,8 @@ async def watched(
     listener = socket.create_server(("127.0.0.1", 0))
     engine, pool = Engine(swap), Pool()
     activity = Activity(engine, captures=captures)
-    door = SmallDoor(Dispatcher(engine, pool, activity), activity)
-    server = HttpServers([(door, listener)], drain=5)
+    app = door(Dispatcher(engine, pool, activity), activity)
+    server = HttpServers([(app, listener)], drain=5)
     try:
         await activity.start()
         await server.start()

@@ -34,6 +34,19 @@ def free_ports(count: int) -> list[int]:
             opened.close()
 
 
+@pytest.fixture
+def free_port() -> int:
+    """One such port."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def two_ports() -> tuple[int, int]:
+    """Two such ports."""
+    one, two = free_ports(2)
+    return one, two
+
+
 @pytest.fixture(scope="session")
 async def shared_house(
     anyio_backend: object, tmp_path_factory: pytest.TempPathFactory

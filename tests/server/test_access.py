@@ -76,7 +76,7 @@ async def locked(
         ("GET", "/upstream/one/"),
         ("GET", "/upstream/nobody/"),
         ("GET", "/comfyui/"),
-        ("GET", "/api/tags"),
+        ("GET", "/api/config/schema"),
     ],
 )
 async def test_without_a_key_nothing_is_told(locked: House, method: str, path: str) -> None:
@@ -88,6 +88,27 @@ async def test_without_a_key_nothing_is_told(locked: House, method: str, path: s
             assert got.header("www-authenticate") == 'Basic realm="llama-swap"'
             assert got.json()["error"]["type"] == "authentication_error"
             assert got.json()["error"]["code"] == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/tags"),
+        ("GET", "/api/ps"),
+        ("POST", "/api/show"),
+        ("POST", "/api/chat"),
+        ("POST", "/api/generate"),
+        ("POST", "/api/embed"),
+        ("POST", "/api/embeddings"),
+    ],
+)
+async def test_without_a_key_ollamas_clients_are_told_so_in_their_own_way(
+    locked: House, method: str, path: str
+) -> None:
+    for port in (locked.gateway, locked.door):
+        got = await ask(port, method, path, headers=bearer("wrong"))
+        assert got.status == 401
+        assert got.json() == {"error": "unauthorized: invalid or missing API key"}
 
 
 @pytest.mark.parametrize("path", ["/models.ini", "/api/status"])

@@ -46,6 +46,7 @@ class Body(Envelope):
 
 
 AnyBody = TypeVar("AnyBody", bound=Envelope)
+Anything = TypeVar("Anything")
 
 _body = msgspec.json.Decoder(Body)
 _envelope = msgspec.json.Decoder(Envelope)
@@ -85,10 +86,15 @@ def _decode(decoder: msgspec.json.Decoder[AnyBody], body: bytes) -> AnyBody:
                 why=str(error),
                 fix='Send an object: {"model": "auto", "messages": [...]}.',
             ) from None
-        return _decode_mended(decoder, body, str(error))
+        return decode_mended(decoder, body, str(error))
 
 
-def _decode_mended(decoder: msgspec.json.Decoder[AnyBody], body: bytes, why: str) -> AnyBody:
+def decode_mended(decoder: msgspec.json.Decoder[Anything], body: bytes, why: str) -> Anything:
+    """Decode a ``body`` that the fast decoder has rejected because of ``why``.
+
+    Raises:
+        BadRequest: it is no JSON indeed, or not what ``decoder`` expects.
+    """
     # Clients that cut text in the middle of an emoji send half a surrogate pair. That is valid
     # JSON, which the fast decoder rejects; only such bodies take this slow road.
     try:

@@ -79,6 +79,22 @@ class Access:
         if not self.allows(scope, target):
             raise Forbidden("forbidden: this API key may not use the requested model")
 
+    @staticmethod
+    def limited(scope: Scope) -> bool:
+        """Whether the client's key is for some models only."""
+        key = scope.get(_KEY)
+        return key is not None and key.models is not None
+
+    def admit_everything(self, scope: Scope) -> None:
+        """Raise Forbidden unless the client may do everything that can be done here."""
+        key = scope.get(_KEY)
+        if key is not None and not (key.admin and key.models is None):
+            raise Forbidden(
+                "forbidden: this API key may not pass requests through to a peer",
+                why="A peer's management would be within its reach.",
+                fix="Name the peer's model in a request to /v1.",
+            )
+
     def outgoing(self, scope: Scope, *, keep: bool = False) -> Scope:
         """The request as an upstream may see it: without the client's key, unless ``keep``."""
         if keep or not self.required:

@@ -25,6 +25,7 @@ from llmstack.engine import State
 from llmstack.engine.logs import Log
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.events_route import model_status
+from llmstack.server.load_progress import progress_of
 from llmstack.server.log_tap import LogForwarder, LogTap
 from llmstack.server.loglines import LineFormatter
 from llmstack.server.meter import Meter, tracked_path
@@ -263,6 +264,7 @@ class Activity:
             self.metrics.evicted(model, event.what)
         if self.events.listening:
             self.events.publish("modelStatus", model_status(self.engine))
+            self.events.publish("modelProgress", progress_of(event))
 
     def _tells(self, source: str) -> Callable[[str], None]:
         def tell(text: str) -> None:

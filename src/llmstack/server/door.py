@@ -9,7 +9,7 @@ import posixpath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
 from llmstack.errors import ModelNotFound, RequestError
@@ -18,14 +18,16 @@ from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websoc
 from llmstack.server.cors import answer_preflight, is_preflight
 from llmstack.server.listing import Listing, list_response
 from llmstack.server.log_views import LogViews
+from llmstack.server.model_request import json_request
 from llmstack.server.model_routes import MODEL_ROUTES, ModelRoutes, fits, methods_of
 from llmstack.server.models_api import ModelsApi
 from llmstack.server.naming import Naming
-from llmstack.server.ollama import tags
+from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import Routes, answer_not_allowed
+from llmstack.server.schema_route import SCHEMA
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -73,8 +75,9 @@ class Door:
             every_key=[
                 Route("/v1/models", self._models),
                 Route("/models", self._models),
-                Route("/api/tags", self._tags),
                 profiles.version,
+                SCHEMA,
+                *OllamaApi(engine, self.naming, self.access, self.listing, self.serve_json).routes,
             ],
             admin=[
                 *ModelsApi(engine).routes,
@@ -104,6 +107,13 @@ class Door:
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 
+    async def serve_json(
+        self, scope: Scope, receive: Receive, send: Send, body: bytes, note: str
+    ) -> None:
+        """Answer a request whose key has been checked and whose ``body``, JSON, has been read."""
+        request = json_request(body, scope["query_string"])
+        await self.model_routes.serve(scope, receive, send, request, extra=[], note=note)
+
     def _profile_changed(self) -> None:
         """Tell those who follow the events."""
         if self._dispatcher.activity is not None:
@@ -114,19 +124,16 @@ class Door:
         rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
         return list_response(request, rows)
 
-    async def _tags(self, request: Request) -> Response:
-        """The same for Ollama's clients."""
-        rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
-        return JSONResponse(tags(rows))
-
 
 async def _health(_: Request) -> Response:
     """``OK`` while the daemon lives."""
     return PlainTextResponse("OK")
 
 
-async def _root(_: Request) -> Response:
-    """The way to the web page."""
+async def _root(request: Request) -> Response:
+    """The way to the web page; Ollama's clients are told that there is somebody."""
+    if request.headers.get("user-agent", "").startswith("ollama"):
+        return PlainTextResponse("Ollama is running")
     return RedirectResponse("/ui", 302)
 
 

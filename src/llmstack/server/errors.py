@@ -27,15 +27,21 @@ _ANTHROPIC_TYPES = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
+#: Routes of Ollama's API. ``/api/version`` is llama-swap's too, whose errors it keeps.
+OLLAMA_PATHS = frozenset(
+    f"/api/{name}" for name in ("chat", "embed", "embeddings", "generate", "ps", "show", "tags")
+)
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><p>{1}</p></body></html>\n"
 
 
 def error_object(error: RequestError, path: str) -> dict[str, Any]:
-    """The JSON object for ``error``: Anthropic's on ``/v1/messages``, else OpenAI's.
+    """The JSON object for ``error`` in the dialect of ``path``: Anthropic's, Ollama's or OpenAI's.
 
     The OpenAI object carries ``src`` beside ``error`` as llama-swap's does.
     """
     message = str(error)
+    if path in OLLAMA_PATHS:
+        return {"error": message}
     server_side = error.status >= 500
     if path.startswith("/v1/messages"):
         kind = _ANTHROPIC_TYPES.get(

@@ -29,11 +29,12 @@ class Part:
 
 def form_value(form: bytes, name: str) -> str:
     """The first value of a field in an urlencoded body or query, or an empty text."""
-    for piece in form.split(b"&"):
-        key, _, value = piece.partition(b"=")
-        if _decoded(key) == name:
-            return _decoded(value)
-    return ""
+    return next(_form_values(form, name), "")
+
+
+def form_values(form: bytes, name: str) -> list[str]:
+    """Every value of a field in an urlencoded body or query."""
+    return list(_form_values(form, name))
 
 
 def with_form_value(form: bytes, name: str, value: str) -> bytes:
@@ -48,10 +49,12 @@ def with_form_value(form: bytes, name: str, value: str) -> bytes:
 
 def multipart_value(body: bytes, content_type: bytes, name: str) -> str:
     """The first value of a text field of a multipart body, or an empty text."""
-    for part in multipart_fields(body, content_type):
-        if part.name == name:
-            return body[part.start : part.end].decode("utf-8", "replace")
-    return ""
+    return next(_multipart_values(body, content_type, name), "")
+
+
+def multipart_values(body: bytes, content_type: bytes, name: str) -> list[str]:
+    """Every value of a text field of a multipart body."""
+    return list(_multipart_values(body, content_type, name))
 
 
 def with_multipart_value(body: bytes, content_type: bytes, name: str, value: str) -> bytes:
@@ -100,6 +103,19 @@ def _next(body: bytes, line: bytes, at: int) -> int:
             return at
         at += 1
     return -1
+
+
+def _form_values(form: bytes, name: str) -> Iterator[str]:
+    for piece in form.split(b"&"):
+        key, _, value = piece.partition(b"=")
+        if _decoded(key) == name:
+            yield _decoded(value)
+
+
+def _multipart_values(body: bytes, content_type: bytes, name: str) -> Iterator[str]:
+    for part in multipart_fields(body, content_type):
+        if part.name == name:
+            yield body[part.start : part.end].decode("utf-8", "replace")
 
 
 def _decoded(text: bytes) -> str:

@@ -20,6 +20,7 @@ from llmstack.server.asgi import ClientGone, answer_error, read_body
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
+from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Gateway:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,  # noqa: ARG002  the door has it
+        dispatcher: Dispatcher,
         door: Door,
         stack: Stack,
         ladder: Ladder,
@@ -67,7 +68,14 @@ class Gateway:
         self._stack = stack
         self._ladder = ladder
         self._report = report
-        models = [Route("/v1/models", self._models), Route("/models", self._models)]
+        ollama = OllamaApi(
+            dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
+        )
+        models = [
+            Route("/v1/models", self._models),
+            Route("/models", self._models),
+            *ollama.routes,
+        ]
         admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
         self._table = Routes(door.access, every_key=models, admin=admin)
         self.routes = self._table.routes
@@ -87,18 +95,26 @@ class Gateway:
             await answer_error(send, error, scope)
 
     async def _completion(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._door.access.check(scope)
+        await self._answer(scope, receive, send, await read_body(receive), "")
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, body: bytes, note: str
+    ) -> None:
+        """Answer a request whose key has been checked; ``auto`` chooses on ``AUTO_POSTS``."""
         door = self._door
-        door.access.check(scope)
-        body = await read_body(receive)
+        if scope["path"] not in COMPLETION_POSTS:
+            await door.serve_json(scope, receive, send, body, note)
+            return
         view = read(scope["path"], body)
         if requested(view.model):
             decision = self._choose(view)
             body = replace_model(body, decision.model)
             reason, tokens = decision.reason, decision.tokens
-            note = f" auto: {reason}, {tokens} tokens"
+            note += f" auto: {reason}, {tokens} tokens"
             name = decision.model
         else:
-            name, reason, tokens, note = view.model or "", "named by the client", view.tokens, ""
+            name, reason, tokens = view.model or "", "named by the client", view.tokens
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
@@ -119,7 +135,10 @@ class Gateway:
         """The names that can be asked for, ``auto`` first."""
         door = self._door
         rows = door.listing.records(lambda target: door.access.allows(request.scope, target))
-        return list_response(request, [auto_record(self._ladder), *rows])
+        return list_response(request, [*self._own(), *rows])
+
+    def _own(self) -> list[dict[str, Any]]:
+        return [auto_record(self._ladder)]
 
     async def _models_ini(self, _: Request) -> Response:
         """The stack's ``models.ini`` as it is now, for thin clients."""

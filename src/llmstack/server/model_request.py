@@ -6,15 +6,22 @@ read as JSON even when its content type is that of a form, which is what curl se
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from llmstack.dialects import read, replace_model
 from llmstack.dialects.filters import apply_filters
+from llmstack.dialects.layout import cut
+from llmstack.errors import BadRequest
 from llmstack.server.asgi import header
 from llmstack.server.forms import (
     form_value,
+    form_values,
     multipart_value,
+    multipart_values,
     with_form_value,
     with_multipart_value,
 )
@@ -22,6 +29,11 @@ from llmstack.server.forms import (
 if TYPE_CHECKING:
     from llmstack.config.swap import Filters, SwapModel
     from llmstack.server.asgi import Scope
+
+#: The name of a multipart field, wherever it stands.
+_MODEL_FIELD = re.compile(rb"(?i)\bname\s*=\s*[\"']?model\b")
+#: What some JSON parsers pass over before the text.
+_UNSEEN = b" \t\r\n\xef\xbb\xbf"
 
 Encoding = Literal["json", "form", "multipart", "query"]
 
@@ -58,6 +70,34 @@ class ModelRequest:
                 query = with_form_value(query, "model", name)
         return replace(self, model=name, body=body, query=query)
 
+    def check_only_name(self) -> None:
+        """Make sure that no reader can take another model than ``model`` for the one that is meant.
+
+        Parsers differ in which of several members they take, and in whether the query counts. A
+        key that is for this model only must not reach another one by that.
+
+        Raises:
+            BadRequest: the request names another model too.
+        """
+        names: list[object] = [*form_values(self.query, "model")]
+        match self.encoding:
+            case "json":
+                names += _model_members(self.body)
+            case "multipart":
+                names += multipart_values(self.body, self.content_type, "model")
+                if len(_MODEL_FIELD.findall(self.body)) > 1:  # a file, or behind another boundary
+                    names.append(None)
+            case "form":
+                names += form_values(self.body, "model")
+                if self.body.lstrip(_UNSEEN)[:1] == b"{":
+                    names += _model_members(self.body.lstrip(_UNSEEN))
+        if any(name != self.model for name in names):
+            raise BadRequest(
+                "the request names more than one model",
+                why="Your API key is for some models only.",
+                fix="Name the model once.",
+            )
+
     def filtered(self, model: SwapModel) -> ModelRequest:
         """This request as ``model``'s filters want it; byte for byte the same without any.
 
@@ -85,6 +125,18 @@ class ModelRequest:
             set_by_id=filters.set_params_by_id.get(self.model, {}),
         )
         return replace(self, body=body)
+
+
+def _model_members(body: bytes) -> list[object]:
+    """The values of all members that some reader takes for the model; Go's ignore the case."""
+    try:
+        items = cut(body).items
+        found = [item.value for item in items if item.key and item.key.lower() == "model"]
+        return [msgspec.json.decode(value) for value in found]
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BadRequest(
+            "the request names more than one model, or none that can be read", why=str(error)
+        ) from None
 
 
 def read_request(scope: Scope, body: bytes) -> ModelRequest:

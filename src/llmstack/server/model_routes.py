@@ -76,6 +76,8 @@ class ModelRoutes:
         naming = self._naming
         target = self._find(scope, request.model)
         self._access.admit(scope, target)
+        if self._access.limited(scope):
+            request.check_only_name()
         with naming.chosen(target) as choice:
             if choice is not target:
                 note += f" selector={target.canonical}"
@@ -124,6 +126,8 @@ class ModelRoutes:
         request = read_request(scope, b"")
         target = self._naming.find(request.model)
         self._access.admit(scope, target)
+        if self._access.limited(scope):
+            request.check_only_name()
         with self._naming.chosen(target) as choice:
             path = stripped(scope["raw_path"])
             if isinstance(choice, Local):

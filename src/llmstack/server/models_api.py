@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from llmstack.config.redact import masked
 from llmstack.engine import State
 from llmstack.errors import ModelNotFound
+from llmstack.server.asgi import read_body
+from llmstack.server.departure import Departure
+from llmstack.server.dispatch import CLIENT_LEFT
+from llmstack.server.events_route import HEADERS
+from llmstack.server.load_progress import load_frames
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine, ModelStatus
@@ -58,9 +62,10 @@ class ModelsApi:
     async def _models(self, _: Request) -> Response:
         """Every model with its state, since when (unix seconds), and how many wait for it.
 
-        ``ttl_left`` is in seconds, ``memory`` in bytes; null where there is none or nobody knows.
+        ``ttl_left`` is in seconds, ``memory`` in bytes (main memory of its processes, now); null
+        where there is none or nobody knows.
         """
-        rows = [self._row(status) for status in self._engine.status()]
+        rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})
 
     def _row(self, status: ModelStatus) -> dict[str, Any]:
@@ -98,9 +103,18 @@ class ModelsApi:
         return PlainTextResponse("OK")
 
     async def _load(self, request: Request) -> Response:
-        """Load one model and answer once it is ready; ``{"msg": "ok"}``."""
-        await self._engine.load(self._model(request).id)
-        return JSONResponse({"msg": "ok"})
+        """Load one model and answer once it is ready; ``{"msg": "ok"}``.
+
+        With ``Accept: text/event-stream`` the progress is told as it goes. A client that leaves
+        leaves the queue.
+        """
+        model = self._model(request)
+        await read_body(request.receive)
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return StreamingResponse(load_frames(self._engine, model), headers=HEADERS)
+        with Departure(request.receive) as departure:
+            await self._engine.load(model.id)
+        return Response(status_code=CLIENT_LEFT) if departure.left else JSONResponse({"msg": "ok"})
 
     def _model(self, request: Request) -> SwapModel:
         try:

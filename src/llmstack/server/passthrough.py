@@ -67,6 +67,8 @@ class PassThrough:
             if target.id not in self._engine.config.models:
                 raise ModelNotFound(f"local model {target.id} not found")
         self._access.admit(scope, target)
+        if not isinstance(target, Local):
+            self._access.admit_everything(scope)
         if scope["type"] == "http" and not rest:
             await _add_slash(scope, send)
             return

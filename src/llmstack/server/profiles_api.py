@@ -8,8 +8,9 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from llmstack import __version__
 from llmstack.errors import BadRequest, ModelNotFound
+from llmstack.server.asgi import read_body
+from llmstack.server.ollama import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +36,8 @@ class ProfilesApi:
         ]
 
     async def _version(self, _: Request) -> Response:
-        """Which release this is; Ollama's clients ask the same question."""
-        about = {"version": __version__, "commit": "unknown", "build_date": "unknown"}
+        """Ollama's API release and, after the plus, ours; for clients of both."""
+        about = {"version": VERSION, "commit": "unknown", "build_date": "unknown"}
         return JSONResponse(about)
 
     async def _profiles(self, _: Request) -> Response:
@@ -55,7 +56,7 @@ class ProfilesApi:
     async def _activate(self, request: Request) -> Response:
         """Switch to ``{"name": ...}``, to none with null or an empty name."""
         try:
-            wanted = msgspec.json.decode(await request.body())
+            wanted = msgspec.json.decode(await read_body(request.receive))
         except (msgspec.DecodeError, RecursionError):
             raise BadRequest("invalid profile request") from None
         if not isinstance(wanted, dict):

@@ -208,8 +208,12 @@ def test_the_matrix_is_read_from_the_new_place_only_when_it_is_chosen() -> None:
     ("text", "message"),
     [
         (
-            "groups: {}\nrouting: {router: {use: group}}",
-            "config cannot use both top-level 'groups' and 'routing.router'",
+            "groups: {g: {members: [a]}}\nrouting: {router: {use: group}}",
+            "config uses both the legacy top-level 'groups' key and the new 'routing.router' block",
+        ),
+        (
+            "matrix: {sets: {s: a}}\nrouting: {router: {settings: {groups: {g: {}}}}}",
+            "config uses both the legacy top-level 'matrix' key and the new 'routing.router' block",
         ),
         (
             "groups: {g: {}}\nmatrix: {sets: {s: a}}",
@@ -266,6 +270,23 @@ def test_a_mistake_in_the_routing_is_refused(text: str, message: str) -> None:
     found = only(problems(MODELS + text))
     assert message in found.message
     assert found.line in {6, 7}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "groups: {}\nrouting: {router: {use: matrix, settings: {matrix: {sets: {s: a & b}}}}}",
+        "routing: {router: {}}\nmatrix: {sets: {s: a & b}}",
+        "routing: {router: {settings: {groups: {}}}}\nmatrix: {sets: {s: a & b}}",
+        "groups: {}\nmatrix: {sets: {s: a & b}}",
+    ],
+)
+def test_empty_routing_in_one_place_is_no_contradiction_to_the_other(text: str) -> None:
+    """As for llama-swap, which counts groups and looks for a router in use."""
+    config = parse(MODELS + text)
+    assert config.matrix is not None
+    assert config.matrix.sets[0].expression == "a & b"
+    assert config.warnings == ()
 
 
 def test_top_level_groups_go_together_with_a_scheduler_and_priorities_follow_aliases() -> None:
@@ -369,6 +390,11 @@ def test_broken_yaml_and_duplicate_keys_have_their_line() -> None:
         ("models: {m: {cmd: 'x ${PORT}', env: [A]}}", "models.m.env[0] sets nothing."),
         ("models: {m: {proxy: 'http://h'}}", "model m: cmd cannot be run: empty command."),
         ('models: {m: {cmd: "x \'${PORT}"}}', "no closing quotation"),
+        (
+            "models: {m: {cmd: 'x -p ${PORT} -c 1 # small'}}",
+            "model m: cmd has # as an argument: only whole lines are comments.",
+        ),
+        ("unloadTimeout: 7.5", "unloadTimeout: 7.5 means 7."),
         ("healthCheckTimeout: 3", "healthCheckTimeout 3 is too short, 15 is used."),
         ("logLevel: warning", "Did you mean 'warn'?"),
         ("logRequests: true", "logRequests is deprecated and has no effect."),
@@ -380,6 +406,44 @@ def test_what_has_no_effect_is_said(text: str, warning: str) -> None:
     (found,) = parse(text).warnings
     assert warning in str(found)
     assert (found.severity, found.line) == ("warning", 1)
+
+
+def test_parts_for_other_places_are_not_unknown_keys() -> None:
+    """Anchors need a place to stand: any key at the top that is anchored, and x- keys anywhere."""
+    config = parse(
+        """
+        defaults: &defaults {ttl: 7, x-note: what all have in common}
+        x-more: {anything: 1}
+        notes: {}
+        models:
+          m: {<<: *defaults, cmd: 'run ${PORT}'}
+        copied: *defaults
+        """
+    )
+    assert config.models["m"].ttl == 7
+    assert [str(each) for each in config.warnings] == [
+        "config.yaml:4: warning: unknown key 'notes' is ignored.",
+        "config.yaml:7: warning: unknown key 'copied' is ignored.",
+    ]
+
+
+def test_a_problem_shows_neither_passwords_nor_long_texts() -> None:
+    found = problems(
+        f"models: {{m: {{cmd: 'x ${{PORT}}', env: API_KEY=hunter22}}}}\nui: {'x' * 99}"
+    )
+    told = " ".join(problem.message for problem in found)
+    assert "hunter22" not in told
+    assert "API_KEY=***" in told
+    assert f"{'x' * 60}...'" in told
+    assert "x" * 61 not in told
+
+
+def test_a_duplicate_plain_key_changes_nothing() -> None:
+    config = parse("apiKeys: [sk-one, sk-one]")
+    assert len(config.api_keys) == 1
+    assert [each.message for each in config.warnings] == [
+        "apiKeys[1] is the same key as apiKeys[0]."
+    ]
 
 
 def test_health_checks_wait_at_least_fifteen_seconds() -> None:

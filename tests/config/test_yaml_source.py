@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.config.yaml_source import MAX_VALUES, read_yaml, scalar
+from llmstack.config import yaml_source
+from llmstack.config.yaml_source import MAX_DEPTH, MAX_VALUES, read_yaml, scalar
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,37 @@ def test_merges_that_unfold_themselves_are_refused() -> None:
     lines = ["a0: &a0 {k: 1}"]
     lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}" for i in range(1, 30)]
     assert "more than" in read_yaml("\n".join(lines), "f").problems[0].message
+
+
+def test_aliases_cannot_nest_deeper_than_brackets() -> None:
+    lines = ["a0: &a0 {k: 1}"]
+    for number in range(1, 40):
+        opening, closing = "{x: " * 90, "}" * 90
+        lines.append(f"a{number}: &a{number} {opening}*a{number - 1}{closing}")
+    document = read_yaml("\n".join(lines), "f")
+    assert (document.tree, document.places) == (None, {})
+    assert f"more than {MAX_DEPTH} levels" in document.problems[0].message
+    assert document.problems[0].line == 2
+
+
+def test_a_long_chain_of_merges_is_refused() -> None:
+    lines = ["a0: &a0 {k: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}]}}" for i in range(1, 300)]
+    assert f"more than {MAX_DEPTH} levels" in read_yaml("\n".join(lines), "f").problems[0].message
+
+
+def test_a_file_with_too_many_values_is_refused_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_VALUES", 100)
+    (problem,) = read_yaml("- 1\n" * 1000, "f").problems
+    assert "more than 100 values" in problem.message
+    assert problem.line == 200
+
+
+def test_anchored_are_the_keys_at_the_top_where_an_anchor_is_set() -> None:
+    text = "a: &a {k: &k 1}\nb: *a\nc: {d: &d [1]}\ne: *d\nf: &f\n  g: 1\n"
+    assert read_yaml(text, "f").anchored == {("a",), ("f",)}
 
 
 @given(st.text(st.sampled_from("ab:-[]{}&*!<>|'\"#%@? \n\t,0"), max_size=60))

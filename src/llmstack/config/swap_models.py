@@ -128,11 +128,15 @@ def _command(section: Section, key: str, model_id: str) -> str:
     if not text and key == "cmdStop":
         return text
     try:
-        split_command(text)
+        arguments = split_command(text)
     except ValueError as error:
         message = f"model {model_id}: {key} cannot be run: {error}"
         fix = "Close the quote." if text else "Write the program and its arguments."
         section.report.warning(section.at(key), message, fix)
+        return text
+    if "#" in arguments:
+        message = f"model {model_id}: {key} has # as an argument: only whole lines are comments"
+        section.report.warning(section.at(key), message, "Put the comment on a line of its own.")
     return text
 
 

@@ -395,6 +395,14 @@ def test_broken_yaml_and_duplicate_keys_have_their_line() -> None:
             "model m: cmd has # as an argument: only whole lines are comments.",
         ),
         ("unloadTimeout: 7.5", "unloadTimeout: 7.5 means 7."),
+        (
+            "models: {m: {cmd: 'HOST=x ollama serve ${PORT}'}}",
+            "model m: cmd begins with an assignment, but there is no shell.",
+        ),
+        (
+            "models: {m: {cmd: 'x ${PORT}', cmdStop: 'a && b'}}",
+            "model m: cmdStop has && as an argument, but there is no shell.",
+        ),
         ("healthCheckTimeout: 3", "healthCheckTimeout 3 is too short, 15 is used."),
         ("logLevel: warning", "Did you mean 'warn'?"),
         ("logRequests: true", "logRequests is deprecated and has no effect."),

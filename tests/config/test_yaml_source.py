@@ -67,7 +67,8 @@ def test_every_value_knows_its_line() -> None:
     document = read_yaml("a:\n  b: 1\n\n  c:\n    - x\n    - y\n", "f.yaml")
     assert document.locate(("a", "c", 1)) == ("f.yaml", 6)
     assert document.locate(("a", "missing", "deeper")) == ("f.yaml", 1)
-    assert document.locate(()) == ("f.yaml", None)
+    assert document.locate(()) == ("f.yaml", 1)
+    assert read_yaml("", "f.yaml").locate(()) == ("f.yaml", None)
 
 
 def test_keys_are_texts_as_written() -> None:

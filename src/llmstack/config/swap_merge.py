@@ -198,7 +198,9 @@ def _with_mapping(document: Document) -> Document:
     if document.tree is None or isinstance(document.tree, dict):
         return document
     message = f"the top level: expected a mapping, got a {_kind(document.tree)}."
-    problem = Problem(document.source, 1, message, "Write one 'key: value' per line.")
+    problem = Problem(
+        document.source, document.locate(()).line, message, "Write one 'key: value' per line."
+    )
     return Document(document.source, None, {}, (*document.problems, problem))
 
 

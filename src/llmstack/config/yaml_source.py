@@ -78,7 +78,7 @@ class Document:
 
     def locate(self, path: Path) -> Place:
         """The place of the value at ``path``, or of the nearest value around it."""
-        for end in range(len(path), 0, -1):
+        for end in range(len(path), -1, -1):
             if (place := self.places.get(path[:end])) is not None:
                 return place
         return Place(self.source, None)
@@ -93,7 +93,7 @@ def read_yaml(text: str, source: str) -> Document:
         return Document(source, None, {}, (_syntax_problem(error, text, source),))
     if node is None:
         return Document(source, None, {})
-    reader = _TreeReader(source)
+    reader = _TreeReader(source, node)
     try:
         tree = reader.value(node, (), ())
     except _TooMuchError as error:
@@ -175,9 +175,9 @@ class _TooMuchError(Exception):
 class _TreeReader:
     """Turns composed nodes into plain values, keeping the place of each."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, root: Node) -> None:
         self.source = source
-        self.places: dict[Path, Place] = {}
+        self.places: dict[Path, Place] = {(): self._place(root)}
         self.problems: dict[Problem, None] = {}
         #: The values of the top level.
         self.nodes: list[tuple[Path, Node]] = []

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from llmstack.config.swap_tables import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmstack.config.swap_keys import SwapKey
 
 NAMES = st.sampled_from(["a", "b", "p/a", "first", "x y", "(default)", "${m}", ""])
@@ -119,22 +121,30 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+def _at(tree: Any, path: Iterable[Any]) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
 @st.composite
 def wrong_trees(draw: st.DrawFn) -> dict[str, Any]:
-    """A right configuration of which a few values are replaced, removed or renamed."""
+    """A right configuration of which a few values are replaced, also by others of it, or moved."""
     tree = copy.deepcopy(draw(right_trees()))
     for _ in range(draw(st.integers(1, 3))):
         places = _places(tree)
         if not places:
             break
         *way, last = draw(st.sampled_from(places))
-        holder = tree
-        for key in way:
-            holder = holder[key]
+        holder = _at(tree, way)
+        others = [at for at in places if type(_at(tree, at)) is type(holder[last])]
+        other = copy.deepcopy(_at(tree, draw(st.sampled_from(others))))
         value = holder.pop(last)
-        match draw(st.sampled_from(["replace", "rename", "remove"])):
+        match draw(st.sampled_from(["replace", "copy", "rename", "remove"])):
             case "replace":
                 value = draw(ANYTHING)
+            case "copy":
+                value = other
             case "rename" if isinstance(holder, dict):
                 last = draw(NAMES)
             case "remove":
@@ -142,5 +152,5 @@ def wrong_trees(draw: st.DrawFn) -> dict[str, Any]:
         if isinstance(holder, dict):
             holder[last] = value
         else:
-            holder.insert(last, value)  # type: ignore[attr-defined]
+            holder.insert(last, value)
     return tree

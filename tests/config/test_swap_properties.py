@@ -80,6 +80,7 @@ def holds(config: SwapConfig) -> None:
     assert set(members) | set(config.preload) | set(config.priorities) <= set(config.models)
     for selector in config.selectors.values():
         assert selector.targets
+        assert not any(isinstance(names.model(name), Unknown) for name in selector.targets)
         assert selector.spillover >= 1
     for profile in config.profiles.values():
         for name, target in profile.pins.items():

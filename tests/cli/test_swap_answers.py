@@ -137,7 +137,7 @@ def test_explain_answers_in_json(tmp_path: Path, command: Callable[..., Outcome]
     outcome = command("swap", "-config", "config.yaml", "-explain", "c", "-running", "b,a", "-json")
     assert outcome.status == 0
     answer = json.loads(outcome.out)
-    because = answer.pop("because")
+    because = answer.pop("reason")
     assert answer == {"model": "c", "running": ["b", "a"], "evict": ["a", "b"]}
     assert because.startswith('group "(default)" is exclusive: a, b')
     outcome = command("swap", "-config", "config.yaml", "-explain", "c", "-running", "c", "-json")

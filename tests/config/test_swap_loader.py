@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
-from typing import TYPE_CHECKING
-
 import pytest
 
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
-from llmstack.config.swap_loader import load_swap, parse_swap
-from llmstack.errors import ConfigError
 from llmstack.residency import compile_residency
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstack.config.problems import Problem
-
-MODELS = """
-models:
-  a: {cmd: "run ${PORT}", aliases: [first]}
-  b: {cmd: "run ${PORT}"}
-  c: {cmd: "run ${PORT}"}
-"""
-
-
-def parse(text: str, environ: dict[str, str] | None = None) -> SwapConfig:
-    return parse_swap(dedent(text), "config.yaml", environ or {})
-
-
-def problems(text: str, environ: dict[str, str] | None = None) -> tuple[Problem, ...]:
-    with pytest.raises(ConfigError) as caught:
-        parse(text, environ)
-    return caught.value.problems
-
-
-def only(found: tuple[Problem, ...]) -> Problem:
-    assert len(found) == 1, found
-    return found[0]
-
+from tests.config.swap_file import MODELS, only, parse, problems
 
 # -- values ------------------------------------------------------------------------------------
 
@@ -272,23 +240,6 @@ def test_a_mistake_in_the_routing_is_refused(text: str, message: str) -> None:
     assert found.line in {6, 7}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "groups: {}\nrouting: {router: {use: matrix, settings: {matrix: {sets: {s: a & b}}}}}",
-        "routing: {router: {}}\nmatrix: {sets: {s: a & b}}",
-        "routing: {router: {settings: {groups: {}}}}\nmatrix: {sets: {s: a & b}}",
-        "groups: {}\nmatrix: {sets: {s: a & b}}",
-    ],
-)
-def test_empty_routing_in_one_place_is_no_contradiction_to_the_other(text: str) -> None:
-    """As for llama-swap, which counts groups and looks for a router in use."""
-    config = parse(MODELS + text)
-    assert config.matrix is not None
-    assert config.matrix.sets[0].expression == "a & b"
-    assert config.warnings == ()
-
-
 def test_top_level_groups_go_together_with_a_scheduler_and_priorities_follow_aliases() -> None:
     text = "groups: {}\nrouting: {scheduler: {settings: {fifo: {priority: {first: 5, b: 1}}}}}"
     assert parse(MODELS + text).priorities == {"a": 5, "b": 1}
@@ -416,44 +367,6 @@ def test_what_has_no_effect_is_said(text: str, warning: str) -> None:
     assert (found.severity, found.line) == ("warning", 1)
 
 
-def test_parts_for_other_places_are_not_unknown_keys() -> None:
-    """Anchors need a place to stand: any key at the top that is anchored, and x- keys anywhere."""
-    config = parse(
-        """
-        defaults: &defaults {ttl: 7, x-note: what all have in common}
-        x-more: {anything: 1}
-        notes: {}
-        models:
-          m: {<<: *defaults, cmd: 'run ${PORT}'}
-        copied: *defaults
-        """
-    )
-    assert config.models["m"].ttl == 7
-    assert [str(each) for each in config.warnings] == [
-        "config.yaml:4: warning: unknown key 'notes' is ignored.",
-        "config.yaml:7: warning: unknown key 'copied' is ignored.",
-    ]
-
-
-def test_a_problem_shows_neither_passwords_nor_long_texts() -> None:
-    found = problems(
-        f"models: {{m: {{cmd: 'x ${{PORT}}', env: API_KEY=hunter22}}}}\nui: {'x' * 99}"
-    )
-    told = " ".join(problem.message for problem in found)
-    assert "hunter22" not in told
-    assert "API_KEY=***" in told
-    assert f"{'x' * 60}...'" in told
-    assert "x" * 61 not in told
-
-
-def test_a_duplicate_plain_key_changes_nothing() -> None:
-    config = parse("apiKeys: [sk-one, sk-one]")
-    assert len(config.api_keys) == 1
-    assert [each.message for each in config.warnings] == [
-        "apiKeys[1] is the same key as apiKeys[0]."
-    ]
-
-
 def test_health_checks_wait_at_least_fifteen_seconds() -> None:
     assert parse("healthCheckTimeout: 3").health_check_timeout == 15
 
@@ -461,18 +374,3 @@ def test_health_checks_wait_at_least_fifteen_seconds() -> None:
 def test_the_reserved_comfyui_model_has_more_room() -> None:
     text = "models: {comfyui_auto: {cmd: 'x ${PORT}', concurrencyLimit: 3}}"
     assert parse(text).models["comfyui_auto"].concurrency_limit == 50
-
-
-# -- files -------------------------------------------------------------------------------------
-
-
-def test_a_file_is_read_as_utf_8_and_named_in_problems(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("models:\n  grün: {cmd: 'run ${PORT}'}\n", encoding="utf-8")
-    config = load_swap(path, {})
-    assert (config.source, list(config.models)) == (str(path), ["grün"])
-    path.write_bytes(b"logLevel: info\nname: \xff\n")
-    with pytest.raises(ConfigError, match=r"config\.yaml:2: is not UTF-8 text"):
-        load_swap(path, {})
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_swap(tmp_path / "missing.yaml", {})

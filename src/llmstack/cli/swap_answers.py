@@ -52,7 +52,7 @@ def explain(
 ) -> int:
     """Print which of the models in ``running`` would be evicted for ``name``, and why.
 
-    As JSON: ``model``, ``running``, ``evict`` (lists of ids), and ``because``.
+    As JSON: ``model``, ``running``, ``evict`` (lists of ids), and ``reason``.
     """
     config = _load(path, directory)
     names = names_of(config)
@@ -65,7 +65,7 @@ def explain(
         explanation = compile_residency(config).explain(target, loaded)
         evict, reason = sorted(explanation.evict), explanation.reason
     if as_json:
-        answer = {"model": target, "running": loaded, "evict": evict, "because": reason}
+        answer = {"model": target, "running": loaded, "evict": evict, "reason": reason}
         print(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
         print(f"evicted for {target}: {', '.join(evict) or 'nothing'}")
@@ -74,7 +74,7 @@ def explain(
 
 
 def _load(config: Path | None, directory: Path | None) -> SwapConfig:
-    return load_sources(config, directory, os.environ, residency_problems)
+    return load_sources(config, directory, os.environ, further=residency_problems)
 
 
 def _verdict(config: SwapConfig | None, problems: Iterable[Problem]) -> str:

@@ -60,7 +60,7 @@ def parse_swap(text: str, source: str, environ: Mapping[str, str]) -> SwapConfig
     return build_swap(read_source(text, source, environ))
 
 
-def build_swap(source: Source, further: Check | None = None) -> SwapConfig:
+def build_swap(source: Source, *, further: Check | None = None) -> SwapConfig:
     """The configuration in a tree. Raises ConfigError as ``load_swap`` does.
 
     ``further`` sees the configuration even if it is not usable, and may find more problems.

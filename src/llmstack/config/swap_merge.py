@@ -46,6 +46,7 @@ def load_sources(
     config: FilePath | None,
     config_dir: FilePath | None,
     environ: Mapping[str, str],
+    *,
     further: Check | None = None,
 ) -> SwapConfig:
     """The configuration in ``config`` and in the YAML files of ``config_dir``, which come after.
@@ -67,7 +68,7 @@ def load_sources(
     if lost:  # What the other files miss may be in those that could not be read.
         known = [problem for source in sources for problem in source.document.problems]
         raise ConfigError(dict.fromkeys([*lost, *known]))
-    return build_swap(merge_sources(sources), further)
+    return build_swap(merge_sources(sources), further=further)
 
 
 def source_paths(config: FilePath | None, config_dir: FilePath | None) -> tuple[FilePath, ...]:

@@ -65,7 +65,7 @@ class SwapOptions:
 
     def load(self) -> SwapConfig:
         """Read the configuration. Raises ConfigError with all its problems."""
-        return load_sources(self.config, self.config_dir, os.environ, residency_problems)
+        return load_sources(self.config, self.config_dir, os.environ, further=residency_problems)
 
     def tls(self) -> tuple[str, str] | None:
         """The files of certificate and key. Raises DaemonError if they are of no use."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstack.config.swap_loader import load_swap
+from llmstack.config.swap_loader import load_swap, parse_swap
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +26,29 @@ def test_a_file_is_read_as_utf_8_and_named_in_problems(tmp_path: Path) -> None:
         load_swap(path, {})
     with pytest.raises(ConfigError, match="cannot be read"):
         load_swap(tmp_path / "missing.yaml", {})
+
+
+def test_two_hundred_models_are_read_in_well_under_a_second() -> None:
+    """Of processor time, with everything that a model of a public configuration has."""
+    model = """
+  m{0}:
+    cmd: |
+      ${{server}} -m /models/${{MODEL_ID}}.gguf
+      --ctx-size {0} --temp 0.7
+    env: ["HOME=${{env.HOME}}"]
+    aliases: [a{0}, b{0}]
+    filters: {{stripParams: "temperature, top_p", setParamsByID: {{"${{MODEL_ID}}:x": {{a.b: 1}}}}}}
+    metadata: {{ctx: {0}}}
+"""
+    members = ", ".join(f"m{number}" for number in range(200))
+    text = "macros: {server: 'llama-server --port ${PORT}'}\nmodels:"
+    text += "".join(model.format(number) for number in range(200))
+    text += f"groups: {{g: {{swap: false, members: [{members}]}}}}\n"
+    before = time.process_time()
+    config = parse_swap(text, "config.yaml", {"HOME": "/home"})
+    assert time.process_time() - before < 1
+    assert (len(config.models), config.warnings) == (200, ())
+    assert config.models["m199"].proxy.endswith(str(5800 + 111))
 
 
 def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:

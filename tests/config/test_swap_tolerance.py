@@ -24,6 +24,13 @@ def test_empty_routing_in_one_place_is_no_contradiction_to_the_other(text: str) 
     assert config.warnings == ()
 
 
+def test_an_empty_choice_is_the_default_as_a_missing_one() -> None:
+    config = parse("routing: {router: {use: ''}, scheduler: {use: ''}}\nperformance: {every: 0s}")
+    assert (config.matrix, config.memory, config.groups) == (None, None, ())
+    assert config.performance.every == 5
+    assert config.warnings == ()
+
+
 def test_parts_for_other_places_are_not_unknown_keys() -> None:
     """Anchors need a place to stand: any key at the top that is anchored, and x- keys anywhere."""
     config = parse(

@@ -128,6 +128,20 @@ def test_a_mistake_becomes_a_problem_with_its_line(text: str, line: int, message
     assert message in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("a: {b: x ${PORT}}\n", "Inside braces and brackets a text with ${...} needs quotes."),
+        ("a: [${PORT}]\n", "Inside braces and brackets a text with ${...} needs quotes."),
+        ("a: [1, 2\nb: 3\n", ""),
+        ("a:\n\tb: 1\n", "Indent with spaces, not with tabs."),
+    ],
+)
+def test_common_mistakes_of_syntax_have_a_remedy(text: str, fix: str) -> None:
+    (problem,) = read_yaml(text, "f").problems
+    assert problem.fix == fix
+
+
 def test_all_duplicate_keys_are_reported() -> None:
     document = read_yaml("a: 1\na: 2\nb:\n  c: 1\n  c: 2\n", "f")
     assert [problem.line for problem in document.problems] == [2, 5]

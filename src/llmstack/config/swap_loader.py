@@ -222,6 +222,8 @@ def _session_headers(activity: Section) -> tuple[str, ...]:
 
 def _performance(section: Section) -> Performance:
     every = section.duration("every")
+    if every == 0:
+        every = _SHORTEST_SAMPLING  # as for llama-swap, for which 0 is a missing value
     if every < _SHORTEST_SAMPLING:
         message = f"performance: every must be at least 5s, got {section['every']}"
         section.report.error(section.at("every"), message, "Write 5s or more.")

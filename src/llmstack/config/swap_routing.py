@@ -78,7 +78,7 @@ def read_routing(top: Section, models: Mapping[str, SwapModel]) -> RoutingPlan:
 
 def _chosen_router(router: Section, settings: Section) -> str:
     """The key of the settings that count."""
-    use = router.text("use")
+    use = router.text("use") or "group"
     report = router.report
     if use not in ROUTERS:
         message = f'routing.router.use: unknown router "{use}" (valid: {", ".join(ROUTERS)})'
@@ -98,7 +98,7 @@ def _chosen_router(router: Section, settings: Section) -> str:
 
 def _read_queue(scheduler: Section, models: Mapping[str, SwapModel]) -> Queue:
     fifo = scheduler.section("settings").section("fifo")
-    use = scheduler.text("use")
+    use = scheduler.text("use") or "fifo"
     if use != "fifo":
         message = f'routing.scheduler.use: unknown scheduler "{use}" (valid: fifo)'
         scheduler.report.error(scheduler.at("use"), message, "Write fifo.")

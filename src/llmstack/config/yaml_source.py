@@ -315,6 +315,14 @@ def _syntax_problem(error: yaml.YAMLError, text: str, source: str) -> Problem:
         return Problem(source, None, str(error))
     mark = error.problem_mark or error.context_mark
     parts = [part for part in (error.context, error.problem) if part]
-    fix = "Indent with spaces, not with tabs." if "'\\t'" in str(error.problem) else ""
     line = None if mark is None else mark.line + 1
-    return Problem(source, line, "not valid YAML: " + ", ".join(parts), fix)
+    return Problem(source, line, "not valid YAML: " + ", ".join(parts), _syntax_fix(error, text))
+
+
+def _syntax_fix(error: yaml.MarkedYAMLError, text: str) -> str:
+    if "'\\t'" in str(error.problem):
+        return "Indent with spaces, not with tabs."
+    mark = error.problem_mark
+    if mark and "flow" in str(error.context) and "${" in text[: mark.index + 1].rpartition("\n")[2]:
+        return "Inside braces and brackets a text with ${...} needs quotes."
+    return ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from llmstack.config.example import example_text, example_values
 from llmstack.config.schema import json_schema
@@ -52,11 +52,13 @@ def test_every_key_refuses_a_value_of_another_kind(table: str, key: str) -> None
     assert not any("required" in message for message in found)
 
 
+@settings(deadline=None)
 @given(right_trees())
 def test_what_the_reader_takes_in_order_is_valid(tree: Any) -> None:
     assert VALIDATOR.is_valid(tree)
 
 
+@settings(deadline=None)
 @given(wrong_trees() | ANY_TREES)
 def test_the_validator_agrees_with_the_few_rules_that_the_other_tests_use(tree: Any) -> None:
     assert VALIDATOR.is_valid(tree) == (faults(tree, SCHEMA, SCHEMA) == [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstack.config.macros import has_macro, texts
@@ -92,6 +92,7 @@ def holds(config: SwapConfig) -> None:
             assert evicted <= set(config.models) - {target}
 
 
+@settings(deadline=None)
 @given(right_trees())
 def test_a_configuration_in_order_loads_without_a_word_and_means_what_it_says(tree: Any) -> None:
     text = written(tree)
@@ -113,6 +114,7 @@ def test_a_configuration_in_order_loads_without_a_word_and_means_what_it_says(tr
     assert set(config.profiles["home"].pins) == set(tree["profiles"]["home"]["pins"])
 
 
+@settings(deadline=None)
 @given(wrong_trees())
 def test_a_configuration_with_mistakes_is_read_or_refused_with_all_of_them(tree: Any) -> None:
     config = read(written(tree))
@@ -122,6 +124,7 @@ def test_a_configuration_with_mistakes_is_read_or_refused_with_all_of_them(tree:
     assert faults(tree, schema, schema) == []
 
 
+@settings(deadline=None)
 @given(right_trees(), st.sampled_from(sorted(TABLES["top"])), st.sampled_from([[[]], {"a": [[]]}]))
 def test_one_wrong_value_at_the_top_is_told_at_its_line(tree: Any, key: str, value: Any) -> None:
     """Neither fits any key, so that each of them must be checked."""
@@ -137,6 +140,7 @@ def test_one_wrong_value_at_the_top_is_told_at_its_line(tree: Any, key: str, val
     assert any(line <= (problem.line or 0) <= line + 3 for problem in found), (key, found)
 
 
+@settings(deadline=None)
 @given(ANY_TREES)
 def test_any_tree_is_read_or_refused_with_problems(tree: Any) -> None:
     config = read(written(tree))
@@ -145,6 +149,7 @@ def test_any_tree_is_read_or_refused_with_problems(tree: Any) -> None:
         assert faults(tree, schema, schema) == []
 
 
+@settings(deadline=None)
 @given(right_trees(), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9), LETTERS), max_size=4))
 def test_a_damaged_file_is_read_or_refused_with_problems(
     tree: Any, damages: list[tuple[float, int, str]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import shlex
 import shutil
 import socket
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 import pytest
 
-from tests.cli.swaps import Swap, config
+from tests.cli.swaps import Swap
 from tests.engine import fake_model_server
 from tests.server.conftest import free_ports
 from tests.server.wire import PATIENCE
@@ -207,9 +208,12 @@ def _fake(port: int) -> Iterator[None]:
 
 
 def _row_of_ports(count: int) -> int:
-    """The first of ``count`` neighbouring ports that were free a moment ago."""
+    """The first of ``count`` neighbouring ports that were free a moment ago.
+
+    Systems take the ports of outgoing connections from higher ones, so these stay free.
+    """
     while True:
-        first = free_ports(1)[0]
+        first = random.randrange(10_000, 30_000)
         with suppress(OSError), ExitStack() as stack:
             for port in range(first, first + count):
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
@@ -226,19 +230,20 @@ def twelve(root: Path, *names: str) -> Iterator[Twelve]:
     folder.mkdir()
     for name in names:
         shutil.copy(EXAMPLES / f"{name}.yaml", folder)
-    settings = "{scheduler: {settings: {fifo: {minResidency: 0}}}}"
-    (folder / "quick.yaml").write_text(f"routing: {settings}\n")
+    quick = "{scheduler: {settings: {fifo: {minResidency: 0}}}}"
+    (folder / "quick.yaml").write_text(f"routing: {quick}\n")
     away = root / "studio"
     away.mkdir()
-    keys = f"apiKeys: [{STUDIO_KEY}]"
-    (away / "config.yaml").write_text(config("glm-4.6", "deepseek-v3.1", more=keys))
-    openrouter, comfy = free_ports(2)
+    openrouter = _row_of_ports(15)
+    there = {name: {"cmd": fake_model_server.command()} for name in ("glm-4.6", "deepseek-v3.1")}
+    settings = {"startPort": openrouter + 13, "apiKeys": [STUDIO_KEY], "models": there}
+    (away / "config.yaml").write_text(json.dumps(settings))
     with ExitStack() as stack:
         studio = stack.enter_context(_swap(away, "-config", "config.yaml"))
         environ = {
             "MODEL_BIN": str(_programs(root)),
-            "START_PORT": str(_row_of_ports(11)),
-            "COMFY_PORT": str(comfy),
+            "START_PORT": str(openrouter + 2),
+            "COMFY_PORT": str(openrouter + 1),
             "SHORT_TTL": "1",
             "STUDIO_URL": f"http://127.0.0.1:{studio.port}",
             "STUDIO_KEY": STUDIO_KEY,

@@ -1,4 +1,4 @@
-"""``llmstack swap`` on the command line: flags, exit statuses, ``-check`` and ``-explain``."""
+"""``llmstack swap`` on the command line: flags and exit statuses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Outcome
-
-GROUPS = """
-groups:
-  together:
-    swap: false
-    exclusive: false
-    members: [a, b]
-"""
 
 
 def parse(*arguments: str) -> Namespace:
@@ -170,57 +162,10 @@ def test_an_address_of_the_network_is_refused_without_keys(
     assert "-insecure" in outcome.err
 
 
-def test_check_of_a_good_file_exits_0_and_shows_warnings(
-    tmp_path: Path, command: Callable[..., Outcome]
+@pytest.mark.parametrize("lone", [["-running", "a"], ["-json"]])
+def test_a_flag_that_only_others_need_is_not_passed_over(
+    lone: list[str], command: Callable[..., Outcome]
 ) -> None:
-    (tmp_path / "config.yaml").write_text(config("a", "b", more="logLevl: debug"))
-    outcome = command("swap", "--check", "--config", "config.yaml")
-    assert outcome.status == 0
-    assert "config.yaml:2: warning:" in outcome.out
-    assert "'logLevel'" in outcome.out
-    assert "usable: 2 models, 1 warning" in outcome.out
-
-
-def test_check_of_a_bad_file_exits_1_and_shows_every_problem(
-    tmp_path: Path, command: Callable[..., Outcome]
-) -> None:
-    bad = "startPort: 0\nlogToStdout: nobody\nmodels:\n  a:\n    cmd: ''\n"
-    (tmp_path / "config.yaml").write_text(bad)
-    outcome = command("swap", "--check", "--config", "config.yaml")
+    outcome = command("swap", "-config", "config.yaml", *lone)
     assert outcome.status == 1
-    assert "config.yaml:1:" in outcome.out
-    assert "config.yaml:2:" in outcome.out
-    assert "not usable:" in outcome.out
-
-
-def test_check_reads_a_directory_too(tmp_path: Path, command: Callable[..., Outcome]) -> None:
-    (tmp_path / "config.yaml").write_text(config("a"))
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "b.yaml").write_text("models:\n  b:\n    cmd: server ${PORT}\n")
-    both = ["-config", "config.yaml", "-config-dir", "more"]
-    outcome = command("swap", "-check", *both)
-    assert outcome.status == 0
-    assert "usable: 2 models, no warnings" in outcome.out
-
-
-def test_explain_says_who_is_evicted_and_why(
-    tmp_path: Path, command: Callable[..., Outcome]
-) -> None:
-    (tmp_path / "config.yaml").write_text(config("a", "b", "c", "d", more=GROUPS))
-    outcome = command("swap", "-config", "config.yaml", "-explain", "c", "-running", "a, d")
-    assert outcome.status == 0
-    assert "evicted for c: a, d" in outcome.out
-    assert "because:" in outcome.out
-    outcome = command("swap", "-config", "config.yaml", "--explain=a", "--running=b")
-    assert "evicted for a: nothing" in outcome.out
-    outcome = command("swap", "-config", "config.yaml", "--explain=a", "--running=a,b")
-    assert "loaded already" in outcome.out
-
-
-def test_explain_of_a_name_that_is_not_there_exits_1(
-    tmp_path: Path, command: Callable[..., Outcome]
-) -> None:
-    (tmp_path / "config.yaml").write_text(config("vision"))
-    outcome = command("swap", "-config", "config.yaml", "-explain", "vison")
-    assert outcome.status == 1
-    assert "Did you mean 'vision'?" in outcome.err
+    assert f"{lone[0]} says nothing without" in outcome.err

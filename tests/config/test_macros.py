@@ -225,6 +225,8 @@ def test_the_proxy_cannot_use_a_port_that_cmd_does_not() -> None:
     assert message == (
         "model m: proxy uses ${PORT} but cmd does not - ${PORT} is only available when used in cmd"
     )
+    unknown = {"models": {"m": {"cmd": "${nowhere}"}}}
+    assert messages(expand(unknown, KNOWN)) == ["unknown macro '${nowhere}' found in m.cmd"]
 
 
 @pytest.mark.parametrize(

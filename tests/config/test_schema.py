@@ -43,7 +43,7 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     """What the schema says against ``value``: the few words of JSON Schema that ours uses."""
     known = {"$ref", "type", "enum", "anyOf", "pattern", "minimum", "maxLength", "properties"}
     known |= {"additionalProperties", "propertyNames", "items", "required", "description"}
-    known |= {"default", "deprecated", "$schema", "title", "$defs"}
+    known |= {"default", "deprecated", "$schema", "title", "$defs", "patternProperties"}
     assert schema.keys() <= known
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/").replace("%20", " ")
@@ -68,6 +68,8 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     if isinstance(value, dict):
         found += [f"{at}: no {name}" for name in schema.get("required", []) if name not in value]
         for key, item in value.items():
+            if any(re.search(pattern, key) for pattern in schema.get("patternProperties", {})):
+                continue
             found += faults(key, schema.get("propertyNames", {}), root, f"{at} key")
             inner = schema.get("properties", {}).get(key, schema.get("additionalProperties", {}))
             found += (
@@ -152,7 +154,7 @@ def test_the_reader_reads_every_key_of_the_tables(monkeypatch: pytest.MonkeyPatc
         tree = {**main, **(read_yaml(alternative, "alternative").tree or {})}
         messages_of(tree)
     messages_of({"matrix": {"sets": {}}})
-    messages_of({"groups": {}})
+    messages_of({"groups": {"g": {}}})
     messages_of({"models": {"m": {"filters": {"strip_params": "x"}}}})
     unread = [
         (name, key.name)
@@ -221,6 +223,7 @@ def test_what_the_schema_refuses_the_reader_tells(text: str) -> None:
         "peers:",
         "macros: {a: 1, b: true, c: 1.5, d: x}",
         "performance: {every: '${e}'}",
+        "x-common: &c {ttl: 5}\nmodels: {m: {<<: *c, x-note: [1]}}",
     ],
 )
 def test_what_the_reader_takes_the_schema_takes(text: str) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.config.command import split_command
 from llmstack.config.names import Disabled, Local, Remote, Selected, names_of
+from llmstack.config.redact import masked
 from llmstack.config.swap_loader import build_swap
 from llmstack.config.swap_merge import merge_sources
 from llmstack.config.swap_source import read_source
@@ -17,7 +19,20 @@ if TYPE_CHECKING:
     from llmstack.config.swap import SwapConfig
 
 EXAMPLES = Path(__file__).parent / "examples"
-ENVIRON = {"STUDIO_KEY": "sk-studio-0123", "OPENROUTER_KEY": "sk-or-v1-0123"}
+SECRETS = {
+    "STUDIO_KEY": "sk-studio-0123",
+    "OPENROUTER_KEY": "sk-or-v1-0123",
+    "HF_TOKEN": "hf_0123456789abcdef",
+}
+ENVIRON = {
+    **SECRETS,
+    "MODEL_BIN": "/opt/llama.cpp/build/bin",
+    "START_PORT": "9000",
+    "COMFY_PORT": "8188",
+    "SHORT_TTL": "600",
+    "STUDIO_URL": "http://mac-studio:8080",
+    "OPENROUTER_URL": "https://openrouter.ai",
+}
 
 
 def load(*names: str) -> SwapConfig:
@@ -74,6 +89,14 @@ def test_filters_and_their_names(config: SwapConfig) -> None:
     assert oss.filters.set_params == {"chat_template_kwargs.reasoning_effort": "high"}
 
 
+def test_containers_share_what_an_anchor_holds(config: SwapConfig) -> None:
+    vllm = config.models["vllm-qwen"]
+    assert (vllm.unload_timeout, vllm.timeouts.response_header) == (30, 900)
+    assert config.models["kokoro"].timeouts == vllm.timeouts
+    assert vllm.cmd_stop == "/opt/llama.cpp/build/bin/docker stop vllm-qwen"
+    assert '"device=GPU-a8c640ca"' in split_command(vllm.cmd)
+
+
 def test_the_special_model_has_more_room(config: SwapConfig) -> None:
     model = config.models["comfyui_auto"]
     assert (model.concurrency_limit, model.ignore_websockets) == (50, True)
@@ -100,8 +123,10 @@ def test_names_lead_where_they_should(config: SwapConfig) -> None:
 
 def test_keys_of_peers_come_from_the_environment_and_are_secret(config: SwapConfig) -> None:
     assert config.peers["studio"].api_key == "sk-studio-0123"
-    assert config.secrets == set(ENVIRON.values())
-    assert "0123" not in repr(config)
+    assert config.secrets >= set(SECRETS.values())
+    assert "sk-studio-0123" not in repr(config)
+    assert "sk-or-v1-0123" not in repr(config)
+    assert "0123456789abcdef" not in masked(config.models["vllm-qwen"].cmd, config.secrets)
 
 
 def test_the_groups_decide() -> None:
@@ -119,3 +144,5 @@ def test_the_matrix_decides() -> None:
         "mistral-small"
     }
     assert residency.evict("kokoro", ["bge-m3"]) == {"bge-m3"}
+    coders = ["qwen3-coder:30b", "qwen3-coder:30b-card1"]
+    assert residency.evict("whisper", coders) == {coders[1]}, "the first of equals stays"

@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
-from typing import TYPE_CHECKING
-
 import pytest
 
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
-from llmstack.config.swap_loader import load_swap, parse_swap
-from llmstack.errors import ConfigError
 from llmstack.residency import compile_residency
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstack.config.problems import Problem
-
-MODELS = """
-models:
-  a: {cmd: "run ${PORT}", aliases: [first]}
-  b: {cmd: "run ${PORT}"}
-  c: {cmd: "run ${PORT}"}
-"""
-
-
-def parse(text: str, environ: dict[str, str] | None = None) -> SwapConfig:
-    return parse_swap(dedent(text), "config.yaml", environ or {})
-
-
-def problems(text: str, environ: dict[str, str] | None = None) -> tuple[Problem, ...]:
-    with pytest.raises(ConfigError) as caught:
-        parse(text, environ)
-    return caught.value.problems
-
-
-def only(found: tuple[Problem, ...]) -> Problem:
-    assert len(found) == 1, found
-    return found[0]
-
+from tests.config.swap_file import MODELS, only, parse, problems
 
 # -- values ------------------------------------------------------------------------------------
 
@@ -208,8 +176,12 @@ def test_the_matrix_is_read_from_the_new_place_only_when_it_is_chosen() -> None:
     ("text", "message"),
     [
         (
-            "groups: {}\nrouting: {router: {use: group}}",
-            "config cannot use both top-level 'groups' and 'routing.router'",
+            "groups: {g: {members: [a]}}\nrouting: {router: {use: group}}",
+            "config uses both the legacy top-level 'groups' key and the new 'routing.router' block",
+        ),
+        (
+            "matrix: {sets: {s: a}}\nrouting: {router: {settings: {groups: {g: {}}}}}",
+            "config uses both the legacy top-level 'matrix' key and the new 'routing.router' block",
         ),
         (
             "groups: {g: {}}\nmatrix: {sets: {s: a}}",
@@ -369,6 +341,19 @@ def test_broken_yaml_and_duplicate_keys_have_their_line() -> None:
         ("models: {m: {cmd: 'x ${PORT}', env: [A]}}", "models.m.env[0] sets nothing."),
         ("models: {m: {proxy: 'http://h'}}", "model m: cmd cannot be run: empty command."),
         ('models: {m: {cmd: "x \'${PORT}"}}', "no closing quotation"),
+        (
+            "models: {m: {cmd: 'x -p ${PORT} -c 1 # small'}}",
+            "model m: cmd has # as an argument: only whole lines are comments.",
+        ),
+        ("unloadTimeout: 7.5", "unloadTimeout: 7.5 means 7."),
+        (
+            "models: {m: {cmd: 'HOST=x ollama serve ${PORT}'}}",
+            "model m: cmd begins with an assignment, but there is no shell.",
+        ),
+        (
+            "models: {m: {cmd: 'x ${PORT}', cmdStop: 'a && b'}}",
+            "model m: cmdStop has && as an argument, but there is no shell.",
+        ),
         ("healthCheckTimeout: 3", "healthCheckTimeout 3 is too short, 15 is used."),
         ("logLevel: warning", "Did you mean 'warn'?"),
         ("logRequests: true", "logRequests is deprecated and has no effect."),
@@ -389,18 +374,3 @@ def test_health_checks_wait_at_least_fifteen_seconds() -> None:
 def test_the_reserved_comfyui_model_has_more_room() -> None:
     text = "models: {comfyui_auto: {cmd: 'x ${PORT}', concurrencyLimit: 3}}"
     assert parse(text).models["comfyui_auto"].concurrency_limit == 50
-
-
-# -- files -------------------------------------------------------------------------------------
-
-
-def test_a_file_is_read_as_utf_8_and_named_in_problems(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("models:\n  grün: {cmd: 'run ${PORT}'}\n", encoding="utf-8")
-    config = load_swap(path, {})
-    assert (config.source, list(config.models)) == (str(path), ["grün"])
-    path.write_bytes(b"logLevel: info\nname: \xff\n")
-    with pytest.raises(ConfigError, match=r"config\.yaml:2: is not UTF-8 text"):
-        load_swap(path, {})
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_swap(tmp_path / "missing.yaml", {})

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.config.yaml_source import MAX_VALUES, read_yaml, scalar
+from llmstack.config import yaml_source
+from llmstack.config.yaml_source import MAX_DEPTH, MAX_VALUES, read_yaml, scalar
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,8 @@ def test_every_value_knows_its_line() -> None:
     document = read_yaml("a:\n  b: 1\n\n  c:\n    - x\n    - y\n", "f.yaml")
     assert document.locate(("a", "c", 1)) == ("f.yaml", 6)
     assert document.locate(("a", "missing", "deeper")) == ("f.yaml", 1)
-    assert document.locate(()) == ("f.yaml", None)
+    assert document.locate(()) == ("f.yaml", 1)
+    assert read_yaml("", "f.yaml").locate(()) == ("f.yaml", None)
 
 
 def test_keys_are_texts_as_written() -> None:
@@ -126,6 +128,20 @@ def test_a_mistake_becomes_a_problem_with_its_line(text: str, line: int, message
     assert message in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("a: {b: x ${PORT}}\n", "Inside braces and brackets a text with ${...} needs quotes."),
+        ("a: [${PORT}]\n", "Inside braces and brackets a text with ${...} needs quotes."),
+        ("a: [1, 2\nb: 3\n", ""),
+        ("a:\n\tb: 1\n", "Indent with spaces, not with tabs."),
+    ],
+)
+def test_common_mistakes_of_syntax_have_a_remedy(text: str, fix: str) -> None:
+    (problem,) = read_yaml(text, "f").problems
+    assert problem.fix == fix
+
+
 def test_all_duplicate_keys_are_reported() -> None:
     document = read_yaml("a: 1\na: 2\nb:\n  c: 1\n  c: 2\n", "f")
     assert [problem.line for problem in document.problems] == [2, 5]
@@ -144,6 +160,37 @@ def test_merges_that_unfold_themselves_are_refused() -> None:
     lines = ["a0: &a0 {k: 1}"]
     lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}" for i in range(1, 30)]
     assert "more than" in read_yaml("\n".join(lines), "f").problems[0].message
+
+
+def test_aliases_cannot_nest_deeper_than_brackets() -> None:
+    lines = ["a0: &a0 {k: 1}"]
+    for number in range(1, 40):
+        opening, closing = "{x: " * 90, "}" * 90
+        lines.append(f"a{number}: &a{number} {opening}*a{number - 1}{closing}")
+    document = read_yaml("\n".join(lines), "f")
+    assert (document.tree, document.places) == (None, {})
+    assert f"more than {MAX_DEPTH} levels" in document.problems[0].message
+    assert document.problems[0].line == 2
+
+
+def test_a_long_chain_of_merges_is_refused() -> None:
+    lines = ["a0: &a0 {k: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}]}}" for i in range(1, 300)]
+    assert f"more than {MAX_DEPTH} levels" in read_yaml("\n".join(lines), "f").problems[0].message
+
+
+def test_a_file_with_too_many_values_is_refused_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(yaml_source, "MAX_VALUES", 100)
+    (problem,) = read_yaml("- 1\n" * 1000, "f").problems
+    assert "more than 100 values" in problem.message
+    assert problem.line == 200
+
+
+def test_anchored_are_the_keys_at_the_top_where_an_anchor_is_set() -> None:
+    text = "a: &a {k: &k 1}\nb: *a\nc: {d: &d [1]}\ne: *d\nf: &f\n  g: 1\n"
+    assert read_yaml(text, "f").anchored == {("a",), ("f",)}
 
 
 @given(st.text(st.sampled_from("ab:-[]{}&*!<>|'\"#%@? \n\t,0"), max_size=60))

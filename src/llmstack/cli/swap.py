@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
 from llmstack.cli.go_flags import parse_go
-from llmstack.errors import ConfigError, LlmstackError
+from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from llmstack.config.swap import SwapConfig
-
 EXAMPLES = """examples:
   llmstack swap --config config.yaml                    on 127.0.0.1:8080
   llmstack swap -config config.yaml -listen :9090 -watch-config
   llmstack swap --config config.yaml --check            every problem; exit status 0 or 1
+  llmstack swap --config config.yaml --check --json     the same for a script
   llmstack swap --config config.yaml --explain big --running small,vision
 
 All flags are spelt with one dash or two, as for llama-swap. SIGHUP reloads the configuration."""
@@ -44,6 +42,7 @@ def configure(parser: ArgumentParser) -> None:
     switch("check", "say everything that is wrong with the configuration, and end")
     option("explain", "say which models would be evicted for this one and why, and end", "MODEL")
     option("running", "with -explain: the models that are loaded", "A,B")
+    switch("json", "with -check and -explain: answer with one JSON object")
     switch("version", "print the version and end")
 
 
@@ -63,10 +62,14 @@ def run(arguments: Namespace) -> int:
         )
     config = Path(arguments.config) if arguments.config else None
     directory = Path(arguments.config_dir) if arguments.config_dir else None
-    if arguments.check:
-        return _check(config, directory)
-    if arguments.explain:
-        return _explain(_load(config, directory), arguments.explain, arguments.running)
+    if arguments.running and not arguments.explain:
+        raise LlmstackError("-running says nothing without -explain", fix="Add -explain MODEL.")
+    if arguments.json and not (arguments.check or arguments.explain):
+        raise LlmstackError(
+            "-json says nothing without -check or -explain", fix="Add one of them, or leave it out."
+        )
+    if arguments.check or arguments.explain:
+        return _answer(arguments, config, directory)
     from llmstack.server.serve import run as run_loop
     from llmstack.server.swap import SwapOptions, swap
 
@@ -82,56 +85,10 @@ def run(arguments: Namespace) -> int:
     return run_loop(swap(options))
 
 
-def _load(config: Path | None, directory: Path | None) -> SwapConfig:
-    from llmstack.config.swap_merge import load_sources
+def _answer(arguments: Namespace, config: Path | None, directory: Path | None) -> int:
+    from llmstack.cli import swap_answers
 
-    return load_sources(config, directory, os.environ)
-
-
-def _check(config: Path | None, directory: Path | None) -> int:
-    from llmstack.residency import compile_residency
-
-    try:
-        loaded = _load(config, directory)
-        compile_residency(loaded)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem)
-        count = sum(problem.severity == "error" for problem in error.problems)
-        print(f"not usable: {_count(count, 'error')}")
-        return 1
-    for warning in loaded.warnings:
-        print(warning)
-    warned = _count(len(loaded.warnings), "warning") if loaded.warnings else "no warnings"
-    print(f"usable: {_count(len(loaded.models), 'model')}, {warned}")
-    return 0
-
-
-def _explain(config: SwapConfig, name: str, running: str) -> int:
-    from llmstack.residency import compile_residency
-
-    target = _resolve(config, name)
-    loaded = [_resolve(config, each.strip()) for each in running.split(",") if each.strip()]
-    if target in loaded:
-        print(f"{target} is loaded already: nothing is evicted")
-        return 0
-    explanation = compile_residency(config).explain(target, loaded)
-    print(f"evicted for {target}: {', '.join(sorted(explanation.evict)) or 'nothing'}")
-    print(f"because: {explanation.reason}")
-    return 0
-
-
-def _resolve(config: SwapConfig, name: str) -> str:
-    from llmstack.config.problems import nearest
-
-    model = config.resolve(name)
-    if model is None:
-        raise LlmstackError(
-            f"{name!r} is not a model or alias of {config.source}",
-            fix=nearest(name, config.models) or f"It has: {', '.join(config.models)}.",
-        )
-    return model
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    if arguments.check:
+        return swap_answers.check(config, directory, as_json=arguments.json)
+    asked, running = arguments.explain, arguments.running
+    return swap_answers.explain(config, directory, asked, running, as_json=arguments.json)

@@ -160,30 +160,30 @@ def declare(block: object, path: Path, prefix: str = "") -> tuple[list[Macro], l
     findings: list[Finding] = []
     for name, value in block.items():
         if fault := _declaration_fault(name, value):
-            findings.append(Finding((*path, name), prefix + fault))
+            findings.append(Finding((*path, name), prefix + fault[0], fault[1]))
         else:
             macros.append(Macro(name, value))
     return macros, findings
 
 
-def _declaration_fault(name: str, value: object) -> str:
+def _declaration_fault(name: str, value: object) -> tuple[str, str] | None:
+    """What is wrong and what to do, or None."""
     if len(name) > _MAX_NAME:
-        return f"macro name '{name}' exceeds maximum length of {_MAX_NAME} characters"
+        fault = f"macro name '{name}' exceeds maximum length of {_MAX_NAME} characters"
+        return fault, "Choose a shorter name."
     if not _NAME.fullmatch(name):
-        return (
-            f"macro name '{name}' contains invalid characters, must match pattern ^[a-zA-Z0-9_-]+$"
-        )
+        fault = f"macro name '{name}' contains invalid characters"
+        return f"{fault}, must match pattern ^[a-zA-Z0-9_-]+$", "Choose another name."
     if name in RESERVED:
-        return f"macro name '{name}' is reserved"
+        return f"macro name '{name}' is reserved", "Choose another name."
     if isinstance(value, str) and f"${{{name}}}" in value:
-        return f"macro '{name}' contains self-reference"
+        return f"macro '{name}' contains self-reference", "Write the value out."
     if not isinstance(value, Scalar):
         kind = "mapping" if isinstance(value, dict) else "list" if value is not None else "null"
-        return (
-            f"macro '{name}' has invalid type {kind}, must be a scalar type "
-            "(string, int, float, or bool)"
-        )
-    return ""
+        fault = f"macro '{name}' has invalid type {kind}"
+        scalar = "must be a scalar type (string, int, float, or bool)"
+        return f"{fault}, {scalar}", "Write a text or a number."
+    return None
 
 
 def texts(value: object, path: Path = (), *, keys: bool = False) -> Iterator[tuple[Path, str]]:

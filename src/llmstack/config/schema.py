@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from llmstack.config.swap_fields import TEMPLATE
 from llmstack.config.swap_tables import TABLES
 from llmstack.config.swap_units import DURATION_PATTERN, SIZE_PATTERN
 
@@ -44,6 +45,7 @@ def _section(table: Table) -> dict[str, Any]:
         "type": ["object", "null"],
         "additionalProperties": False,
         "properties": {key.name: _property(key) for key in table.values()},
+        "patternProperties": {f"^{TEMPLATE}": {}},
     }
     if required := [key.name for key in table.values() if key.required]:
         schema["required"] = required

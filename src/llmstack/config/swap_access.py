@@ -41,6 +41,9 @@ def read_api_keys(top: Section, names: Names) -> tuple[tuple[ApiKey, ...], tuple
             continue
         if (other := digests.setdefault(digest, index)) != index:
             message = f"apiKeys[{index}] is the same key as apiKeys[{other}]"
+            if section is None and not _mapping(entries[other]):  # no contradiction
+                report.warning(path, message, "Remove one of them.")
+                continue
             report.error(path, message, "Remove one of them.")
         name = section.text("name").strip() if section else ""
         if name and (other := owners.setdefault(name, index)) != index:

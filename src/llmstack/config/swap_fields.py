@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmstack.config.macros import dotted, has_macro, text_of
 from llmstack.config.problems import Problem, nearest
-from llmstack.config.redact import hide
+from llmstack.config.redact import hide, masked
 from llmstack.config.swap_tables import TABLES
 from llmstack.config.swap_units import check_size, parse_duration, parse_size
 
@@ -25,6 +26,17 @@ _BOOLEANS = {
 }
 
 
+#: Keys that begin like this are parts for other places, used through anchors.
+TEMPLATE = "x-"
+#: Longer texts are cut where a problem shows them.
+_SHOWN = 60
+
+
+def shorten(text: str) -> str:
+    """``text`` as a problem shows it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 class Report:
     """Collects the problems of one configuration, each with its file and line.
 
@@ -36,17 +48,17 @@ class Report:
         self._secrets = secrets
         self._problems: dict[Problem, None] = {}
         for problem in document.problems:
-            self._add(problem)
+            self.add(problem)
 
     def error(self, path: Path, message: str, fix: str = "") -> None:
         """Note what makes the configuration unusable."""
         place = self.place(path)
-        self._add(Problem(place.file, place.line, message, fix))
+        self.add(Problem(place.file, place.line, message, fix))
 
     def warning(self, path: Path, message: str, fix: str = "") -> None:
         """Note what is probably not meant."""
         place = self.place(path)
-        self._add(Problem(place.file, place.line, message, fix, "warning"))
+        self.add(Problem(place.file, place.line, message, fix, "warning"))
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Note what the macro engine found."""
@@ -57,6 +69,10 @@ class Report:
     def place(self, path: Path) -> Place:
         """File and line of the value at ``path``."""
         return self._document.locate(path)
+
+    def is_template(self, key: str) -> bool:
+        """Whether the top-level ``key`` is there for its anchor: a part for other places."""
+        return (key,) in self._document.anchored
 
     def line(self, path: Path) -> int | None:
         """The line of the value at ``path``."""
@@ -71,7 +87,8 @@ class Report:
         """All problems in the order of their files and lines."""
         return tuple(sorted(self._problems, key=lambda problem: (problem.file, problem.line or 0)))
 
-    def _add(self, problem: Problem) -> None:
+    def add(self, problem: Problem) -> None:
+        """Note a problem that knows its place."""
         ended = problem.message.endswith((".", "!", "?"))
         message = problem.message if ended else f"{problem.message}."
         shown = hide(message, self._secrets)
@@ -164,8 +181,12 @@ class Section:
         value = self._values.get(key)
         if value is None:
             return default
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
+        if isinstance(value, float) and math.isfinite(value):
+            whole = int(value)
+            if whole != value:
+                message = f"{self.label(key)}: {text_of(value)} means {whole}"
+                self.report.warning(self.at(key), message, "Write a whole number.")
+            return whole
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         self._wrong(self.at(key), "a whole number", value, "Write digits without quotes.")
@@ -255,7 +276,9 @@ class Section:
     def _check_keys(self, table: Table) -> None:
         """Warn about unknown keys, by name unless they might be a secret in the wrong place."""
         for key in self._values:
-            if key in table:
+            if key in table or key.startswith(TEMPLATE):
+                continue
+            if not self.path and self.report.is_template(key):
                 continue
             label = dotted(self.path) if self._secret else self.label(key)
             what = f"a key of {label} is unknown and" if self._secret else f"unknown key {label!r}"
@@ -264,8 +287,10 @@ class Section:
     def _wrong(self, path: Path, expected: str, value: object, fix: str = "") -> None:
         if has_macro(value):
             return  # the macro engine has reported it
-        kinds: dict[type, str] = {dict: "a mapping", list: "a list", str: f"the text {value!r}"}
+        kinds: dict[type, str] = {dict: "a mapping", list: "a list"}
         got = kinds.get(type(value), text_of(value))
+        if isinstance(value, str):
+            got = f"the text {shorten(masked(value))!r}"
         key = self._table.get(str(path[-1])) if self._table is not None and path else None
         if (self._secret or (key is not None and key.secret)) and type(value) not in {dict, list}:
             got = "something else"

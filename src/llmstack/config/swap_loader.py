@@ -6,6 +6,7 @@ pass and told with its line; nothing in the file is silently without effect.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from llmstack.config.problems import Problem
     from llmstack.config.swap import Peer, SwapModel
+
+#: Finds problems that only a later step can see.
+Check = Callable[["SwapConfig"], Iterable["Problem"]]
 
 _SHORTEST_HEALTH_CHECK = 15
 _SHORTEST_SAMPLING = 5.0
@@ -55,8 +60,11 @@ def parse_swap(text: str, source: str, environ: Mapping[str, str]) -> SwapConfig
     return build_swap(read_source(text, source, environ))
 
 
-def build_swap(source: Source) -> SwapConfig:
-    """The configuration in a tree. Raises ConfigError as ``load_swap`` does."""
+def build_swap(source: Source, *, further: Check | None = None) -> SwapConfig:
+    """The configuration in a tree. Raises ConfigError as ``load_swap`` does.
+
+    ``further`` sees the configuration even if it is not usable, and may find more problems.
+    """
     document = source.document
     report = Report(document, source.secrets)
     tree = document.tree
@@ -65,6 +73,8 @@ def build_swap(source: Source) -> SwapConfig:
         report.findings(expansion.findings)
         tree = expansion.tree
     config = _build(Section(report, (), tree, "top"), source)
+    for problem in further(config) if further else ():
+        report.add(problem)
     if report.failed:
         raise ConfigError(report.ordered())
     return config
@@ -212,6 +222,8 @@ def _session_headers(activity: Section) -> tuple[str, ...]:
 
 def _performance(section: Section) -> Performance:
     every = section.duration("every")
+    if every == 0:
+        every = _SHORTEST_SAMPLING  # as for llama-swap, for which 0 is a missing value
     if every < _SHORTEST_SAMPLING:
         message = f"performance: every must be at least 5s, got {section['every']}"
         section.report.error(section.at("every"), message, "Write 5s or more.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from llmstack.config.macros import dotted
 from llmstack.config.problems import Problem
 from llmstack.config.swap_loader import build_swap
-from llmstack.config.swap_source import Source, read_source, read_text
+from llmstack.config.swap_source import Source, read_source, read_text, unreadable
 from llmstack.config.yaml_source import Document
 from llmstack.errors import ConfigError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
     from llmstack.config.swap import SwapConfig
+    from llmstack.config.swap_loader import Check
     from llmstack.config.yaml_source import Path, Place
 
 #: Maps from names to things: an entry belongs to one file.
@@ -42,11 +43,15 @@ _SUFFIXES = (".yml", ".yaml")
 
 
 def load_sources(
-    config: FilePath | None, config_dir: FilePath | None, environ: Mapping[str, str]
+    config: FilePath | None,
+    config_dir: FilePath | None,
+    environ: Mapping[str, str],
+    *,
+    further: Check | None = None,
 ) -> SwapConfig:
     """The configuration in ``config`` and in the YAML files of ``config_dir``, which come after.
 
-    Raises ConfigError with all problems of all files.
+    Raises ConfigError with all problems of all files, those that ``further`` finds among them.
     """
     sources: list[Source] = []
     lost: list[Problem] = []
@@ -63,7 +68,7 @@ def load_sources(
     if lost:  # What the other files miss may be in those that could not be read.
         known = [problem for source in sources for problem in source.document.problems]
         raise ConfigError(dict.fromkeys([*lost, *known]))
-    return build_swap(merge_sources(sources))
+    return build_swap(merge_sources(sources), further=further)
 
 
 def source_paths(config: FilePath | None, config_dir: FilePath | None) -> tuple[FilePath, ...]:
@@ -77,8 +82,7 @@ def source_paths(config: FilePath | None, config_dir: FilePath | None) -> tuple[
         try:
             entries = sorted(config_dir.iterdir())
         except OSError as error:
-            problem = Problem(place, None, f"cannot be read: {error.strerror or error}.")
-            raise ConfigError([problem]) from error
+            raise unreadable(place, error) from error
         found = [path for path in entries if path.name.endswith(_SUFFIXES) and not path.is_dir()]
         if config is not None and config.absolute() in {path.absolute() for path in found}:
             message = f"is also in the configuration directory {place}."
@@ -112,7 +116,8 @@ def merge(left: Document, right: Document) -> Document:
     merging = _Merging(left, right)
     tree = merging.values(left.tree, right.tree, (), ())
     problems = (*left.problems, *right.problems, *merging.problems)
-    return Document(source, tree, merging.places, problems)
+    anchored = left.anchored | right.anchored
+    return Document(source, tree, merging.places, problems, anchored)
 
 
 class _Merging:
@@ -194,7 +199,9 @@ def _with_mapping(document: Document) -> Document:
     if document.tree is None or isinstance(document.tree, dict):
         return document
     message = f"the top level: expected a mapping, got a {_kind(document.tree)}."
-    problem = Problem(document.source, 1, message, "Write one 'key: value' per line.")
+    problem = Problem(
+        document.source, document.locate(()).line, message, "Write one 'key: value' per line."
+    )
     return Document(document.source, None, {}, (*document.problems, problem))
 
 

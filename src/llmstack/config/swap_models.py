@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from llmstack.config.command import split_command
 from llmstack.config.macros import has_macro
 from llmstack.config.problems import nearest
 from llmstack.config.redact import masked
 from llmstack.config.swap import Capabilities, SwapModel
+from llmstack.config.swap_commands import command_faults
 from llmstack.config.swap_filters import check_id_params, read_filters, read_timeouts
 from llmstack.config.swap_keys_models import MODALITIES
 
@@ -125,14 +125,9 @@ def _modalities(section: Section, key: str, model_id: str) -> tuple[str, ...]:
 def _command(section: Section, key: str, model_id: str) -> str:
     """The command text. One that cannot be run only warns: llama-swap fails at the start too."""
     text = section.text(key)
-    if not text and key == "cmdStop":
-        return text
-    try:
-        split_command(text)
-    except ValueError as error:
-        message = f"model {model_id}: {key} cannot be run: {error}"
-        fix = "Close the quote." if text else "Write the program and its arguments."
-        section.report.warning(section.at(key), message, fix)
+    if text or key == "cmd":
+        for fault, fix in command_faults(text):
+            section.report.warning(section.at(key), f"model {model_id}: {key} {fault}", fix)
     return text
 
 

@@ -51,10 +51,17 @@ def read_routing(top: Section, models: Mapping[str, SwapModel]) -> RoutingPlan:
     routing = top.section("routing")
     router = routing.section("router")
     settings = router.section("settings")
+    # For llama-swap an empty mapping of groups is none, but an empty matrix is one.
     legacy = [key for key in ("groups", "matrix") if key in top]
+    if top["groups"] == {}:
+        legacy.remove("groups")
     queue = _read_queue(routing.section("scheduler"), models)
-    if legacy and "router" in routing:
-        message = f"config cannot use both top-level {legacy[0]!r} and 'routing.router'"
+    others = settings["groups"] or "matrix" in settings or "memory" in settings
+    if legacy and (router["use"] or others):
+        message = (
+            f"config uses both the legacy top-level {legacy[0]!r} key and the new "
+            "'routing.router' block"
+        )
         fix = f"Move {legacy[0]} to routing.router.settings.{legacy[0]}."
         top.report.error(top.at(legacy[0]), message, fix)
     if legacy == ["groups", "matrix"]:
@@ -71,7 +78,7 @@ def read_routing(top: Section, models: Mapping[str, SwapModel]) -> RoutingPlan:
 
 def _chosen_router(router: Section, settings: Section) -> str:
     """The key of the settings that count."""
-    use = router.text("use")
+    use = router.text("use") or "group"
     report = router.report
     if use not in ROUTERS:
         message = f'routing.router.use: unknown router "{use}" (valid: {", ".join(ROUTERS)})'
@@ -91,7 +98,7 @@ def _chosen_router(router: Section, settings: Section) -> str:
 
 def _read_queue(scheduler: Section, models: Mapping[str, SwapModel]) -> Queue:
     fifo = scheduler.section("settings").section("fifo")
-    use = scheduler.text("use")
+    use = scheduler.text("use") or "fifo"
     if use != "fifo":
         message = f'routing.scheduler.use: unknown scheduler "{use}" (valid: fifo)'
         scheduler.report.error(scheduler.at("use"), message, "Write fifo.")
@@ -213,15 +220,14 @@ def _read_vars(section: Section, models: Mapping[str, SwapModel]) -> dict[str, s
     found: dict[str, str] = {}
     for key in section.names():
         model_id = section.text(key)
+        found[key] = model_id  # whatever is wrong with it, sets that use it are not
         if not _VAR.fullmatch(key):
             message = (
                 f"matrix: var key \"{key}\" must contain only alphanumeric, '-' or '.' "
                 "characters and be 1-32 characters long"
             )
             section.report.error(section.at(key), message)
-        elif model_id in models:
-            found[key] = model_id
-        else:
+        elif model_id not in models:
             message = f'matrix: var key "{key}" references unknown model "{model_id}"'
             real = resolve(model_id, models)
             fix = _known(model_id, models) if real is None else f"Write {real}, not its alias."

@@ -29,20 +29,43 @@ class Source:
     secrets: frozenset[str] = frozenset()
 
 
+#: A larger file is something else. 1000 models in full take a third of this.
+MAX_BYTES = 2 << 20
+
+
 def read_text(path: Path) -> str:
-    """The text of the file at ``path``. Raises ConfigError."""
+    """The text of the file at ``path``, which may be a pipe. Raises ConfigError."""
     source = str(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        problem = Problem(source, None, f"cannot be read: {error.strerror or error}.")
-        raise ConfigError([problem]) from error
+        raise unreadable(source, error) from error
+    if len(data) > MAX_BYTES:
+        message = f"is larger than {MAX_BYTES >> 20} MiB, so it is no configuration."
+        raise ConfigError([Problem(source, None, message, "Name the YAML file with the models.")])
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         problem = Problem(source, line, "is not UTF-8 text.", "Save the file as UTF-8.")
         raise ConfigError([problem]) from error
+
+
+def unreadable(source: str, error: OSError) -> ConfigError:
+    """What to say of a file or directory that cannot be read."""
+    match error:
+        case FileNotFoundError():
+            fix = "Check the name, and the directory that you are in."
+        case PermissionError():
+            fix = "Let the user that runs llmstack read it."
+        case IsADirectoryError():
+            fix = "Name a file, or give the directory with -config-dir."
+        case NotADirectoryError():
+            fix = "Name a directory, or give the file with -config."
+        case _:
+            fix = ""
+    return ConfigError([Problem(source, None, f"cannot be read: {error.strerror or error}.", fix)])
 
 
 def read_source(text: str, source: str, environ: Mapping[str, str]) -> Source:

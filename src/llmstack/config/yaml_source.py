@@ -30,7 +30,7 @@ Path = tuple[str | int, ...]
 
 #: More values than this after aliases are followed means a file that unfolds itself.
 MAX_VALUES = 100_000
-#: Deeper nesting than this is not a configuration.
+#: Deeper nesting than this, as written or after aliases are followed, is not a configuration.
 MAX_DEPTH = 100
 
 _TAG = "tag:yaml.org,2002:"
@@ -67,17 +67,18 @@ class Document:
     """A parsed file: ``tree`` holds dicts (text keys, file order), lists and scalars only.
 
     ``tree`` is None for an empty or comment-only file and for one that cannot be parsed at all;
-    ``problems`` tells which.
+    ``problems`` tells which. ``anchored`` are the top-level keys whose values have an anchor.
     """
 
     source: str
     tree: Any
     places: Mapping[Path, Place]
     problems: tuple[Problem, ...] = ()
+    anchored: frozenset[Path] = frozenset()
 
     def locate(self, path: Path) -> Place:
         """The place of the value at ``path``, or of the nearest value around it."""
-        for end in range(len(path), 0, -1):
+        for end in range(len(path), -1, -1):
             if (place := self.places.get(path[:end])) is not None:
                 return place
         return Place(self.source, None)
@@ -92,14 +93,15 @@ def read_yaml(text: str, source: str) -> Document:
         return Document(source, None, {}, (_syntax_problem(error, text, source),))
     if node is None:
         return Document(source, None, {})
-    reader = _TreeReader(source)
+    reader = _TreeReader(source, node)
     try:
         tree = reader.value(node, (), ())
-    except _TooMuchError:
-        message = f"the file unfolds into more than {MAX_VALUES} values through its aliases"
-        problem = Problem(source, None, message, "Remove aliases of aliases.")
+    except _TooMuchError as error:
+        line = error.node.start_mark.line + 1
+        problem = Problem(source, line, str(error), "Remove aliases of aliases.")
         return Document(source, None, {}, (problem,))
-    return Document(source, tree, reader.places, tuple(reader.problems))
+    anchored = frozenset(reader.defined(loader.anchored))
+    return Document(source, tree, reader.places, tuple(reader.problems), anchored)
 
 
 def scalar(text: str) -> bool | int | float | str | None:
@@ -137,40 +139,55 @@ class _Loader(Reader, Scanner, Parser, Composer, _Resolver):
         Parser.__init__(self)
         Composer.__init__(self)
         _Resolver.__init__(self)
-        self._depth = 0
+        self._depth = self._count = 0
+        #: The identities of the nodes that have an anchor.
+        self.anchored: set[int] = set()
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """As in PyYAML, but an anchor may be defined again, and depth is limited."""
+        """As in PyYAML, but an anchor may be defined again, and depth and number are limited."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        if not isinstance(event, yaml.AliasEvent):
+        alias = isinstance(event, yaml.AliasEvent)
+        if not alias:
             self.anchors.pop(event.anchor, None)
         if self._depth >= MAX_DEPTH:
             raise ComposerError(None, None, f"nested deeper than {MAX_DEPTH}", event.start_mark)
+        self._count += 1
+        if self._count > 2 * MAX_VALUES:  # keys count too
+            raise ComposerError(None, None, f"more than {MAX_VALUES} values", event.start_mark)
         self._depth += 1
         try:
-            return super().compose_node(parent, index)
+            node = super().compose_node(parent, index)
         finally:
             self._depth -= 1
+        if event.anchor and not alias:
+            self.anchored.add(id(node))
+        return node
 
 
 class _TooMuchError(Exception):
-    """Following the aliases gives more than ``MAX_VALUES`` values."""
+    """Following the aliases gives more than a configuration can hold; ``node`` is where."""
+
+    def __init__(self, message: str, node: Node) -> None:
+        super().__init__(f"the file unfolds into {message} through its aliases")
+        self.node = node
 
 
 class _TreeReader:
     """Turns composed nodes into plain values, keeping the place of each."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, root: Node) -> None:
         self.source = source
-        self.places: dict[Path, Place] = {}
+        self.places: dict[Path, Place] = {(): self._place(root)}
         self.problems: dict[Problem, None] = {}
+        #: The values of the top level.
+        self.nodes: list[tuple[Path, Node]] = []
         self._count = 0
 
     def value(self, node: Node, path: Path, open_nodes: tuple[Node, ...]) -> Any:
         """The plain value of ``node``; ``open_nodes`` are the collections around it."""
-        self._count += 1
-        if self._count > MAX_VALUES:
-            raise _TooMuchError
+        self._one_more(node, open_nodes)
+        if len(path) == 1:
+            self.nodes.append((path, node))
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if any(node is outer for outer in open_nodes):
@@ -188,6 +205,19 @@ class _TreeReader:
             self._collection_tag(node, "map")
             return self._mapping(node, path, inside)
         raise AssertionError(node)  # pragma: no cover
+
+    def defined(self, anchored: set[int]) -> Iterator[Path]:
+        """The top-level keys whose values are ``anchored`` nodes and no aliases of such."""
+        for path, node in self.nodes:
+            if id(node) in anchored and node.start_mark.line + 1 >= (self.places[path].line or 0):
+                yield path
+
+    def _one_more(self, node: Node, around: tuple[Node, ...]) -> None:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooMuchError(f"more than {MAX_VALUES} values", node)
+        if len(around) > MAX_DEPTH:
+            raise _TooMuchError(f"more than {MAX_DEPTH} levels", node)
 
     def _mapping(self, node: MappingNode, path: Path, inside: tuple[Node, ...]) -> dict[str, Any]:
         pairs = self._unique_pairs(node)
@@ -225,9 +255,7 @@ class _TreeReader:
 
     def _merged(self, node: Node, inside: tuple[Node, ...]) -> Iterator[tuple[str, Node, Node]]:
         """What a merge key brings in: own keys before merged ones, earlier mappings first."""
-        self._count += 1
-        if self._count > MAX_VALUES:
-            raise _TooMuchError
+        self._one_more(node, inside)
         if isinstance(node, SequenceNode) and all(isinstance(n, MappingNode) for n in node.value):
             for item in node.value:
                 yield from self._merged(item, inside)
@@ -287,6 +315,14 @@ def _syntax_problem(error: yaml.YAMLError, text: str, source: str) -> Problem:
         return Problem(source, None, str(error))
     mark = error.problem_mark or error.context_mark
     parts = [part for part in (error.context, error.problem) if part]
-    fix = "Indent with spaces, not with tabs." if "'\\t'" in str(error.problem) else ""
     line = None if mark is None else mark.line + 1
-    return Problem(source, line, "not valid YAML: " + ", ".join(parts), fix)
+    return Problem(source, line, "not valid YAML: " + ", ".join(parts), _syntax_fix(error, text))
+
+
+def _syntax_fix(error: yaml.MarkedYAMLError, text: str) -> str:
+    if "'\\t'" in str(error.problem):
+        return "Indent with spaces, not with tabs."
+    mark = error.problem_mark
+    if mark and "flow" in str(error.context) and "${" in text[: mark.index + 1].rpartition("\n")[2]:
+        return "Inside braces and brackets a text with ${...} needs quotes."
+    return ""

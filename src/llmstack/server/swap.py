@@ -15,7 +15,7 @@ from llmstack.config.swap_merge import load_sources
 from llmstack.engine import Engine
 from llmstack.errors import ConfigError, DaemonError
 from llmstack.http1 import Pool
-from llmstack.residency import compile_residency
+from llmstack.residency.problems import residency_problems
 from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
@@ -65,9 +65,7 @@ class SwapOptions:
 
     def load(self) -> SwapConfig:
         """Read the configuration. Raises ConfigError with all its problems."""
-        config = load_sources(self.config, self.config_dir, os.environ)
-        compile_residency(config)
-        return config
+        return load_sources(self.config, self.config_dir, os.environ, further=residency_problems)
 
     def tls(self) -> tuple[str, str] | None:
         """The files of certificate and key. Raises DaemonError if they are of no use."""

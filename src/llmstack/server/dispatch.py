@@ -106,7 +106,7 @@ class Dispatcher:
             elif departure.dismissed:
                 status, failure = CLIENT_LEFT, _CANCELLED
             if meter:
-                meter.finish(status, failure, _reason(extra))
+                meter.finish(status, failure)
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(_CANCELLED), scope)
         took = (time.perf_counter() - begun) * 1000
@@ -162,11 +162,3 @@ def _path(scope: Scope) -> str:
     """The path as it was sent: line breaks and terminal codes in it are still escaped."""
     raw: bytes = scope["raw_path"]
     return raw.decode("latin-1")
-
-
-def _reason(extra: Headers) -> str:
-    """Routing's reason, as the answer tells it."""
-    for name, value in extra:
-        if name == b"x-llmstack-reason":
-            return value.decode("ascii")
-    return ""

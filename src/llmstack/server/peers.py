@@ -80,7 +80,7 @@ class Peers:
             elif departure.dismissed:
                 status, failure = CLIENT_LEFT, "the request was cancelled by the operator"
             if meter:
-                meter.finish(status, failure, "")
+                meter.finish(status, failure)
         if departure.dismissed and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(failure), scope)
         took = (time.perf_counter() - begun) * 1000

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HELD = 64 * 1024
 #: Bytes that gather before they are looked at.
 BLOCK = 8 * 1024
-_USAGE, _TIMINGS, _METRICS = b'"usage"', b'"timings"', b'"metrics"'
+_KEYS = (b'"usage"', b'"timings"', b'"metrics"')
 _BRACKETS = (b"{", b"[")
 #: What is looked for in a document, as ``MemberScanner`` names it.
 _NAMES = ("usage", "response.usage", "message.usage", "timings", "metrics")
@@ -157,9 +157,8 @@ class UsageMeter:
             if self._pending:
                 done = bytes(self._pending) + done
             self._pending = data[end:]
-            if _USAGE in done or _TIMINGS in done or _METRICS in done:
-                for line in done.split(b"\n"):
-                    self._line(line)
+            for start, stop in _telling(done):
+                self._line(done[start:stop])
         if len(self._pending) > self._held:
             line = bytes(self._pending)
             self._pending = b""
@@ -176,7 +175,7 @@ class UsageMeter:
             self._long = MemberScanner()
             self._long.feed(line[5:])
             self._finish_long()
-        elif _USAGE in line or _TIMINGS in line or _METRICS in line:
+        else:
             self._take(*_find(line[5:]))
 
     # Whole bodies.
@@ -240,6 +239,18 @@ class UsageMeter:
             tally.timings(timings)
         if metrics is not None:
             tally.metrics(metrics)
+
+
+def _telling(lines: bytes) -> list[tuple[int, int]]:
+    """Where the lines are, in their order, that have one of ``_KEYS``."""
+    found: set[tuple[int, int]] = set()
+    for key in _KEYS:
+        at = lines.find(key)
+        while at >= 0:
+            stop = lines.find(b"\n", at)
+            found.add((lines.rfind(b"\n", 0, at) + 1, stop))
+            at = lines.find(key, stop)
+    return sorted(found)
 
 
 def _find(document: bytes) -> _Found:

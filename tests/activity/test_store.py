@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.activity import ActivityQuery, ActivityRow, ActivityStore, Usage, parse_query
-from llmstack.activity import schema
+from llmstack.activity import ActivityQuery, ActivityRow, ActivityStore, Usage, parse_query, schema
 from llmstack.activity import store as module
 from llmstack.errors import LlmstackError
 

@@ -123,9 +123,14 @@ class Activity:
         self._sample(self.engine.config)
 
     def retire(self) -> None:
-        """End the event streams, so that the server can stop. Rows are still taken."""
+        """End the streams of events and lines, so that the server can stop.
+
+        Rows are still taken.
+        """
         self.retired = True
         self.events.close()
+        if self._collector:
+            self._collector.end_readers()
 
     async def stop(self) -> None:
         """Write what waits and close everything. May be repeated."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from io import FileIO
     from pathlib import Path
 
@@ -113,7 +113,7 @@ class Log:
         lines = self.history().decode("utf-8", "replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
 
-    async def follow(self, *, history: bool = True) -> AsyncIterator[bytes]:
+    async def follow(self, *, history: bool = True) -> AsyncGenerator[bytes, None]:
         """Yield history (when wanted) and then every new chunk until the log is closed."""
         reader: asyncio.Queue[bytes | None] = asyncio.Queue(LAG)
         if self._closed:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from llmstack.engine.logs import HISTORY, Log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
 #: Lines that wait to be put into words. ``HISTORY`` bytes are as many lines of 50 bytes.
 WAITING = HISTORY // 50
@@ -50,11 +51,12 @@ class LineLog(Log):
         self._settle()
         return super().history()
 
-    async def follow(self, *, history: bool = True) -> AsyncIterator[bytes]:
+    async def follow(self, *, history: bool = True) -> AsyncGenerator[bytes, None]:
         """As ``Log.follow``."""
         self._settle()  # before there is a reader, who would get it as news
-        async for chunk in super().follow(history=history):
-            yield chunk
+        async with aclosing(super().follow(history=history)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _settle(self) -> None:
         """Put into words what waits."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,6 @@ from llmstack.activity import (
 )
 from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
-from llmstack.engine import State
 from llmstack.errors import LlmstackError
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.events_route import model_status
@@ -31,6 +28,8 @@ from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.log_tap import LogTap
 from llmstack.server.loglines import LineFormatter
 from llmstack.server.meter import Meter, tracked_path
+from llmstack.server.model_watch import ModelWatch
+from llmstack.server.packer import Packer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -45,11 +44,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks for captures to compress.
-PACK_EVERY = 1.0
 #: Longest text of a client's that is kept in a row, in characters.
 LONGEST = 200
-_EVICTED_FOR = "evicted for "
 _MIB = 1024 * 1024
 
 
@@ -91,6 +87,7 @@ class Activity:
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
         self._packer = Packer(self.captures)
         self.metrics = ModelMetrics(_names(config))
+        self.watch = ModelWatch(self.metrics, self.inflight.now)
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
         self.store = _open_store(config, fallback)
@@ -101,10 +98,6 @@ class Activity:
         self.proxy_log: Log = proxy_log
         self._proxy = LogTap(self.proxy_log, self._tells("proxy"), self._listening)
         self._upstream = LogTap(engine.output, self._tells("upstream"), self._listening)
-        #: When each model was last started and became ready (the live table's clock).
-        self._loads: dict[str, tuple[float, float]] = {}
-        #: Models that others are being stopped for.
-        self._displacing: set[str] = set()
         self._sessions: frozenset[bytes] = frozenset()
         #: Whether the server is stopping and nobody may wait for events any more.
         self.retired = False
@@ -235,11 +228,6 @@ class Activity:
         if self.events.listening:
             self.events.publish("activity", {"id": number})
 
-    def loading_since(self, model: str, moment: float) -> float:
-        """For how long ``model`` was loading after ``moment``, in its last load."""
-        started, ready = self._loads.get(model, (0.0, 0.0))
-        return max(0.0, ready - max(started, moment))
-
     def states(self) -> Mapping[str, str]:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
@@ -259,23 +247,7 @@ class Activity:
     # The engine and the logs.
 
     def _model_changed(self, event: ModelChanged) -> None:
-        model = event.model
-        if event.state is State.STARTING:
-            self._loads[model] = (self.inflight.now(), 0.0)
-            if model in self._displacing:
-                self._displacing.discard(model)
-                self.metrics.swapped(model)
-        elif event.state is State.READY:
-            self._loads[model] = (self._loads.get(model, (0.0, 0.0))[0], self.inflight.now())
-            self.metrics.loaded(model, event.after)
-        elif event.state is State.STOPPING:
-            reason, newcomer = event.what, None
-            if reason.startswith(_EVICTED_FOR):
-                reason, newcomer = "swap", reason.removeprefix(_EVICTED_FOR)
-                self._displacing.add(newcomer)
-            self.metrics.evicted(model, reason)
-        elif event.what in ("crashed", "failed"):
-            self.metrics.evicted(model, event.what)
+        self.watch.changed(event)
         if self.events.listening:
             self.events.publish("modelStatus", model_status(self.engine))
 
@@ -322,49 +294,6 @@ class Activity:
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),
         ]
-
-
-class Packer:
-    """Compresses captures in a thread, while there are some to compress. For one event loop."""
-
-    def __init__(self, captures: CaptureCache) -> None:
-        self._captures = captures
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="captures")
-        self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
-
-    def add(self, number: int, recording: Recording) -> None:
-        """Keep a recording, and compress it if it stays."""
-        self._captures.add(number, recording)
-        self._soon()
-
-    def close(self) -> None:
-        """Leave what is not compressed as it is."""
-        self._closed = True
-        if self._timer:
-            self._timer.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _soon(self) -> None:
-        if self._timer is None and not self._closed:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(PACK_EVERY, self._pack, loop)
-
-    def _pack(self, loop: asyncio.AbstractEventLoop) -> None:
-        def packed(work: Future[bool]) -> None:
-            with suppress(RuntimeError):  # the loop has been closed
-                loop.call_soon_threadsafe(self._packed, work)
-
-        self._thread.submit(self._captures.pack).add_done_callback(packed)
-
-    def _packed(self, work: Future[bool]) -> None:
-        self._timer = None
-        if work.cancelled():
-            return
-        if error := work.exception():  # a capture is a convenience
-            log.error("requests are not compressed", exc_info=error)
-        elif work.result():
-            self._soon()
 
 
 def _open_store(config: SwapConfig, fallback: Path | None) -> ActivityStore:

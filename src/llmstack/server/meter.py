@@ -122,7 +122,7 @@ class Meter(Inflight):
         """The model is there, after ``waited`` seconds of queueing and loading."""
         self._queued = self._waited = waited
         if waited > 0:
-            loading = self._activity.loading_since(self.model, self.began)
+            loading = self._activity.watch.loading_since(self.model, self.began)
             self._queued = waited - min(waited, loading)
 
     def answer(self, response: Response, headers: Headers) -> None:

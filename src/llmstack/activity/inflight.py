@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from llmstack.activity.headers import shown_headers
 from llmstack.activity.record import rfc3339
@@ -50,16 +50,8 @@ class InflightTable:
         metadata: Mapping[str, str] | None = None,
     ) -> Inflight:
         """Enter a request; ``cancel`` ends it when somebody asks for that."""
-        return Inflight(
-            self,
-            cancel,
-            model=model,
-            req_path=req_path,
-            method=method,
-            headers=headers,
-            remote_ip=remote_ip,
-            metadata=metadata,
-        )
+        about = About(method, headers, remote_ip, metadata)
+        return _Described(self, cancel, model, req_path, about)
 
     def enter(self, request: Inflight) -> int:
         """Take a request in; its number."""
@@ -89,6 +81,15 @@ class InflightTable:
             self.events.publish("inflight", {"operation": "remove", "id": str(number)})
 
 
+class About(NamedTuple):
+    """What is shown of a request beside its model and path."""
+
+    method: str
+    headers: Sequence[tuple[bytes, bytes]]
+    remote_ip: str
+    metadata: Mapping[str, str] | None = None
+
+
 class Inflight:
     """One request in flight; leaving its context takes it out of the table.
 
@@ -96,37 +97,34 @@ class Inflight:
     """
 
     __slots__ = (
-        "_entered", "_number", "_told", "began", "cancel", "metadata", "method", "model",
-        "remote_ip", "req_headers", "req_path", "resp_bytes", "resp_headers", "table",
-    )  # fmt: skip
+        "_entered",
+        "_number",
+        "_told",
+        "began",
+        "cancel",
+        "model",
+        "req_path",
+        "resp_bytes",
+        "resp_headers",
+        "table",
+    )
 
     def __init__(
-        self,
-        table: InflightTable,
-        cancel: Callable[[], None],
-        *,
-        model: str,
-        req_path: str,
-        method: str,
-        headers: Sequence[tuple[bytes, bytes]],
-        remote_ip: str,
-        metadata: Mapping[str, str] | None = None,
+        self, table: InflightTable, cancel: Callable[[], None], model: str, req_path: str
     ) -> None:
         self.table = table
         self.cancel = cancel
         self.model = model
         self.req_path = req_path
-        self.method = method
-        self.req_headers = headers
-        self.remote_ip = remote_ip
-        self.metadata = metadata
         self.resp_headers: Sequence[tuple[bytes, bytes]] = ()
         self.resp_bytes = 0
         self.began = self._told = table.now()
         self._entered = table.wall()
         self._number = table.enter(self)
-        if table.events.listening:
-            self.tell()
+
+    def about(self) -> About:
+        """The rest of what is shown, asked for when somebody looks."""
+        raise NotImplementedError
 
     @property
     def id(self) -> str:
@@ -164,18 +162,41 @@ class Inflight:
 
     def to_json(self) -> dict[str, Any]:
         """The entry in llama-swap's shape."""
+        about = self.about()
         entry: dict[str, Any] = {
             "id": self.id,
             "timestamp": rfc3339(self._entered),
             "model": self.model,
             "req_path": self.req_path,
-            "method": self.method,
-            "req_headers": shown_headers(self.req_headers),
-            "remote_ip": self.remote_ip,
+            "method": about.method,
+            "req_headers": shown_headers(about.headers),
+            "remote_ip": about.remote_ip,
             "resp_headers": shown_headers(self.resp_headers),
             "resp_bytes": self.resp_bytes,
             "elapsed_ms": round((self.table.now() - self.began) * 1000),
         }
-        if self.metadata:
-            entry["metadata"] = dict(self.metadata)
+        if about.metadata:
+            entry["metadata"] = dict(about.metadata)
         return entry
+
+
+class _Described(Inflight):
+    """One that knows from the beginning what is shown of it."""
+
+    __slots__ = ("_about",)
+
+    def __init__(
+        self,
+        table: InflightTable,
+        cancel: Callable[[], None],
+        model: str,
+        req_path: str,
+        about: About,
+    ) -> None:
+        super().__init__(table, cancel, model, req_path)
+        self._about = about
+        if table.events.listening:
+            self.tell()
+
+    def about(self) -> About:
+        return self._about

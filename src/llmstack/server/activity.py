@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Requests whose rows are made together, and seconds after which they are made anyway. Code that
+#: runs again and again costs half of what it costs once between two other things.
+TOGETHER, SOON = 32, 0.05
 #: Longest text of a client's that is kept in a row, in characters.
 LONGEST = 200
 _MIB = 1024 * 1024
@@ -80,7 +83,7 @@ class Activity:
         config = engine.config
         self.engine = engine
         self.active_profile = active_profile
-        self.tiers = tiers
+        self._tiers = tiers
         self.events = Events()
         self.inflight = InflightTable(self.events)
         self._capturing = captures
@@ -99,6 +102,9 @@ class Activity:
         self._proxy = LogTap(self.proxy_log, self._tells("proxy"), self._listening)
         self._upstream = LogTap(engine.output, self._tells("upstream"), self._listening)
         self._sessions: frozenset[bytes] = frozenset()
+        #: Requests that have ended and whose rows are still to be made.
+        self._finished: list[Meter] = []
+        self._settling: asyncio.TimerHandle | None = None
         #: Whether the server is stopping and nobody may wait for events any more.
         self.retired = False
         self._handler: logging.Handler | None = None
@@ -140,6 +146,9 @@ class Activity:
         if self._handler:
             logging.getLogger("llmstack").removeHandler(self._handler)
             self._handler = None
+        if self._settling:
+            self._settling.cancel()
+        self.settle()
         self._packer.close()
         await asyncio.to_thread(self.store.close)
 
@@ -189,8 +198,7 @@ class Activity:
         recording = None
         if recorded and self.captures.enabled:
             recording = Recording(path, scope["headers"], body, self.captures.limit)
-        metadata = self._metadata(scope, model)
-        return Meter(self, scope, model, path, recording, metadata, cancel, recorded=recorded)
+        return Meter(self, scope, model, path, recording, cancel, recorded=recorded)
 
     def begin_websocket(
         self, scope: Scope, model: str, raw_path: bytes | None, cancel: Callable[[], None]
@@ -198,8 +206,7 @@ class Activity:
         """Follow a WebSocket, whatever its path. Its messages are only counted."""
         sent = scope["raw_path"] if raw_path is None else raw_path
         path = sent.decode("latin-1")[:LONGEST]
-        metadata = self._metadata(scope, model)
-        return Meter(self, scope, model, path, None, metadata, cancel, recorded=True)
+        return Meter(self, scope, model, path, None, cancel, recorded=True)
 
     def refused(self, scope: Scope, model: str, error: RequestError) -> None:
         """Keep a row for a request that never came to a model, under the name it asked for."""
@@ -212,15 +219,37 @@ class Activity:
             resp_status_code=error.status,
             timestamp=int(time.time()),
             error_msg=shortened(str(error)) or error_message(error.status, b""),
-            metadata=self._metadata(scope, "") or NO_METADATA,
+            metadata=self.metadata(scope, "") or NO_METADATA,
             client=scope.get("llmstack.client") or "",
             tier=scope.get("llmstack.tier") or "",
             reason=scope.get("llmstack.reason") or "",
         )
-        self.keep(row, None)
+        self.settle()  # first those that ended before
+        self._keep(row, None)
 
-    def keep(self, row: ActivityRow, recording: Recording | None) -> None:
-        """Take the row of a request that has ended, and what was recorded of it."""
+    def finished(self, meter: Meter) -> None:
+        """Take a request that has ended. What is kept of it is made soon, of many at once."""
+        waiting = self._finished
+        waiting.append(meter)
+        if len(waiting) >= TOGETHER or self.events.listening:
+            self.settle()
+        elif self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(SOON, self._settle_later)
+
+    def settle(self) -> None:
+        """Keep the rows of all requests that have ended. Whoever wants to see them calls this."""
+        finished, self._finished = self._finished, []
+        for meter in finished:
+            try:
+                self._keep(meter.row(), meter.recording)
+            except Exception:  # one strange answer must not cost the others their rows
+                log.exception("a request was not kept")
+
+    def _settle_later(self) -> None:
+        self._settling = None
+        self.settle()
+
+    def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
         number = self.store.add(row)
         self.metrics.request(row)
         if recording is not None:
@@ -232,7 +261,12 @@ class Activity:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
 
-    def _metadata(self, scope: Scope, model: str) -> dict[str, str] | None:
+    def tier(self, model: str) -> str:
+        """The name of the tier that ``model`` is, if it is one."""
+        return model if model in self._tiers else ""
+
+    def metadata(self, scope: Scope, model: str) -> dict[str, str] | None:
+        """What the doors, the configuration and the client's headers say of a request."""
         metadata: dict[str, str] = {}
         if given := scope.get("llmstack.metadata"):
             metadata |= given

@@ -70,12 +70,14 @@ class _Answers:
     async def rows(self, request: Request) -> Response:
         """A page of finished requests."""
         query = parse_query(request.query_params.multi_items())
+        self._activity.settle()
         page = await _asked(self._activity.store.ask(query))
         return JSONResponse(page.to_json(self._activity.captures.has))
 
     async def stats(self, request: Request) -> Response:
         """Sums and speeds over all requests, or those to some models."""
         models = [name for name in request.query_params.getlist("model") if name]
+        self._activity.settle()
         return JSONResponse(await _asked(self._activity.store.ask_stats(models)))
 
     async def capture(self, request: Request) -> Response:
@@ -84,6 +86,7 @@ class _Answers:
         if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
             raise BadRequest("invalid capture ID")
         number = int(text)
+        self._activity.settle()
         found = await asyncio.to_thread(self._activity.captures.get, number)
         if found is None:
             raise NotKept("capture not found")
@@ -126,6 +129,7 @@ class _Answers:
     async def metrics(self, _: Request) -> Response:
         """Prometheus metrics of the machine (unless that is disabled) and of every model."""
         activity = self._activity
+        activity.settle()
         latest = activity.sampler.latest if activity.sampler else None
         text = metrics_text(latest, activity.metrics, activity.states())
         return Response(text, headers={"content-type": CONTENT_TYPE})

@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from llmstack.activity.failure import error_message, shortened
-from llmstack.activity.inflight import Inflight
+from llmstack.activity.inflight import About, Inflight
 from llmstack.activity.record import NO_METADATA, ActivityRow
 from llmstack.activity.tally import NOTHING
-from llmstack.activity.usage import UsageMeter
+from llmstack.activity.usage import BLOCK, UsageMeter
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from llmstack.activity import Recording
     from llmstack.http1 import Response
@@ -60,25 +60,29 @@ def _readable(value: bytes) -> bytes:
 
 
 class Meter(Inflight):
-    """Follows one request in the live table; ``finish`` writes its row.
+    """Follows one request in the live table; after ``finish``, ``row`` is what is kept of it.
 
-    Nothing of the answer is held here. This is run for every request, so it only notes what
-    passes; what is shown is made when somebody looks.
+    This is run for every request, so it only notes what passes. What is kept is made of it later,
+    for many requests at once, and what is shown when somebody looks.
     """
 
     __slots__ = (
         "_activity",
-        "_client",
-        "_content_type",
-        "_feed_usage",
+        "_answer",
+        "_ended",
+        "_error",
         "_first",
+        "_gathered",
         "_queued",
-        "_recording",
         "_scope",
+        "_size",
+        "_stamp",
+        "_status",
         "_usage",
         "_waited",
         "answered",
         "recorded",
+        "recording",
     )
 
     def __init__(
@@ -88,35 +92,40 @@ class Meter(Inflight):
         model: str,
         path: str,
         recording: Recording | None,
-        metadata: Mapping[str, str] | None,
         cancel: Callable[[], None],
         *,
         recorded: bool,
     ) -> None:
-        client = scope.get("client")
-        super().__init__(
-            activity.inflight,
-            cancel,
-            model=model,
-            req_path=path,
-            method=scope.get("method", "GET"),
-            headers=scope["headers"],
-            remote_ip=client[0] if client else "",
-            metadata=metadata,
-        )
+        super().__init__(activity.inflight, cancel, model, path)
         self._activity = activity
         self._scope = scope
-        self._recording = recording
-        self._content_type = ""
+        self._answer: Response | None = None
         self._usage: UsageMeter | None = None
-        self._feed_usage: Callable[[bytes], None] | None = None
+        #: Pieces of the answer that have not been looked at, and their bytes.
+        self._gathered: list[bytes] = []
+        self._size = 0
         self._first: float | None = None
         self._waited = 0.0
         self._queued: float | None = None
+        #: What is captured of the exchange.
+        self.recording = recording
         #: Whether a row will be kept, so that the answer should be readable.
         self.recorded = recorded
         #: Whether the head of an answer has gone to the client.
         self.answered = False
+        if self.table.events.listening:
+            self.tell()
+
+    def about(self) -> About:
+        """What the live table shows of the request."""
+        scope = self._scope
+        client = scope.get("client")
+        return About(
+            scope.get("method", "GET"),
+            scope["headers"],
+            client[0] if client else "",
+            self._activity.metadata(scope, self.model),
+        )
 
     def leased(self, waited: float) -> None:
         """The model is there, after ``waited`` seconds of queueing and loading."""
@@ -128,58 +137,82 @@ class Meter(Inflight):
     def answer(self, response: Response, headers: Headers) -> None:
         """The model's answer begins; ``headers`` are what the client gets."""
         self.answered = True
-        if self.recorded:
-            encoding = None
-            for name, value in response.headers:
-                if name == b"content-type":
-                    self._content_type = value.decode("latin-1")
-                elif name == b"content-encoding":
-                    encoding = value.decode("latin-1")
-            self._usage = UsageMeter(self.req_path, self._content_type, encoding)
-            self._feed_usage = self._usage.feed
-        if self._recording is not None:
-            self._recording.answer(response.status, headers)
-        self.head(headers)
+        self._answer = response
+        self.resp_headers = headers
+        if self.recording is not None:
+            self.recording.answer(response.status, headers)
+        if self.table.events.listening:
+            self.tell()
 
     def feed(self, chunk: bytes) -> None:
         """More of the answer passes."""
         if self._first is None and chunk:
             self._first = self.table.now()
-        self.passed(len(chunk))
-        if self._feed_usage is not None:
-            self._feed_usage(chunk)
-        if self._recording is not None:
-            self._recording.feed(chunk)
+        size = len(chunk)
+        self.passed(size)
+        if self.recorded:
+            self._gathered.append(chunk)
+            self._size += size
+            if self._size >= BLOCK:
+                self._look()
+            if self.recording is not None:
+                self.recording.feed(chunk)
 
     def finish(self, status: int, error: str = "") -> None:
         """The request is over. ``error`` is our own reason for a failure."""
         self.end()
-        if not self.recorded:
-            return
-        activity, began, scope = self._activity, self.began, self._scope
-        took = (self.table.now() - began) * 1000
-        usage = NOTHING
-        if self._usage is not None:
-            usage = self._usage.result()
-            took = max(took, usage.model_ms)
-        if not error and status not in _SUCCESS:
-            error = self._usage.failure(status) if self._usage else error_message(status, b"")
+        if self.recorded:
+            self._status, self._error = status, error
+            self._ended, self._stamp = self.table.now(), time.time()
+            self._activity.finished(self)
+
+    def row(self) -> ActivityRow:
+        """What is kept; to be called once, after ``finish``."""
+        content_type, usage = "", NOTHING
+        error, status, began, scope = self._error, self._status, self.began, self._scope
+        if self._answer is not None:
+            content_type = _header(self._answer, b"content-type")
+            meter = self._look()
+            usage = meter.result()
+            if not error and status not in _SUCCESS:
+                error = meter.failure(status)
+        elif not error and status not in _SUCCESS:
+            error = error_message(status, b"")
         queued, waited = self._queued, self._waited
-        row = ActivityRow(
+        return ActivityRow(
             self.model,
             self.req_path,
             status,
-            int(time.time()),
-            self._content_type,
+            int(self._stamp),
+            content_type,
             usage,
-            round(took),
+            usage.duration_ms((self._ended - began) * 1000),
             shortened(error) if error else usage.problem,
-            self.metadata or NO_METADATA,
+            self._activity.metadata(scope, self.model) or NO_METADATA,
             None if self._first is None else round((self._first - began) * 1000),
             None if queued is None else round(queued * 1000),
             None if queued is None or waited == queued else round((waited - queued) * 1000),
             scope.get("llmstack.client") or "",
-            scope.get("llmstack.tier") or (self.model if self.model in activity.tiers else ""),
+            scope.get("llmstack.tier") or self._activity.tier(self.model),
             scope.get("llmstack.reason") or "",
         )
-        activity.keep(row, self._recording)
+
+    def _look(self) -> UsageMeter:
+        """Look at what has gathered."""
+        usage = self._usage
+        if usage is None:
+            assert self._answer
+            usage = self._usage = UsageMeter(
+                self.req_path,
+                _header(self._answer, b"content-type"),
+                _header(self._answer, b"content-encoding"),
+            )
+        if gathered := self._gathered:
+            usage.feed(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+            gathered.clear()
+            self._size = 0
+        return usage
+
+
+def _header(response: Response, name: bytes) -> str:
+    return (response.header(name) or b"").decode("latin-1")

@@ -27,7 +27,7 @@ from llmstack.server.events_route import model_status
 from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.log_tap import LogTap
 from llmstack.server.loglines import LineFormatter
-from llmstack.server.meter import Meter, tracked_path
+from llmstack.server.meter import LONGEST, Meter, tracked_path
 from llmstack.server.model_watch import ModelWatch
 from llmstack.server.packer import Packer
 
@@ -47,8 +47,6 @@ log = logging.getLogger(__name__)
 #: Requests whose rows are made together, and seconds after which they are made anyway. Code that
 #: runs again and again costs half of what it costs once between two other things.
 TOGETHER, SOON = 32, 0.05
-#: Longest text of a client's that is kept in a row, in characters.
-LONGEST = 200
 _MIB = 1024 * 1024
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -86,10 +87,16 @@ class LineCollector(logging.Handler):
         super().__init__()
         self._log = log
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Add one line, without the lock that other handlers need."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Add one line."""
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001  cheaper than to fail
+        if threading.get_ident() == self._thread:
             self._log.put(record)
             return
         try:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _UPSTREAM = "/upstream/"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
+#: Longest text of a client's or a model's that is kept in a row, in characters.
+LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
 _SUCCESS = (200, 101)
 
@@ -184,7 +186,7 @@ class Meter(Inflight):
             self.req_path,
             status,
             int(self._stamp),
-            content_type,
+            content_type[:LONGEST],
             usage,
             usage.duration_ms((self._ended - began) * 1000),
             shortened(error) if error else usage.problem,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.server.stack import RunningStack
 from tests.server.activity_house import events
 from tests.server.conftest import free_ports
-from tests.server.house import fake, running, side_by_side, tier
+from tests.server.house import fake, plan_for, running, side_by_side, tier
 from tests.server.raw_upstream import SSE_HEAD
 from tests.server.wire import Wire, ask, chat, eventually
 
@@ -182,3 +185,21 @@ async def test_our_own_lines_are_told_as_events_once_each(tmp_path: Path) -> Non
         async with events(house.door) as reader:
             past = (await reader.until("logData", source="proxy"))["data"]
     assert [past.count(word) for word in ("before", "meanwhile", "afterwards")] == [1, 1, 1]
+
+
+async def test_prompts_are_kept_in_memory_when_models_ini_asks_for_it(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    plan = plan_for(tmp_path, side_by_side(fake("smart", port)))
+    settings = replace(plan.stack.settings, capture_buffer=1)
+    stack = RunningStack(replace(plan, stack=replace(plan.stack, settings=settings)))
+    await stack.start()
+    try:
+        gateway = int(stack.gateway.rpartition(":")[2])
+        await ask(gateway, "POST", CHAT, chat("smart", "the secret of my heart"))
+        (row,) = await rows(gateway)
+        got = (await ask(gateway, "GET", f"/api/captures/{row['id']}")).json()
+    finally:
+        await stack.stop()
+    assert row["has_capture"] is True
+    assert b"the secret of my heart" in base64.b64decode(got["req_body"])
+    assert not holding(tmp_path, b"the secret of my heart")

@@ -58,9 +58,9 @@ class RunningStack:
         plan = self._plan
         self.engine = Engine(plan.swap, log_dir=plan.work.logs)
         self._pool = Pool()
-        # Prompts are not stored unless asked (promise 7): a stack keeps no captures.
         self._activity = Activity(
             self.engine,
+            captures=plan.stack.settings.capture_buffer > 0,
             tiers=frozenset(tier.name for tier in plan.stack.tiers),
             fallback=plan.work.activity,
         )

@@ -73,11 +73,13 @@ class UsageMeter:
         "_size",
         "_skip",
         "_tally",
+        "content_type",
     )
 
     def __init__(
         self, path: str, content_type: str, encoding: str | None = None, *, held: int = HELD
     ) -> None:
+        self.content_type = content_type
         self._tally = Tally()
         self._inflate = Inflate.of(encoding) if encoding else None
         self._events = content_type.strip().lower().startswith("text/event-stream")

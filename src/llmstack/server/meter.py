@@ -173,8 +173,8 @@ class Meter(Inflight):
         content_type, usage = "", NOTHING
         error, status, began, scope = self._error, self._status, self.began, self._scope
         if self._answer is not None:
-            content_type = _header(self._answer, b"content-type")
             meter = self._look()
+            content_type = meter.content_type
             usage = meter.result()
             if not error and status not in _SUCCESS:
                 error = meter.failure(status)

@@ -79,10 +79,19 @@ def test_bodies_that_cannot_fit_are_let_go_at_once() -> None:
     assert capture.req_body is capture.resp_body is None
 
 
+def exchange(body: bytes, path: str = "/x") -> Recording:
+    return Recording(path, [], body, 1_000_000)
+
+
+def packed(cache: CaptureCache) -> None:
+    while cache.pack():
+        pass
+
+
 def test_the_oldest_captures_make_room() -> None:
     cache = CaptureCache(10_000)
     for number in range(1, 10):
-        assert cache.add(number, Capture("/x", {}, noise(3000)))
+        cache.add(number, exchange(noise(3000)))
         assert cache.size <= 10_000
     assert [number for number in range(10) if cache.has(number)] == [7, 8, 9]
     found = cache.get(9)
@@ -91,26 +100,67 @@ def test_the_oldest_captures_make_room() -> None:
     assert cache.get(1) is None
 
 
-def test_what_is_larger_than_the_whole_cache_is_not_kept_and_displaces_nothing() -> None:
-    cache = CaptureCache(5000)
-    assert cache.add(1, Capture("/x", {}, noise(3000)))
-    assert not cache.add(2, Capture("/x", {}, noise(6000)))
-    assert cache.has(1)
-    assert cache.add(3, Capture("/x", {}, b"x" * 1_000_000))  # its compressed size counts
-
-
-def test_a_capture_replaces_that_of_the_same_row() -> None:
-    cache = CaptureCache(5000)
-    cache.add(1, Capture("/x", {}, noise(3000)))
-    cache.add(1, Capture("/y", {}, noise(100)))
-    assert cache.size < 300
+def test_what_stays_is_compressed_and_then_leaves_room_for_more() -> None:
+    cache = CaptureCache(10_000)
+    for number in range(1, 30):
+        cache.add(number, exchange(b"text " * 600))
+        packed(cache)
+    assert all(cache.has(number) for number in range(1, 30))
+    assert cache.size < 3000
     found = cache.get(1)
     assert found
-    assert found.req_path == "/y"
+    assert found.req_body == b"text " * 600
+
+
+def test_what_is_pushed_out_at_once_is_never_compressed() -> None:
+    cache = CaptureCache(10_000)
+    for number in range(100):
+        cache.add(number, exchange(b"x" * 3000))
+        if number % 5 == 4:
+            cache.pack()
+            assert cache.size == 9000
+
+
+def test_what_is_larger_than_the_whole_cache_is_not_kept_and_displaces_nothing() -> None:
+    cache = CaptureCache(5000)
+    cache.add(1, exchange(noise(3000)))
+    cache.add(2, exchange(noise(6000)))
+    cache.add(3, exchange(b"x" * 30_000))  # its compressed size counts
+    assert cache.has(3)
+    packed(cache)
+    assert [cache.has(number) for number in (1, 2, 3)] == [True, False, True]
+    found = cache.get(3)
+    assert found
+    assert found.req_body == b"x" * 30_000
+
+
+def test_large_exchanges_that_wait_to_be_compressed_are_bounded() -> None:
+    cache = CaptureCache(5000)
+    for number in range(100):
+        cache.add(number, exchange(b"x" * 9000))
+    assert sum(cache.has(number) for number in range(100)) == 4
+
+
+def test_a_smaller_budget_holds_at_once() -> None:
+    cache = CaptureCache(10_000)
+    for number in range(3):
+        cache.add(number, exchange(noise(3000)))
+    cache.limit = 4000
+    assert [cache.has(number) for number in range(3)] == [False, False, True]
+    cache.limit = 0
+    assert cache.size == 0
+
+
+def test_headers_count_too() -> None:
+    cache = CaptureCache(1000)
+    for number in range(3):
+        cache.add(number, Recording("/x", [(b"x-a", b"y" * 900)], b"", 1000))
+    assert [cache.has(number) for number in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_without_a_budget_nothing_is_kept(limit: int) -> None:
     cache = CaptureCache(limit)
     assert not cache.enabled
-    assert not cache.add(1, Capture("/x", {}))
+    cache.add(1, exchange(b"x"))
+    assert not cache.has(1)

@@ -17,6 +17,13 @@ def test_secrets_are_redacted() -> None:
     assert len(shown) == 5
 
 
+def test_other_names_of_keys_are_known_and_counts_of_tokens_are_no_secret() -> None:
+    secret = [b"api-key", b"x-goog-api-key", b"X-Auth-Token", b"sec-websocket-protocol"]
+    plain = [b"x-llmstack-tokens", b"x-ratelimit-remaining-tokens", b"sec-websocket-key"]
+    shown = shown_headers([(name, b"hush") for name in (*secret, *plain)])
+    assert list(shown.values()) == ["[REDACTED]"] * 4 + ["hush"] * 3
+
+
 def test_some_are_left_out() -> None:
     headers = [(b"Content-Encoding", b"gzip"), (b"a", b"1")]
     assert shown_headers(headers, without=["content-encoding"]) == {"A": "1"}

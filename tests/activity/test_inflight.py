@@ -58,7 +58,7 @@ def house() -> House:
 
 def test_an_entry_has_exactly_the_documented_shape(house: House) -> None:
     request = house.start(metadata={"selector": "s"})
-    request.answer([(b"content-type", b"text/event-stream"), (b"set-cookie", b"x")])
+    request.head([(b"content-type", b"text/event-stream"), (b"set-cookie", b"x")])
     request.passed(10)
     house.clock += 1.5
     assert house.table.snapshot() == {
@@ -89,7 +89,7 @@ def test_an_empty_snapshot_has_no_requests_member(house: House) -> None:
 
 def test_start_head_and_end_are_told(house: House) -> None:
     with house.start() as request:
-        request.answer([])
+        request.head([])
     request.end()
     operations = [(event["operation"], event.get("id")) for event in house.events.heard]
     assert operations == [("upsert", None), ("upsert", None), ("remove", "1")]
@@ -98,7 +98,7 @@ def test_start_head_and_end_are_told(house: House) -> None:
 
 def test_flowing_bytes_are_told_at_most_every_quarter_second(house: House) -> None:
     request = house.start()
-    request.answer([])
+    request.head([])
     house.events.heard.clear()
     for _ in range(1000):
         house.clock += 0.01

@@ -6,17 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmstack.activity import ActivityQuery, ActivityRow, ActivityStore, Usage, parse_query
-from llmstack.activity import store as module
 from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -274,59 +272,20 @@ def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
         ActivityStore(path)
 
 
-def test_listeners_hear_of_rows_that_can_be_read() -> None:
-    heard: list[int] = []
-    told = threading.Event()
-
-    def listen(numbers: Sequence[int]) -> None:
-        heard.extend(numbers)
-        told.set()
-        raise RuntimeError("a listener's mistake")
-
-    store = ActivityStore(gather=0, on_written=listen)
+def test_the_number_of_rows_can_be_changed() -> None:
+    store = ActivityStore(rows=10, gather=0)
+    for number in range(20):
+        store.add(row(number))
+    store.keep(5)
+    assert ids(store) == [20, 19, 18, 17, 16]
+    store.keep(100)
+    for number in range(50):
+        store.add(row(number))
+    assert store.ask(ActivityQuery()).result().total == 55
     store.add(row())
-    assert told.wait(30)
+    store.keep(2)  # also what nobody has asked for yet
     store.add(row())
-    store.close()
-    assert heard == [1, 2]
-
-
-def test_a_disk_that_stands_still_delays_nobody_and_loses_only_what_is_too_much(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "WAITING", 50)
-    stuck, begun = threading.Event(), threading.Event()
-
-    def block(_: Sequence[int]) -> None:
-        begun.set()
-        stuck.wait()
-
-    store = ActivityStore(gather=0, on_written=block)
-    store.add(row())
-    assert begun.wait(30)
-    numbers = [store.add(row()) for _ in range(80)]
-    assert numbers == list(range(2, 82))
-    assert store.lost == 30
-    assert "1 rows are lost" in caplog.text
-    stuck.set()
-    assert store.ask(ActivityQuery()).result().total == 51
-    store.close()
-
-
-def test_rows_that_cannot_be_written_are_said_to_be_lost_and_the_log_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "a.db"
-    store = ActivityStore(path, gather=0)
-    with sqlite3.connect(path) as other:
-        other.execute("INSERT INTO activity (id, ts_created, model_id) VALUES (1, 5, 'other')")
-    other.close()
-    store.add(row())
-    store.flush()
-    assert store.lost == 1
-    assert "1 activity rows are lost" in caplog.text
-    assert store.add(row()) == 2
-    assert ids(store) == [2, 1]
+    assert ids(store) == [72, 71]
     store.close()
 
 

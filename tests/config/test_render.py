@@ -77,6 +77,14 @@ def test_the_engine_reads_what_was_rendered() -> None:
     }
 
 
+@pytest.mark.parametrize(("line", "megabytes"), [("", 0), ("capture_buffer = 7", 7)])
+def test_prompts_are_not_stored_unless_asked(line: str, megabytes: int) -> None:
+    """Promise 7, also for a llama-swap that reads the file: its own default is to store them."""
+    text = f"[DEFAULT]\n{line}\n[code-fast]\nrole = fast\nhf_repo = a/b\nhf_file = c.gguf\n"
+    rendered = render_swap(stack_of(text), llama_server=SERVER)
+    assert parse_swap(rendered, "llama-swap.yaml", {}).capture_buffer == megabytes
+
+
 # --- arguments --------------------------------------------------------------------------------
 
 AWKWARD = st.text(

@@ -58,6 +58,7 @@ class SmallDoor:
             name, rest = name.decode(), b"/" + rest
         elif not body:
             name = scope["query_string"].decode().removeprefix("model=")
+        scope["llmstack.reason"] = "named by the client"
         model = self._dispatcher.resolve(scope, name)
         await self._dispatcher.serve(
             scope,
@@ -65,7 +66,7 @@ class SmallDoor:
             send,
             model,
             body,
-            extra=[(b"x-llmstack-reason", b"named by the client")],
+            extra=[],
             raw_path=rest,
             stream=bool(asked.get("stream")),
         )

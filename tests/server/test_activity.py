@@ -22,7 +22,6 @@ from tests.server.wire import Wire, ask, chat, eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.server.house import House
     from tests.server.raw_upstream import Peer, RawRequest
 
 pytestmark = pytest.mark.anyio
@@ -256,10 +255,3 @@ async def test_a_disabled_monitor_says_so() -> None:
     async with watched(NOTHING) as house:
         got = await ask(house.port, "GET", "/api/performance")
     assert (got.status, got.json()) == (503, {"enabled": False})
-
-
-async def test_a_stack_keeps_neither_rows_nor_prompts(house: House) -> None:
-    """It costs too much on the gateway's hot path yet; ``llmstack swap`` keeps rows."""
-    await ask(house.gateway, "POST", CHAT, chat("smart", tokens=1))
-    got = await ask(house.door, "GET", "/api/metrics/activity")
-    assert got.status == 404

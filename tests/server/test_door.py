@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,12 +160,37 @@ async def test_unload_answers_those_who_wait_for_the_model(house: House) -> None
         assert got.status == 200 or "unloaded" in error_of(got)[1]
 
 
-async def test_logs_show_what_the_models_printed(house: House) -> None:
+async def test_logs_show_our_own_lines_and_not_what_models_print(house: House) -> None:
+    """What goes to standard output by default, as llama-swap has it (its report, section 3.12)."""
+    logging.getLogger("llmstack.test").warning("our own line")
     await load(house, "one", "org/two")
     got = await ask(house.door, "GET", "/logs")
-    assert b"one speaks" in got.body
-    assert b"two speaks" in got.body
+    assert b"[WARN] our own line\n" in got.body
+    assert b"speaks" not in got.body
     assert got.header("content-type").startswith("text/plain")
+
+
+async def test_the_stream_of_all_models_shows_what_they_printed(house: House) -> None:
+    await load(house, "one", "org/two")
+    async with Wire(house.door) as wire:
+        await wire.request("GET", "/logs/stream/upstream")
+        got = await wire.head()
+        await read_until(wire, got, b"one speaks")
+        await read_until(wire, got, b"two speaks")
+
+
+@pytest.mark.parametrize("path", ["/logs/stream", "/logs/stream/proxy"])
+async def test_the_stream_of_our_own_lines_goes_on(house: House, path: str) -> None:
+    log = logging.getLogger("llmstack.test")
+    log.warning("the %s line of %s", "first", path)
+    async with Wire(house.door) as wire:
+        await wire.request("GET", path)
+        got = await wire.head()
+        first = b"the first line of %b\n" % path.encode()
+        await read_until(wire, got, first)
+        log.warning("the second line")
+        await read_until(wire, got, b"the second line\n")
+        assert got.body.count(first) == 1
 
 
 async def read_until(wire: Wire, got: object, text: bytes) -> None:
@@ -172,7 +198,7 @@ async def read_until(wire: Wire, got: object, text: bytes) -> None:
         assert await wire.piece(got)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["/logs/stream", "/logs/stream/upstream", "/logs/stream/uno"])
+@pytest.mark.parametrize("path", ["/logs/stream/upstream", "/logs/stream/uno"])
 async def test_a_log_stream_begins_with_the_past_and_goes_on(house: House, path: str) -> None:
     await load(house, "one")
     async with Wire(house.door) as wire:

@@ -112,7 +112,7 @@ async def test_newcomers_are_told_that_it_is_stopping(house: House) -> None:
 async def test_log_streams_end(house: House) -> None:
     await ask(house.gateway, "POST", CHAT, chat("m"))
     async with Wire(house.gateway) as one, Wire(house.door) as other:
-        await one.request("GET", "/logs/stream")
+        await one.request("GET", "/logs/stream/upstream")
         await other.request("GET", "/logs/stream/m")
         heads = [await wire.head() for wire in (one, other)]
         await eventually(lambda: house.engine.output._readers and house.engine.log("m")._readers)

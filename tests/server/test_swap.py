@@ -111,6 +111,18 @@ def test_a_reload_leaves_a_model_alone_that_did_not_change(tmp_path: Path) -> No
         assert after["b"] != before["b"]
 
 
+def test_a_reload_reaches_what_is_kept_of_requests(tmp_path: Path) -> None:
+    before = "performance: {disabled: true}"
+    after = "captureBuffer: 1\nmetricsMaxInMemory: 5"
+    with swapping(tmp_path, config("a", more=before)) as swap:
+        assert swap.ask("/api/performance")[0] == 503
+        (tmp_path / "config.yaml").write_text(config("a", more=after))
+        swap.process.send_signal(signal.SIGHUP)
+        swap.said("configuration reloaded")
+        assert swap.ask("/api/performance")[0] == 200
+        assert not any("needs a restart" in line for line in swap.lines)
+
+
 def test_a_setting_that_needs_a_restart_is_named(tmp_path: Path) -> None:
     with swapping(tmp_path, config("a")) as swap:
         (tmp_path / "config.yaml").write_text(config("a", more="logToStdout: both"))

@@ -15,7 +15,7 @@ from math import inf, isnan
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,8 +61,10 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def samples(self, labels: Labels) -> Iterable[Sample]:
-        """The lines: cumulative buckets, sum and count."""
+    def samples(self, labels: Labels) -> Iterator[Sample]:
+        """The lines: cumulative buckets, sum and count; none when nothing was counted."""
+        if not any(self.counts):
+            return
         below = 0
         for bound, count in zip((*self.bounds, inf), self.counts, strict=True):
             below += count

@@ -22,7 +22,7 @@ def error_message(status: int, body: bytes) -> str:
         for name in place:
             value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, str) and value:
-            return _shortened(value)
+            return shortened(value)
     return f"{status} {reason(status)}".rstrip()
 
 
@@ -34,7 +34,8 @@ def reason(status: int) -> str:
         return ""
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """``text`` as it is kept: without what is longer than 500 bytes."""
     written = text.encode("utf-8", "replace")
     if len(written) <= _LONGEST:
         return written.decode()

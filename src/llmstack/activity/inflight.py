@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from llmstack.activity.headers import shown_headers
 from llmstack.activity.record import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from llmstack.activity.events import Events
 
 #: Seconds between two looks at a request whose bytes flow.
 EVERY = 0.25
+#: No id has as many.
+_DIGITS = 20
 
 
 class InflightTable:
@@ -29,8 +31,8 @@ class InflightTable:
     ) -> None:
         self.events = events
         self.now = now
-        self._wall = wall
-        self._requests: dict[str, Inflight] = {}
+        self.wall = wall
+        self._requests: dict[int, Inflight] = {}
         self._last = 0
 
     def __len__(self) -> int:
@@ -42,28 +44,26 @@ class InflightTable:
         model: str,
         req_path: str,
         method: str,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Sequence[tuple[bytes, bytes]],
         remote_ip: str,
         cancel: Callable[[], None],
         metadata: Mapping[str, str] | None = None,
     ) -> Inflight:
         """Enter a request; ``cancel`` ends it when somebody asks for that."""
+        about = About(method, headers, remote_ip, metadata)
+        return _Described(self, cancel, model, req_path, about)
+
+    def enter(self, request: Inflight) -> int:
+        """Take a request in; its number."""
         self._last += 1
-        request = Inflight(self, str(self._last), cancel, self._wall(), self.now())
-        request.model = model
-        request.req_path = req_path
-        request.method = method
-        request.req_headers = tuple(headers)
-        request.remote_ip = remote_ip
-        request.metadata = dict(metadata or {})
-        self._requests[request.id] = request
-        request.tell()
-        return request
+        self._requests[self._last] = request
+        return self._last
 
     def cancel(self, number: str) -> bool:
         """Cancel a request; False when there is none of that id."""
-        request = self._requests.get(number)
-        if request is None:
+        known = number.isascii() and number.isdigit() and len(number) < _DIGITS
+        request = self._requests.get(int(number)) if known else None
+        if request is None or request.id != number:
             return False
         request.cancel()
         return True
@@ -75,62 +75,84 @@ class InflightTable:
             event["requests"] = [request.to_json() for request in self._requests.values()]
         return event
 
-    def remove(self, number: str) -> None:
+    def remove(self, number: int) -> None:
         """Take a request out. May be repeated."""
-        if self._requests.pop(number, None):
-            self.events.publish("inflight", {"operation": "remove", "id": number})
+        if self._requests.pop(number, None) and self.events.listening:
+            self.events.publish("inflight", {"operation": "remove", "id": str(number)})
+
+
+class About(NamedTuple):
+    """What is shown of a request beside its model and path."""
+
+    method: str
+    headers: Sequence[tuple[bytes, bytes]]
+    remote_ip: str
+    metadata: Mapping[str, str] | None = None
 
 
 class Inflight:
-    """One request in flight; leaving its context takes it out of the table."""
+    """One request in flight; leaving its context takes it out of the table.
+
+    ``cancel`` ends it. ``began`` is the table's ``now`` of its arrival.
+    """
 
     __slots__ = (
-        "_began", "_entered", "_table", "_told", "cancel", "id", "metadata", "method", "model",
-        "remote_ip", "req_headers", "req_path", "resp_bytes", "resp_headers",
-    )  # fmt: skip
+        "_entered",
+        "_number",
+        "_told",
+        "began",
+        "cancel",
+        "model",
+        "req_path",
+        "resp_bytes",
+        "resp_headers",
+        "table",
+    )
 
     def __init__(
-        self,
-        table: InflightTable,
-        number: str,
-        cancel: Callable[[], None],
-        entered: float,
-        began: float,
+        self, table: InflightTable, cancel: Callable[[], None], model: str, req_path: str
     ) -> None:
-        self.id = number
+        self.table = table
         self.cancel = cancel
-        self.model = self.req_path = self.method = self.remote_ip = ""
-        self.req_headers: tuple[tuple[bytes, bytes], ...] = ()
-        self.resp_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.model = model
+        self.req_path = req_path
+        self.resp_headers: Sequence[tuple[bytes, bytes]] = ()
         self.resp_bytes = 0
-        self.metadata: dict[str, str] = {}
-        self._table = table
-        self._entered = entered
-        self._began = began
-        self._told = began
+        self.began = self._told = table.now()
+        self._entered = table.wall()
+        self._number = table.enter(self)
 
-    def answer(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def about(self) -> About:
+        """The rest of what is shown, asked for when somebody looks."""
+        raise NotImplementedError
+
+    @property
+    def id(self) -> str:
+        """Its number as llama-swap writes it."""
+        return str(self._number)
+
+    def head(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """The answer's head has come."""
-        self.resp_headers = tuple(headers)
-        self.tell()
+        self.resp_headers = headers
+        if self.table.events.listening:
+            self.tell()
 
     def passed(self, size: int) -> None:
         """``size`` more bytes of the answer have passed."""
         self.resp_bytes += size
-        table = self._table
+        table = self.table
         if table.events.listening and table.now() - self._told >= EVERY:
             self.tell()
 
     def tell(self) -> None:
         """Send the request's present state."""
-        if self._table.events.listening:
-            self._told = self._table.now()
-            event = {"operation": "upsert", "request": self.to_json()}
-            self._table.events.publish("inflight", event)
+        self._told = self.table.now()
+        event = {"operation": "upsert", "request": self.to_json()}
+        self.table.events.publish("inflight", event)
 
     def end(self) -> None:
         """The request is over. May be repeated."""
-        self._table.remove(self.id)
+        self.table.remove(self._number)
 
     def __enter__(self) -> Self:
         return self
@@ -140,18 +162,41 @@ class Inflight:
 
     def to_json(self) -> dict[str, Any]:
         """The entry in llama-swap's shape."""
+        about = self.about()
         entry: dict[str, Any] = {
             "id": self.id,
             "timestamp": rfc3339(self._entered),
             "model": self.model,
             "req_path": self.req_path,
-            "method": self.method,
-            "req_headers": shown_headers(self.req_headers),
-            "remote_ip": self.remote_ip,
+            "method": about.method,
+            "req_headers": shown_headers(about.headers),
+            "remote_ip": about.remote_ip,
             "resp_headers": shown_headers(self.resp_headers),
             "resp_bytes": self.resp_bytes,
-            "elapsed_ms": round((self._table.now() - self._began) * 1000),
+            "elapsed_ms": round((self.table.now() - self.began) * 1000),
         }
-        if self.metadata:
-            entry["metadata"] = self.metadata
+        if about.metadata:
+            entry["metadata"] = dict(about.metadata)
         return entry
+
+
+class _Described(Inflight):
+    """One that knows from the beginning what is shown of it."""
+
+    __slots__ = ("_about",)
+
+    def __init__(
+        self,
+        table: InflightTable,
+        cancel: Callable[[], None],
+        model: str,
+        req_path: str,
+        about: About,
+    ) -> None:
+        super().__init__(table, cancel, model, req_path)
+        self._about = about
+        if table.events.listening:
+            self.tell()
+
+    def about(self) -> About:
+        return self._about

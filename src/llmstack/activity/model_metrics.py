@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from llmstack.activity.exposition import Family, Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping
 
     from llmstack.activity.record import ActivityRow
 
@@ -43,97 +42,103 @@ _HISTOGRAMS = {
 }
 
 
+class _Series:
+    """What is counted of one model."""
+
+    __slots__ = ("cached", "evictions", "histograms", "input", "output", "requests", "swaps")
+
+    def __init__(self) -> None:
+        self.requests: dict[int, int] = {}
+        self.input = self.output = self.cached = self.swaps = 0
+        self.evictions: dict[str, int] = {}
+        self.histograms = {kind: Histogram(bounds) for kind, (_, _, bounds) in _HISTOGRAMS.items()}
+
+
 class ModelMetrics:
     """Counts per model. ``models`` are the ids that get a series of their own; for one thread."""
 
-    def __init__(self, models: Collection[str] = ()) -> None:
+    def __init__(self, models: Iterable[str] = ()) -> None:
         self._models = frozenset(models)
-        self._requests: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._tokens: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._swaps: defaultdict[str, int] = defaultdict(int)
-        self._evictions: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._histograms: dict[tuple[str, str], Histogram] = {}
+        self._series: dict[str, _Series] = {}
 
-    def set_models(self, models: Collection[str]) -> None:
+    def set_models(self, models: Iterable[str]) -> None:
         """Take over a new configuration's ids; what was counted stays."""
         self._models = frozenset(models)
 
     def request(self, row: ActivityRow) -> None:
         """A request has ended."""
-        model = self._label(row.model)
-        usage = row.usage
-        self._requests[model, row.resp_status_code] += 1
-        for kind, count in (
-            ("input", usage.input_tokens),
-            ("output", usage.output_tokens),
-            ("cached", usage.cache_tokens),
-        ):
-            if count > 0:
-                self._tokens[kind, model] += count
+        series = self._of(row.model)
+        requests, status = series.requests, row.resp_status_code
+        requests[status] = requests.get(status, 0) + 1
+        histograms = series.histograms
         if row.ttft_ms is not None:
-            self._observe("ttft", model, row.ttft_ms / 1000)
+            histograms["ttft"].observe(row.ttft_ms / 1000)
         if row.queue_ms is not None:
-            self._observe("queue", model, row.queue_ms / 1000)
+            histograms["queue"].observe(row.queue_ms / 1000)
+        usage = row.usage
+        if not usage.found:
+            return
+        series.input += usage.input_tokens
+        series.output += usage.output_tokens
+        if usage.cache_tokens > 0:
+            series.cached += usage.cache_tokens
         if usage.prompt_per_second > 0:
-            self._observe("prompt", model, usage.prompt_per_second)
+            histograms["prompt"].observe(usage.prompt_per_second)
         if usage.tokens_per_second > 0:
-            self._observe("generation", model, usage.tokens_per_second)
+            histograms["generation"].observe(usage.tokens_per_second)
 
     def loaded(self, model: str, seconds: float) -> None:
         """A process became ready ``seconds`` after its start."""
-        self._observe("load", self._label(model), seconds)
+        self._of(model).histograms["load"].observe(seconds)
 
     def swapped(self, model: str) -> None:
         """A model was started and others had to go for it."""
-        self._swaps[self._label(model)] += 1
+        self._of(model).swaps += 1
 
     def evicted(self, model: str, reason: str) -> None:
         """A model was stopped; ``reason`` is a short word (``ttl``, ``unload``, ``swap``)."""
-        self._evictions[self._label(model), reason] += 1
+        evictions = self._of(model).evictions
+        evictions[reason] = evictions.get(reason, 0) + 1
 
     def families(self, states: Mapping[str, str]) -> list[Family]:
         """Everything counted; ``states`` maps each model to one of ``STATES``."""
+        series = sorted(self._series.items())
         requests = Family(
             "llmstack_model_requests_total", "counter", "Requests answered, by HTTP status."
         )
-        for (model, status), count in sorted(self._requests.items()):
-            requests.add(count, (("model", model), ("status", str(status))))
         families = [requests]
+        for model, counted in series:
+            for status, count in sorted(counted.requests.items()):
+                requests.add(count, (("model", model), ("status", str(status))))
         for kind, text in (
             ("input", "Prompt tokens; with llama-server those that were not cached."),
             ("output", "Generated tokens."),
             ("cached", "Prompt tokens that were taken from the cache."),
         ):
             family = Family(f"llmstack_model_{kind}_tokens_total", "counter", text)
-            for (of_kind, model), count in sorted(self._tokens.items()):
-                if of_kind == kind:
-                    family.add(count, (("model", model),))
+            for model, counted in series:
+                family.add(getattr(counted, kind) or None, (("model", model),))
             families.append(family)
         for kind, (name, text, _) in _HISTOGRAMS.items():
             family = Family(name, "histogram", text)
-            for (of_kind, model), histogram in sorted(
-                self._histograms.items(), key=lambda item: item[0]
-            ):
-                if of_kind == kind:
-                    family.samples.extend(histogram.samples((("model", model),)))
+            for model, counted in series:
+                family.samples.extend(counted.histograms[kind].samples((("model", model),)))
             families.append(family)
         swaps = Family("llmstack_model_swaps_total", "counter", "Starts that displaced others.")
-        for model, count in sorted(self._swaps.items()):
-            swaps.add(count, (("model", model),))
         evictions = Family("llmstack_model_evictions_total", "counter", "Stops, by reason.")
-        for (model, reason), count in sorted(self._evictions.items()):
-            evictions.add(count, (("model", model), ("reason", reason)))
+        for model, counted in series:
+            swaps.add(counted.swaps or None, (("model", model),))
+            for reason, count in sorted(counted.evictions.items()):
+                evictions.add(count, (("model", model), ("reason", reason)))
         state = Family("llmstack_model_state", "gauge", "1 for the state that the model is in.")
         for model in sorted(states):
             for name in STATES:
                 state.add(int(states[model] == name), (("model", model), ("state", name)))
         return [*families, swaps, evictions, state]
 
-    def _label(self, model: str) -> str:
-        return model if model in self._models else OTHER
-
-    def _observe(self, kind: str, model: str, value: float) -> None:
-        histogram = self._histograms.get((kind, model))
-        if histogram is None:
-            histogram = self._histograms[kind, model] = Histogram(_HISTOGRAMS[kind][2])
-        histogram.observe(value)
+    def _of(self, model: str) -> _Series:
+        name = model if model in self._models else OTHER
+        series = self._series.get(name)
+        if series is None:
+            series = self._series[name] = _Series()
+        return series

@@ -81,7 +81,8 @@ def read_host() -> Host:
 class Sampler:
     """Takes a sample every ``every`` seconds while ``run`` runs, and keeps an hour of them.
 
-    Looking is done in a thread: GPU tools take their time.
+    Looking is done in a thread: GPU tools take their time. The samples of ``before``, another
+    sampler, are taken over.
     """
 
     def __init__(
@@ -92,13 +93,17 @@ class Sampler:
         gpus: Callable[[], list[Gpu]] | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        before: Sampler | None = None,
     ) -> None:
-        self._every = every
+        self.every = every
         self._host = host
         self._gpus = gpus or GpuProbe()
         self._now = now
         self._sleep = sleep
-        self._moments: deque[Moment] = deque(maxlen=max(int(HISTORY / every), 1))
+        self._moments: deque[Moment] = deque(
+            before._moments if before else (),  # noqa: SLF001  it is of this class
+            maxlen=max(int(HISTORY / every), 1),
+        )
 
     @property
     def latest(self) -> Moment | None:
@@ -112,7 +117,7 @@ class Sampler:
                 self._moments.append(await asyncio.to_thread(self._look))
             except Exception:  # a driver's mistake must not end the sampling
                 log.exception("no performance sample this time")
-            await self._sleep(self._every)
+            await self._sleep(self.every)
 
     def to_json(self, after: float | None = None) -> dict[str, Any]:
         """The answer of ``GET /api/performance``: samples later than ``after``, oldest first."""

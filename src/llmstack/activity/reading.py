@@ -10,7 +10,7 @@ from llmstack.activity.schema import SELECT, to_row
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.record import ActivityRow
@@ -47,22 +47,24 @@ def read_page(connection: sqlite3.Connection, query: ActivityQuery) -> Page:
 
 def read_stats(connection: sqlite3.Connection, models: Sequence[str]) -> dict[str, Any]:
     """The answer of ``GET /api/metrics/stats`` for some models, or all."""
-    of_models = f" WHERE model_id IN ({','.join('?' * len(models))})" if models else ""
-    activity = f"FROM activity{of_models}"
+    of_models = f"model_id IN ({','.join('?' * len(models))})" if models else "1"
+    activity = f"FROM activity WHERE {of_models}"
+    values = tuple(models)
     sums = connection.execute(
         "SELECT count(*), total(input_tokens), total(output_tokens),"
         f" total(max(cache_tokens, 0)) {activity}",
-        tuple(models),
+        values,
     ).fetchone()
-    speeds = connection.execute(
-        f"SELECT prompt_per_second, tokens_per_second {activity}",
-        tuple(models),
-    ).fetchall()
+
+    def speeds(column: str) -> Iterator[float]:
+        query = f"SELECT {column} {activity} AND {column} > 0"
+        return (speed for (speed,) in connection.execute(query, values))
+
     return {
         "total_requests": sums[0],
         "total_input_tokens": int(sums[1]),
         "total_output_tokens": int(sums[2]),
         "total_cache_tokens": int(sums[3]),
-        "prompt_histogram": histogram(speed for speed, _ in speeds),
-        "gen_histogram": histogram(speed for _, speed in speeds),
+        "prompt_histogram": histogram(speeds("prompt_per_second")),
+        "gen_histogram": histogram(speeds("tokens_per_second")),
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from llmstack.activity.tally import Usage
+import msgspec
+
+from llmstack.activity.tally import NOTHING, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 EXTRAS = ("ttft_ms", "queue_ms", "load_ms", "client", "tier", "reason")
 
 
-def _no_metadata() -> Mapping[str, str]:
-    return MappingProxyType({})
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
+# Structs of msgspec are made in a fifth of the time that a frozen dataclass takes; one is made for
+# every request.
+class ActivityRow(msgspec.Struct, frozen=True, gc=False):
     """A request that has ended, however it did.
 
     ``id`` is 0 until a store has taken the row. ``timestamp`` is the end in whole seconds since
@@ -36,10 +37,10 @@ class ActivityRow:
     resp_status_code: int
     timestamp: int
     resp_content_type: str = ""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING
     duration_ms: int = 0
     error_msg: str = ""
-    metadata: Mapping[str, str] = field(default_factory=_no_metadata)
+    metadata: Mapping[str, str] = NO_METADATA
     ttft_ms: int | None = None
     queue_ms: int | None = None
     load_ms: int | None = None

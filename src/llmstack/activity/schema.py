@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Step 1 is llama-swap's table, so that a database it has written is taken over and can be given
-# back; step 2 adds what llmstack knows more.
+# back; step 2 adds what llmstack knows more. llama-swap's two indexes are left out: they cost every
+# row a third of its writing, and looking through all rows that are kept takes some hundredths of a
+# second.
 _STEPS = (
     """
 CREATE TABLE IF NOT EXISTS activity (
@@ -35,9 +37,6 @@ CREATE TABLE IF NOT EXISTS activity (
     error_msg TEXT NOT NULL DEFAULT '',
     metadata_json TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS idx_activity_created_id ON activity (ts_created DESC, id DESC);
-CREATE INDEX IF NOT EXISTS idx_activity_model_created_id
-    ON activity (model_id, ts_created DESC, id DESC);
 """,
     """
 ALTER TABLE activity ADD COLUMN ttft_ms INTEGER;
@@ -55,6 +54,8 @@ _COLUMNS = (
     " client, tier, reason"
 )
 SELECT = f"SELECT {_COLUMNS} FROM activity"  # noqa: S608 - constants
+#: Milliseconds to wait for another program that has locked the file.
+PATIENCE = 1000
 #: Rows of one statement: older SQLite takes at most 999 values.
 AT_ONCE = 40
 _INSERT = f"INSERT INTO activity ({_COLUMNS}) VALUES "  # noqa: S608 - constants
@@ -68,11 +69,11 @@ def connect(path: str) -> sqlite3.Connection:
         LlmstackError: the file cannot be opened, is no database or is of a later version.
     """
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     try:
-        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE}")
         connection.execute("PRAGMA journal_mode = WAL")
         # With a write-ahead log a crash of the program loses nothing and one of the machine only
         # the last moments; the file stays sound.

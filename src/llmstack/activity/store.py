@@ -6,8 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmstack.activity.reading import read_page, read_stats
@@ -25,12 +25,16 @@ log = logging.getLogger(__name__)
 
 IN_MEMORY_ROWS = 1000
 ON_DISK_ROWS = 100_000
-#: Rows that may wait for the disk; further ones are lost, and said to be.
+#: Rows that may wait for the disk; older ones are lost then, and said to be.
 WAITING = 10_000
 #: Rows of one transaction.
 _BATCH = 500
 #: Seconds in which rows gather before they are written together.
-_GATHER = 0.05
+_GATHER = 0.25
+#: Seconds before rows that could not be written are tried again.
+_AGAIN = 1.0
+#: Seconds between two warnings of the same kind.
+_QUIET = 60.0
 #: Seconds between two looks for rows that are too old.
 _AGE_CHECK = 60.0
 
@@ -48,9 +52,10 @@ class _Job(NamedTuple):
 class ActivityStore:
     """Rows in SQLite, in memory or at ``path``, pruned to the newest ``rows``.
 
-    ``max_age`` (seconds) drops older ones too. ``on_written`` is called in the writer's thread
-    with the ids of each batch once they can be read. Everything else may be called from any
-    thread; questions see every row that was added before them.
+    ``max_age`` (seconds) drops older ones too. Everything may be called from any thread; questions
+    see every row that was added before them. Without a file, rows are only put into tables when
+    somebody asks. With one, what cannot be written (a full disk, a file that another program has
+    locked) is tried again, with a warning; nobody who adds rows notices.
 
     Raises:
         LlmstackError: the file cannot be used.
@@ -62,23 +67,29 @@ class ActivityStore:
         *,
         rows: int | None = None,
         max_age: float | None = None,
-        on_written: Callable[[Sequence[int]], None] | None = None,
         now: Callable[[], float] = time.time,
         gather: float = _GATHER,
+        again: float = _AGAIN,
     ) -> None:
         self._connection = connect(":memory:" if path is None else str(path))
-        self._rows = rows or (IN_MEMORY_ROWS if path is None else ON_DISK_ROWS)
+        #: Whether rows are kept in a file.
+        self.on_disk = path is not None
+        self._rows = rows or (ON_DISK_ROWS if self.on_disk else IN_MEMORY_ROWS)
         # Deleting a few rows with each batch costs more than many at once now and then.
-        self._slack = 0 if path is None else self._rows // 100
+        self._slack = self._rows // 100 if self.on_disk else 0
         self._max_age = max_age
-        self._on_written = on_written
         self._now = now
         self._gather = gather
+        self._again = again
         self._count: int = self._connection.execute("SELECT count(*) FROM activity").fetchone()[0]
         self._last_id = self._newest_id()
         self._age_checked = float("-inf")
-        self._queue: SimpleQueue[_Entry | _Job | None] = SimpleQueue()
-        self._hurry = threading.Event()
+        self._fresh: deque[_Entry] = deque(maxlen=WAITING if self.on_disk else self._rows)
+        self._jobs: deque[_Job] = deque()
+        self._try_at = float("-inf")
+        self._warned_at = float("-inf")
+        #: Something is to be done; it is to be done at once.
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._closed = False
         self.lost = 0
@@ -88,34 +99,47 @@ class ActivityStore:
     def add(self, row: ActivityRow) -> int:
         """Take a row and return its id at once; it is written soon after."""
         with self._lock:
-            self._last_id += 1
-            number = self._last_id
-        if self._closed or self._queue.qsize() >= WAITING:
+            self._last_id = number = self._last_id + 1
+            fresh = self._fresh
+            full = self.on_disk and len(fresh) == fresh.maxlen
+            if not self._closed:
+                fresh.append((number, row))
+        if full or self._closed:
             self.lost += 1
             if self.lost == 1 or self.lost % WAITING == 0:
-                log.warning("the activity store cannot keep up: %d rows are lost", self.lost)
-            return number
-        self._queue.put((number, row))
+                log.warning("activity: the disk cannot keep up: %d rows are lost", self.lost)
+        if self.on_disk and not self._wake.is_set():
+            self._wake.set()
         return number
 
     def ask(self, query: ActivityQuery) -> Future[Page]:
-        """The page that ``query`` wants, as a future (``asyncio.wrap_future`` awaits it)."""
+        """The page that ``query`` wants, as a future (``asyncio.wrap_future`` awaits it).
+
+        The future raises sqlite3.Error when the file cannot be read.
+        """
         return self._submit(lambda connection: read_page(connection, query))
 
     def ask_stats(self, models: Sequence[str] = ()) -> Future[dict[str, Any]]:
-        """The answer of ``GET /api/metrics/stats`` for some models, or all."""
+        """The answer of ``GET /api/metrics/stats`` for some models, or all. Errors: see ``ask``."""
         return self._submit(lambda connection: read_stats(connection, models))
 
+    def keep(self, rows: int) -> None:
+        """Keep the newest ``rows`` from now on."""
+        self._rows = rows
+        if not self.on_disk:
+            with self._lock:
+                self._fresh = deque(self._fresh, maxlen=rows)
+        self._submit(self._prune)
+
     def flush(self) -> None:
-        """Return when every row added before is written."""
+        """Return when every row added before is written, or could not be."""
         self._submit(lambda _: None).result()
 
     def close(self) -> None:
         """Write what waits and close the file. May be repeated."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            self._hurry.set()
+        self._closed = True
+        self._hurry.set()
+        self._wake.set()
         self._thread.join()
 
     def _submit(self, run: Callable[[sqlite3.Connection], T]) -> Future[T]:
@@ -123,57 +147,64 @@ class ActivityStore:
         if self._closed:
             future.set_exception(RuntimeError("the activity store is closed"))
             return future
-        self._queue.put(_Job(future, run))
+        self._jobs.append(_Job(future, run))
         self._hurry.set()
+        self._wake.set()
         return future
 
     # The writer's thread.
 
     def _run(self) -> None:
         while True:
-            item = self._queue.get()
-            rows: list[_Entry] = []
+            self._wake.wait(self._again if self._try_at > 0 else None)
             # Rows that come within a moment of each other are written together.
-            if item is not None and not isinstance(item, _Job) and self._gather:
+            if self._gather:
                 self._hurry.wait(self._gather)
+            self._wake.clear()
             self._hurry.clear()
-            while item is not None and not isinstance(item, _Job):
-                rows.append(item)
-                if len(rows) == _BATCH:
-                    self._write(rows)
-                    rows = []
-                try:
-                    item = self._queue.get_nowait()
-                except Empty:
-                    break
-            self._write(rows)
-            if item is None:
-                self._connection.close()
+            closed = self._closed
+            jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+            if (self.on_disk or jobs) and (closed or time.monotonic() >= self._try_at):
+                self._write_all()
+            for job in jobs:
+                self._answer(*job)
+            if closed:
+                self._end()
                 return
-            if isinstance(item, _Job):
-                self._answer(*item)
 
-    def _write(self, rows: list[_Entry]) -> None:
-        if not rows:
-            return
-        try:
-            self._connection.execute("BEGIN")
-            insert(self._connection, rows)
-            self._count += len(rows)
-            self._prune()
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self.lost += len(rows)
-            log.warning("%d activity rows are lost: %s", len(rows), error)
-            self._recover()
-            return
-        if self._on_written:
+    def _write_all(self) -> None:
+        """Write what waits; on a failure it goes on waiting."""
+        while self._fresh:
+            with self._lock:
+                rows = [self._fresh.popleft() for _ in range(min(len(self._fresh), _BATCH))]
             try:
-                self._on_written([number for number, _ in rows])
-            except Exception:  # a listener's mistake must not end the log
-                log.exception("a listener failed on new activity")
+                self._write(rows)
+                self._try_at = float("-inf")
+            except sqlite3.OperationalError as error:
+                self._roll_back()
+                self._put_back(rows)
+                self._try_at = time.monotonic() + self._again
+                self._warn(f"rows cannot be written and wait: {error}")
+                return
+            except Exception as error:  # noqa: BLE001 - no row may end the log
+                self.lost += len(rows)
+                self._roll_back()
+                self._warn(f"{len(rows)} rows are lost: {error}")
 
-    def _recover(self) -> None:
+    def _write(self, rows: Sequence[_Entry]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        insert(self._connection, rows)
+        self._count += len(rows)
+        self._prune(self._connection)
+        self._connection.execute("COMMIT")
+
+    def _put_back(self, rows: Sequence[_Entry]) -> None:
+        with self._lock:
+            room = (self._fresh.maxlen or 0) - len(self._fresh)
+            self.lost += max(len(rows) - room, 0)
+            self._fresh.extendleft(reversed(rows[max(len(rows) - room, 0) :]))
+
+    def _roll_back(self) -> None:
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -181,20 +212,26 @@ class ActivityStore:
             with self._lock:
                 # Another program may have written to the file and taken our next ids.
                 self._last_id = max(self._last_id, self._newest_id())
-        except sqlite3.Error as error:
-            log.warning("the activity store does not recover: %s", error)
+        except sqlite3.Error:
+            return  # the warning that follows tells
 
-    def _prune(self) -> None:
+    def _warn(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _QUIET:
+            self._warned_at = now
+            log.warning("activity: %s (%d rows are lost so far)", what, self.lost)
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
         if self._count > self._rows + self._slack:
             oldest = "SELECT id FROM activity ORDER BY id DESC LIMIT 1 OFFSET ?"
-            gone = self._connection.execute(
+            gone = connection.execute(
                 f"DELETE FROM activity WHERE id <= ({oldest})",  # noqa: S608 - built from constants
                 (self._rows,),
             )
             self._count -= gone.rowcount
         if self._max_age is not None and self._now() - self._age_checked >= _AGE_CHECK:
             self._age_checked = self._now()
-            gone = self._connection.execute(
+            gone = connection.execute(
                 "DELETE FROM activity WHERE ts_created < ?", (self._now() - self._max_age,)
             )
             self._count -= gone.rowcount
@@ -214,3 +251,12 @@ class ActivityStore:
             future.set_result(run(self._connection))
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             future.set_exception(error)
+
+    def _end(self) -> None:
+        if self.on_disk and self._fresh:
+            self.lost += len(self._fresh)
+            log.warning("activity: %d rows could not be written and are lost", len(self._fresh))
+        self._fresh.clear()
+        for job in self._jobs:
+            job.future.set_exception(RuntimeError("the activity store is closed"))
+        self._connection.close()

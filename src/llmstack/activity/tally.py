@@ -5,9 +5,10 @@ The rules are llama-swap's (behaviour report, section 5.4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,7 @@ UNKNOWN = -1
 _MOST = 1 << 53
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens and speeds of one answer.
 
     Without any usage in the answer all numbers are 0. With some, ``cache_tokens``, the draft
@@ -45,6 +45,10 @@ class Usage:
         return round(max(wall_ms, self.model_ms))
 
 
+#: Of an answer that says nothing of tokens.
+NOTHING = Usage()
+
+
 class Tally:
     """Collects ``usage``, ``timings`` and ``metrics`` objects in the order in which they come."""
 
@@ -55,8 +59,8 @@ class Tally:
         self._input = 0
         self._output = 0
         self._cached = UNKNOWN
-        self._timings: Mapping[str, Any] = {}
-        self._metrics: Mapping[str, Any] = {}
+        self._timings: Mapping[str, Any] | None = None
+        self._metrics: Mapping[str, Any] | None = None
 
     def usage(self, usage: object) -> bool:
         """Take one ``usage``; non-zero counts overwrite earlier ones. Whether it was an object."""
@@ -85,20 +89,21 @@ class Tally:
         if self._timings:
             return self._from_timings(self._timings, problem)
         if not (self._found or self._metrics):
-            return Usage(problem=problem)
+            return Usage(problem=problem) if problem else NOTHING
         drafted = accepted = UNKNOWN
         prompt_speed = speed = float(UNKNOWN)
-        first = _number(self._metrics.get("time_to_first_token_ms"))
-        if first > 0 and self._found:
-            prompt_speed = (self._input - max(self._cached, 0)) * 1000 / first
-        gap = _number(self._metrics.get("mean_itl_ms"))
-        if gap > 0:
-            speed = 1000 / gap
-        speculative = self._metrics.get("speculative_decoding")
-        if isinstance(speculative, dict):
-            drafted, accepted = _drafts(
-                speculative, "num_draft_tokens", "num_accepted_draft_tokens"
-            )
+        if self._metrics:
+            first = _number(self._metrics.get("time_to_first_token_ms"))
+            if first > 0 and self._found:
+                prompt_speed = (self._input - max(self._cached, 0)) * 1000 / first
+            gap = _number(self._metrics.get("mean_itl_ms"))
+            if gap > 0:
+                speed = 1000 / gap
+            speculative = self._metrics.get("speculative_decoding")
+            if isinstance(speculative, dict):
+                drafted, accepted = _drafts(
+                    speculative, "num_draft_tokens", "num_accepted_draft_tokens"
+                )
         return Usage(
             input_tokens=self._input,
             output_tokens=self._output,
@@ -113,7 +118,8 @@ class Tally:
 
     def _from_timings(self, timings: Mapping[str, Any], problem: str) -> Usage:
         drafted, accepted = _drafts(timings, "draft_n", "draft_n_accepted")
-        prompt_ms, predicted_ms = (_number(timings.get(k)) for k in ("prompt_ms", "predicted_ms"))
+        prompt_ms = max(_number(timings.get("prompt_ms")), 0)
+        predicted_ms = max(_number(timings.get("predicted_ms")), 0)
         cached = _count(timings["cache_n"]) if "cache_n" in timings else self._cached
         return Usage(
             input_tokens=_count(timings.get("prompt_n")),
@@ -123,7 +129,7 @@ class Tally:
             draft_acc_tokens=accepted,
             prompt_per_second=_number(timings.get("prompt_per_second")),
             tokens_per_second=_number(timings.get("predicted_per_second")),
-            model_ms=max(prompt_ms, 0) + max(predicted_ms, 0),
+            model_ms=prompt_ms + predicted_ms,
             found=True,
             problem=problem,
         )
@@ -153,12 +159,16 @@ def _drafts(values: Mapping[str, Any], drafted: str, accepted: str) -> tuple[int
 
 
 def _count(value: object) -> int:
+    if type(value) is int:  # as a rule
+        return value if 0 < value < _MOST else 0
     number = _number(value)
     return int(number) if number > 0 else 0
 
 
 def _number(value: object) -> float:
     """``value`` as a number; -1 for what is none, is negative or is beyond all reason."""
+    if type(value) is float and 0 <= value < _MOST:  # as a rule
+        return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             number = float(value)

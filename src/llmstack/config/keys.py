@@ -51,6 +51,13 @@ _SETTINGS = (
     Key("DEFAULT", "threads", "integer", "-1", "CPU threads of a model server, -1 for all."),
     Key("DEFAULT", "cache_type_k", "cache type", "q8_0", "Number format of the key cache."),
     Key("DEFAULT", "cache_type_v", "cache type", "q8_0", "Number format of the value cache."),
+    Key(
+        "DEFAULT",
+        "capture_buffer",
+        "integer",
+        "0",
+        "Megabytes of prompts and answers to keep in memory for a look at them, 0 for none.",
+    ),
 )
 
 _TIER = (

@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 
+#: Most megabytes of captures: as much as a large machine's memory.
+MAX_CAPTURES = 1 << 20
+
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
@@ -44,6 +47,7 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         threads=_or(fields.read("threads", _count), default.threads),
         cache_type_k=fields.choice("cache_type_k", CACHE_TYPES) or default.cache_type_k,
         cache_type_v=fields.choice("cache_type_v", CACHE_TYPES) or default.cache_type_v,
+        capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
     )
 
 
@@ -118,6 +122,10 @@ def parse_turns(text: str) -> int:
 
 def _count(text: str) -> int:
     return parse_int(text, minimum=-1, maximum=MAX_TOKENS)
+
+
+def _megabytes(text: str) -> int:
+    return parse_int(text, minimum=0, maximum=MAX_CAPTURES)
 
 
 def _flash(text: str) -> str:

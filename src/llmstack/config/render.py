@@ -55,6 +55,8 @@ def render_swap(
         "sendLoadingState": True,
         "includeAliasesInList": True,
         "globalTTL": 0,
+        # Prompts are not stored unless asked, neither by a llama-swap that reads this.
+        "captureBuffer": stack.settings.capture_buffer,
         "macros": {
             "llama_server": shlex.join(llama_server),
             "server_defaults": _join(_server_flags(stack.settings), removed_flags),

@@ -106,6 +106,7 @@ class Settings:
     threads: int = -1
     cache_type_k: str = "q8_0"
     cache_type_v: str = "q8_0"
+    capture_buffer: int = 0
 
 
 @dataclass(frozen=True, slots=True)

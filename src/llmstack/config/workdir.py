@@ -41,6 +41,11 @@ class WorkDir:
         return self.state / "logs"
 
     @property
+    def activity(self) -> Path:
+        """The log of requests, without their texts."""
+        return self.state / "activity.db"
+
+    @property
     def daemon_record(self) -> Path:
         """Who the running daemon is."""
         return self.state / "daemon.json"

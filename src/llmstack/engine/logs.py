@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, Callable
     from io import FileIO
     from pathlib import Path
 
@@ -79,6 +79,7 @@ class Log:
         self._readers: set[asyncio.Queue[bytes | None]] = set()
         self._file = file
         self._also = also
+        self._listeners: list[Callable[[bytes], None]] = []
         self._closed = False
 
     def write(self, data: bytes) -> None:
@@ -93,8 +94,15 @@ class Log:
             if reader.full():
                 reader.get_nowait()
             reader.put_nowait(data)
+        for listener in self._listeners:
+            listener(data)
         if self._also:
             self._also.write(data)
+
+    def subscribe(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call ``listener`` with every new chunk until the returned function is called."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def history(self) -> bytes:
         """The last ``HISTORY`` bytes."""
@@ -105,7 +113,7 @@ class Log:
         lines = self.history().decode("utf-8", "replace").splitlines()
         return [line for line in lines if line.strip()][-count:]
 
-    async def follow(self, *, history: bool = True) -> AsyncIterator[bytes]:
+    async def follow(self, *, history: bool = True) -> AsyncGenerator[bytes, None]:
         """Yield history (when wanted) and then every new chunk until the log is closed."""
         reader: asyncio.Queue[bytes | None] = asyncio.Queue(LAG)
         if self._closed:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +19,35 @@ from llmstack.activity import (
     Sampler,
     error_message,
 )
-from llmstack.engine import State
-from llmstack.engine.logs import Log
+from llmstack.activity.failure import shortened
+from llmstack.activity.record import NO_METADATA
+from llmstack.errors import LlmstackError
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.events_route import model_status
+from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.load_progress import progress_of
-from llmstack.server.log_tap import LogForwarder, LogTap
+from llmstack.server.log_tap import LogTap
 from llmstack.server.loglines import LineFormatter
-from llmstack.server.meter import Meter, tracked_path
+from llmstack.server.meter import LONGEST, Meter, tracked_path
+from llmstack.server.model_watch import ModelWatch
+from llmstack.server.packer import Packer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping
 
     from starlette.routing import Route
 
-    from llmstack.activity import Inflight
+    from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine, ModelChanged
+    from llmstack.engine.logs import Log
     from llmstack.errors import RequestError
     from llmstack.server.asgi import Scope
 
 log = logging.getLogger(__name__)
 
-#: Captures that may wait to be compressed; further ones are not kept.
-CAPTURES_WAITING = 64
-_EVICTED_FOR = "evicted for "
+#: Requests whose rows are made together, and seconds after which they are made anyway. Code that
+#: runs again and again costs half of what it costs once between two other things.
+TOGETHER, SOON = 32, 0.05
 _MIB = 1024 * 1024
 
 
@@ -53,11 +56,14 @@ class Activity:
 
     ``captures`` allows requests and answers to be kept in memory, within the configuration's
     ``captureBuffer``; without it no prompt is kept anywhere. ``proxy_log`` is the log of our own
-    lines; without one, those of the logger ``llmstack`` are collected here. ``active_profile``
-    names the active profile.
+    lines; without one, those of the logger ``llmstack`` are collected here. ``tiers`` are the
+    models that are tiers of a stack. ``active_profile`` names the active profile. Rows are kept in
+    the configuration's ``store``; ``fallback`` is the file for a configuration that has none, and
+    when it cannot be used they are kept in memory.
 
     What the doors know about a request they may leave in its scope: ``llmstack.client`` (name of
-    the key that was shown) and ``llmstack.metadata`` (texts by name, for the row).
+    the key that was shown), ``llmstack.metadata`` (texts by name, for the row), and routing's
+    ``llmstack.tier`` and ``llmstack.reason``.
 
     Raises:
         LlmstackError: the configured store cannot be used.
@@ -69,88 +75,99 @@ class Activity:
         *,
         captures: bool = False,
         proxy_log: Log | None = None,
+        tiers: Container[str] = (),
+        fallback: Path | None = None,
         active_profile: Callable[[], str | None] = lambda: None,
     ) -> None:
         config = engine.config
         self.engine = engine
         self.active_profile = active_profile
+        self._tiers = tiers
         self.events = Events()
         self.inflight = InflightTable(self.events)
         self._capturing = captures
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
-        self.metrics = ModelMetrics(config.models)
-        self.sampler = (
-            None if config.performance.disabled else Sampler(float(config.performance.every))
-        )
-        path = config.store_path
-        self.store = ActivityStore(
-            Path(path) if path else None,
-            rows=None if path else config.metrics_max_in_memory,
-            on_written=self._written,
-        )
-        self.proxy_log = proxy_log or Log()
-        self.proxy = LogTap(self.proxy_log, self._tells("proxy"), self.events.close)
-        self.upstream = LogTap(engine.output, self._tells("upstream"), self.events.close)
-        self._collects = proxy_log is None
-        self._packer = ThreadPoolExecutor(1, thread_name_prefix="captures")
-        self._packing = 0
-        #: When each model was last started and became ready (``perf_counter``).
-        self._loads: dict[str, tuple[float, float]] = {}
-        #: Models that others are being stopped for.
-        self._displacing: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._packer = Packer(self.captures)
+        self.metrics = ModelMetrics(_names(config))
+        self.watch = ModelWatch(self.metrics, self.inflight.now)
+        self.sampler: Sampler | None = None
+        self._sampling: asyncio.Task[None] | None = None
+        self.store = _open_store(config, fallback)
+        self._collector: LineLog | None = None
+        if proxy_log is None:
+            lines = LineFormatter(config.log_time_format, config.secrets)
+            proxy_log = self._collector = LineLog(lines, self._listening)
+        self.proxy_log: Log = proxy_log
+        self._proxy = LogTap(self.proxy_log, self._tells("proxy"), self._listening)
+        self._upstream = LogTap(engine.output, self._tells("upstream"), self._listening)
+        self._sessions: frozenset[bytes] = frozenset()
+        #: Requests that have ended and whose rows are still to be made.
+        self._finished: list[Meter] = []
+        self._settling: asyncio.TimerHandle | None = None
         #: Whether the server is stopping and nobody may wait for events any more.
         self.retired = False
         self._handler: logging.Handler | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._apply(config)
 
     async def start(self) -> None:
         """Listen to the engine and the logs, and sample the machine."""
-        self._loop = asyncio.get_running_loop()
         self._unsubscribe = self.engine.events.subscribe(self._model_changed)
-        if self._collects:
-            config = self.engine.config
-            lines = LineFormatter(config.log_time_format, config.secrets)
-            self._handler = LogForwarder(self.proxy_log, lines)
+        if self._collector:
+            self._handler = LineCollector(self._collector)
             logging.getLogger("llmstack").addHandler(self._handler)
-        runs = [self.proxy.run(), self.upstream.run()]
-        if self.sampler:
-            runs.append(self.sampler.run())
-        self._tasks = [asyncio.ensure_future(run) for run in runs]
+        self._proxy.start()
+        self._upstream.start()
+        self._sample(self.engine.config)
 
     def retire(self) -> None:
-        """End the event streams, so that the server can stop. Rows are still taken."""
+        """End the streams of events and lines, so that the server can stop.
+
+        Rows are still taken.
+        """
         self.retired = True
         self.events.close()
+        if self._collector:
+            self._collector.end_readers()
 
     async def stop(self) -> None:
         """Write what waits and close everything. May be repeated."""
         self.retire()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        if self._sampling:
+            self._sampling.cancel()
+            await asyncio.gather(self._sampling, return_exceptions=True)
+            self._sampling = None
+        self._proxy.stop()
+        self._upstream.stop()
         if self._unsubscribe:
             self._unsubscribe()
             self._unsubscribe = None
         if self._handler:
             logging.getLogger("llmstack").removeHandler(self._handler)
             self._handler = None
-        await asyncio.to_thread(self._close)
+        if self._settling:
+            self._settling.cancel()
+        self.settle()
+        self._packer.close()
+        await asyncio.to_thread(self.store.close)
 
     def routes(self) -> list[Route]:
         """The endpoints that tell of all this."""
         return activity_routes(self)
 
     def reconfigured(self) -> None:
-        """The engine has a new configuration: its models get metrics, and clients are told.
+        """The engine has a new configuration: go by it, and tell clients.
 
-        Store and sampling stay as they are until the next start.
+        The store's file stays what it is until the next start.
         """
         config = self.engine.config
-        self.metrics.set_models(config.models)
+        self._apply(config)
         self.captures.limit = config.capture_buffer * _MIB if self._capturing else 0
+        if not self.store.on_disk:
+            self.store.keep(config.metrics_max_in_memory)
+        self._sample(config)
+        if self.events.listening:
+            self.events.publish("uiConfig", self._ui_config())
         self.profile_changed()
 
     def profile_changed(self) -> None:
@@ -177,123 +194,160 @@ class Activity:
         if path is None:
             return None
         recorded = scope["method"] == "POST"
-        inflight = self._enter(scope, model, path, cancel)
         recording = None
         if recorded and self.captures.enabled:
             recording = Recording(path, scope["headers"], body, self.captures.limit)
-        name = scope.get("llmstack.client") or ""
-        return Meter(self, model, path, inflight, recording, recorded=recorded, client=name)
+        return Meter(self, scope, model, path, recording, cancel, recorded=recorded)
+
+    def begin_websocket(
+        self, scope: Scope, model: str, raw_path: bytes | None, cancel: Callable[[], None]
+    ) -> Meter:
+        """Follow a WebSocket, whatever its path. Its messages are only counted."""
+        sent = scope["raw_path"] if raw_path is None else raw_path
+        path = sent.decode("latin-1")[:LONGEST]
+        return Meter(self, scope, model, path, None, cancel, recorded=True)
 
     def refused(self, scope: Scope, model: str, error: RequestError) -> None:
         """Keep a row for a request that never came to a model, under the name it asked for."""
-        path = tracked_path(scope, None)
-        if scope["type"] != "http" or scope["method"] != "POST" or path is None or not model:
+        path = tracked_path(scope, None) if scope["type"] == "http" else None
+        if path is None or scope["method"] != "POST" or not model:
             return
         row = ActivityRow(
-            model=model,
+            model=model[:LONGEST],
             req_path=path,
             resp_status_code=error.status,
             timestamp=int(time.time()),
-            error_msg=str(error) or error_message(error.status, b""),
-            metadata=scope.get("llmstack.metadata") or {},
+            error_msg=shortened(str(error)) or error_message(error.status, b""),
+            metadata=self.metadata(scope, "") or NO_METADATA,
             client=scope.get("llmstack.client") or "",
+            tier=scope.get("llmstack.tier") or "",
+            reason=scope.get("llmstack.reason") or "",
         )
-        self.keep(row, None)
+        self.settle()  # first those that ended before
+        self._keep(row, None)
 
-    def keep(self, row: ActivityRow, recording: Recording | None) -> None:
-        """Take the row of a request that has ended, and what was recorded of it."""
+    def finished(self, meter: Meter) -> None:
+        """Take a request that has ended. What is kept of it is made soon, of many at once."""
+        waiting = self._finished
+        waiting.append(meter)
+        if len(waiting) >= TOGETHER or self.events.listening:
+            self.settle()
+        elif self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(SOON, self._settle_later)
+
+    def settle(self) -> None:
+        """Keep the rows of all requests that have ended. Whoever wants to see them calls this."""
+        finished, self._finished = self._finished, []
+        for meter in finished:
+            try:
+                self._keep(meter.row(), meter.recording)
+            except Exception:  # one strange answer must not cost the others their rows
+                log.exception("a request was not kept")
+
+    def _settle_later(self) -> None:
+        self._settling = None
+        self.settle()
+
+    def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
         number = self.store.add(row)
         self.metrics.request(row)
-        if recording is not None and self._packing < CAPTURES_WAITING:
-            self._packing += 1
-            with suppress(RuntimeError):  # it has been closed
-                self._packer.submit(self._pack, number, recording)
-
-    def loading_since(self, model: str, moment: float) -> float:
-        """For how long ``model`` was loading after ``moment``, in its last load."""
-        started, ready = self._loads.get(model, (0.0, 0.0))
-        return max(0.0, ready - max(started, moment))
+        if recording is not None:
+            self._packer.add(number, recording)
+        if self.events.listening:
+            self.events.publish("activity", {"id": number})
 
     def states(self) -> Mapping[str, str]:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
 
-    def _enter(self, scope: Scope, model: str, path: str, cancel: Callable[[], None]) -> Inflight:
-        metadata: dict[str, str] | None = scope.get("llmstack.metadata")
-        priority = self.engine.config.priorities.get(model)
-        if priority:
-            metadata = {**(metadata or {}), "fifo_priority": str(priority)}
-        client = scope.get("client")
-        return self.inflight.start(
-            model=model,
-            req_path=path,
-            method=scope["method"],
-            headers=scope["headers"],
-            remote_ip=client[0] if client else "",
-            cancel=cancel,
-            metadata=metadata,
-        )
+    def tier(self, model: str) -> str:
+        """The name of the tier that ``model`` is, if it is one."""
+        return model if model in self._tiers else ""
 
-    def _pack(self, number: int, recording: Recording) -> None:
-        try:
-            self.captures.add(number, recording.finish())
-        except Exception:  # a capture is a convenience
-            log.exception("a request was not captured")
-        finally:
-            self._packing -= 1
+    def metadata(self, scope: Scope, model: str) -> dict[str, str] | None:
+        """What the doors, the configuration and the client's headers say of a request."""
+        metadata: dict[str, str] = {}
+        if given := scope.get("llmstack.metadata"):
+            metadata |= given
+        if priority := self._priorities.get(model):
+            metadata["fifo_priority"] = str(priority)
+        sessions = self._sessions
+        for name, value in scope["headers"]:
+            if name in sessions:
+                metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
+        return metadata or None
 
     # The engine and the logs.
 
     def _model_changed(self, event: ModelChanged) -> None:
-        model = event.model
-        if event.state is State.STARTING:
-            self._loads[model] = (time.perf_counter(), 0.0)
-            if model in self._displacing:
-                self._displacing.discard(model)
-                self.metrics.swapped(model)
-        elif event.state is State.READY:
-            self._loads[model] = (self._loads.get(model, (0.0, 0.0))[0], time.perf_counter())
-            self.metrics.loaded(model, event.after)
-        elif event.state is State.STOPPING:
-            if event.what.startswith(_EVICTED_FOR):
-                self._displacing.add(event.what.removeprefix(_EVICTED_FOR))
-                self.metrics.evicted(model, "swap")
-            else:
-                self.metrics.evicted(model, event.what)
-        elif event.what in ("crashed", "failed"):
-            self.metrics.evicted(model, event.what)
+        self.watch.changed(event)
         if self.events.listening:
             self.events.publish("modelStatus", model_status(self.engine))
             self.events.publish("modelProgress", progress_of(event))
 
     def _tells(self, source: str) -> Callable[[str], None]:
-        def tell(text: str) -> None:
-            if self.events.listening:
-                self.events.publish("logData", {"source": source, "data": text})
+        return lambda text: self.events.publish("logData", {"source": source, "data": text})
 
-        return tell
+    def _listening(self) -> bool:
+        return self.events.listening
 
-    def _written(self, numbers: Sequence[int]) -> None:
-        if self._loop and self.events.listening:
-            with suppress(RuntimeError):  # the loop has been closed
-                self._loop.call_soon_threadsafe(self._tell_written, tuple(numbers))
+    def _apply(self, config: SwapConfig) -> None:
+        self.metrics.set_models(_names(config))
+        self._priorities = config.priorities
+        self._sessions = frozenset(
+            name.lower().encode("latin-1", "replace") for name in config.session_headers
+        )
 
-    def _tell_written(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            self.events.publish("activity", {"id": number})
+    def _sample(self, config: SwapConfig) -> None:
+        """Look at the machine as ``performance`` says; what is known of it stays."""
+        every = 0.0 if config.performance.disabled else float(config.performance.every)
+        if self.sampler is None or self.sampler.every != every:
+            if self._sampling:
+                self._sampling.cancel()
+                self._sampling = None
+            self.sampler = Sampler(every, before=self.sampler) if every else None
+        if self.sampler and self._sampling is None:
+            self._sampling = asyncio.ensure_future(self.sampler.run())
 
-    def _close(self) -> None:
-        self.store.close()
-        self._packer.shutdown(wait=True)
+    def _ui_config(self) -> dict[str, Any]:
+        return {"activity": {"session_id": list(self.engine.config.session_headers)}}
 
     def initial(self) -> list[tuple[str, Any]]:
         """The events that a new client gets first, in llama-swap's order."""
-        config = self.engine.config
         return [
-            ("logData", {"source": "proxy", "data": self.proxy.text}),
-            ("logData", {"source": "upstream", "data": self.upstream.text}),
+            ("logData", {"source": "proxy", "data": self._proxy.text()}),
+            ("logData", {"source": "upstream", "data": self._upstream.text()}),
+            *self.state(),
+        ]
+
+    def state(self) -> list[tuple[str, Any]]:
+        """The same without the logs, for a client that has lost some events."""
+        return [
             ("modelStatus", model_status(self.engine)),
-            ("uiConfig", {"activity": {"session_id": list(config.session_headers)}}),
+            ("uiConfig", self._ui_config()),
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),
         ]
+
+
+def _open_store(config: SwapConfig, fallback: Path | None) -> ActivityStore:
+    if config.store_path:
+        return ActivityStore(Path(config.store_path))
+    if fallback:
+        try:
+            fallback.parent.mkdir(parents=True, exist_ok=True)
+            return ActivityStore(fallback)
+        except (LlmstackError, OSError) as error:
+            log.warning(
+                "the request log is kept in memory only, until the next start: %s; move %s away if"
+                " it is broken",
+                error,
+                fallback,
+            )
+    return ActivityStore(rows=config.metrics_max_in_memory)
+
+
+def _names(config: SwapConfig) -> set[str]:
+    """The names that get metrics of their own."""
+    of_peers = (f"{name}/{model}" for name, peer in config.peers.items() for model in peer.models)
+    return {*config.models, *of_peers}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,11 +21,15 @@ from llmstack.errors import BadRequest, RequestError
 from llmstack.server.events_route import answer_events
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from starlette.requests import Request
 
     from llmstack.server.activity import Activity
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class NotKept(RequestError):
@@ -65,13 +70,15 @@ class _Answers:
     async def rows(self, request: Request) -> Response:
         """A page of finished requests."""
         query = parse_query(request.query_params.multi_items())
-        page = await asyncio.wrap_future(self._activity.store.ask(query))
+        self._activity.settle()
+        page = await _asked(self._activity.store.ask(query))
         return JSONResponse(page.to_json(self._activity.captures.has))
 
     async def stats(self, request: Request) -> Response:
         """Sums and speeds over all requests, or those to some models."""
         models = [name for name in request.query_params.getlist("model") if name]
-        return JSONResponse(await asyncio.wrap_future(self._activity.store.ask_stats(models)))
+        self._activity.settle()
+        return JSONResponse(await _asked(self._activity.store.ask_stats(models)))
 
     async def capture(self, request: Request) -> Response:
         """One request and its answer, whole."""
@@ -79,6 +86,7 @@ class _Answers:
         if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
             raise BadRequest("invalid capture ID")
         number = int(text)
+        self._activity.settle()
         found = await asyncio.to_thread(self._activity.captures.get, number)
         if found is None:
             raise NotKept("capture not found")
@@ -121,6 +129,19 @@ class _Answers:
     async def metrics(self, _: Request) -> Response:
         """Prometheus metrics of the machine (unless that is disabled) and of every model."""
         activity = self._activity
+        activity.settle()
         latest = activity.sampler.latest if activity.sampler else None
         text = metrics_text(latest, activity.metrics, activity.states())
         return Response(text, headers={"content-type": CONTENT_TYPE})
+
+
+async def _asked(question: Future[T]) -> T:
+    """The store's answer. Raises Unavailable when its file cannot be read."""
+    try:
+        return await asyncio.wrap_future(question)
+    except (sqlite3.Error, RuntimeError) as error:
+        raise Unavailable(
+            "the activity store cannot be read",
+            why=str(error),
+            fix="Requests are still answered. Move its file away and restart, if it is broken.",
+        ) from error

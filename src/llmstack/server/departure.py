@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 #: Seconds that a request may take before anybody watches its client. Short requests then cost no
 #: extra task; a client that left earlier is noticed at this moment.
 GRACE = 0.2
+#: Status noted for a client that left before its answer was complete (nginx's number for it).
+CLIENT_LEFT = 499
 
 
 class Departure:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.asgi import answer_error
-from llmstack.server.departure import Departure
+from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.errors import error_event
+from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
 from llmstack.server.websocket import relay_websocket
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Receive, Scope, Send
 
 log = logging.getLogger("llmstack.requests")
-
-#: Status noted for a client that left before its answer was complete (nginx's number for it).
-CLIENT_LEFT = 499
-_CANCELLED = "the request was cancelled by the operator"
 
 
 class RequestCancelled(RequestError):
@@ -104,11 +101,11 @@ class Dispatcher:
             if departure.left:
                 status, failure = CLIENT_LEFT, "the client left before its answer was complete"
             elif departure.dismissed:
-                status, failure = CLIENT_LEFT, _CANCELLED
+                status, failure = CLIENT_LEFT, CANCELLED
             if meter:
-                meter.finish(status, failure, _reason(extra))
+                meter.finish(status, failure)
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
-            await answer_error(send, RequestCancelled(_CANCELLED), scope)
+            await answer_error(send, RequestCancelled(CANCELLED), scope)
         took = (time.perf_counter() - begun) * 1000
         path = _path(scope)
         log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
@@ -132,24 +129,36 @@ class Dispatcher:
         """Pass a WebSocket through; refuse it when the model cannot be had."""
         if (await receive())["type"] != "websocket.connect":
             return
-        lease = None
-        with Departure(receive) as departure:
-            try:
-                lease = await self.engine.lease(model)
-            except RequestError as error:
-                log.info("WEBSOCKET %s %s refused: %s", _path(scope), model.id, error.what)
-                await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
-        if lease is None:
-            return
-        if departure.left:  # in the very moment in which the lease came
-            lease.release()
-            return
-        with lease:
-            try:
-                await relay_websocket(scope, receive, send, lease.base_url, raw_path)
-            except RequestError as error:
-                log.info("WEBSOCKET %s %s failed: %s", _path(scope), model.id, error.what)
-                await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+        with FollowedSocket(self.activity, scope, model.id, raw_path) as socket:
+            lease = None
+            with Departure(receive) as departure:
+                socket.departure = departure
+                try:
+                    lease = await self.engine.lease(model)
+                except RequestError as error:
+                    socket.failed(error)
+                    log.info("WEBSOCKET %s %s refused: %s", _path(scope), model.id, error.what)
+                    await send(_refusal(error))
+            socket.departure = None
+            if departure.dismissed:
+                await send({"type": "websocket.close", "code": ENDED, "reason": CANCELLED})
+            if lease is None:
+                return
+            if departure.left or departure.dismissed:  # in the very moment in which it came
+                lease.release()
+                return
+            with lease:
+                socket.leased(lease.waited)
+                try:
+                    await relay_websocket(scope, receive, send, lease.base_url, raw_path, socket)
+                except RequestError as error:
+                    socket.failed(error)
+                    log.info("WEBSOCKET %s %s failed: %s", _path(scope), model.id, error.what)
+                    await send(_refusal(error))
+
+
+def _refusal(error: RequestError) -> dict[str, object]:
+    return {"type": "websocket.close", "code": 1011, "reason": error.what[:120]}
 
 
 def announced(scope: Scope, model: SwapModel) -> bool:
@@ -162,11 +171,3 @@ def _path(scope: Scope) -> str:
     """The path as it was sent: line breaks and terminal codes in it are still escaped."""
     raw: bytes = scope["raw_path"]
     return raw.decode("latin-1")
-
-
-def _reason(extra: Headers) -> str:
-    """Routing's reason, as the answer tells it."""
-    for name, value in extra:
-        if name == b"x-llmstack-reason":
-            return value.decode("ascii")
-    return ""

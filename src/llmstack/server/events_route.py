@@ -34,12 +34,7 @@ async def answer_events(activity: Activity, request: Request) -> Response:
 async def _frames(activity: Activity) -> AsyncIterator[bytes]:
     if activity.retired:
         return
-    initial = activity.initial()
-
-    def state() -> list[tuple[str, Any]]:
-        return activity.initial()[2:]  # the logs would come twice
-
-    with activity.events.subscribe(initial, state) as client:
+    with activity.events.subscribe(activity.initial(), activity.state) as client:
         async for frames in client:
             yield frames
 

@@ -112,10 +112,11 @@ class Gateway:
             body = replace_model(body, decision.model)
             reason, tokens = decision.reason, decision.tokens
             note += f" auto: {reason}, {tokens} tokens"
-            name = decision.model
+            name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
+        scope["llmstack.reason"] = reason
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),

@@ -12,42 +12,51 @@ from llmstack.engine.logs import HISTORY, Log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds before a log whose readers were all sent away (a reload) is followed again.
-AGAIN = 0.5
+_DECODER = codecs.getincrementaldecoder("utf-8")
 
 
 class LogTap:
-    """Follows one log. ``text`` is its past; ``tell`` gets every new piece, in the same moment.
+    """Follows one log. ``tell`` gets every new piece of text, while somebody is ``listening``."""
 
-    ``ended`` is called when the log ends its readers.
-    """
-
-    def __init__(self, log: Log, tell: Callable[[str], None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, log: Log, tell: Callable[[str], None], listening: Callable[[], bool]
+    ) -> None:
         self._log = log
         self._tell = tell
-        self._ended = ended
-        self._past = Log()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._listening = listening
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._unsubscribe: Callable[[], None] | None = None
 
-    @property
+    def start(self) -> None:
+        """Follow the log."""
+        self._unsubscribe = self._log.subscribe(self._written)
+
+    def stop(self) -> None:
+        """Let go of the log. May be repeated."""
+        if self._unsubscribe:
+            self._unsubscribe()
+            self._unsubscribe = None
+
     def text(self) -> str:
-        """The last ``HISTORY`` bytes, as far as ``tell`` has been told of them."""
-        past = self._past.history()
-        # What was cut off at the front may have begun with a part of a character.
-        return past.decode("utf-8", "ignore" if len(past) == HISTORY else "replace")
+        """The last ``HISTORY`` bytes, up to where ``tell`` goes on."""
+        past = self._log.history()
+        if len(past) == HISTORY:  # what was cut off may have begun with a part of a character
+            start = next((i for i in range(3) if past[i] & 0xC0 != 0x80), 3)
+            past = past[start:]
+        decoder = _DECODER("replace")
+        text = decoder.decode(past)
+        if not self._listening():
+            self._decoder = decoder  # it holds the part of a character at the end
+        return text
 
-    async def run(self) -> None:
-        """Follow the log until cancelled."""
-        history = True
-        while True:
-            async for chunk in self._log.follow(history=history):
-                text = self._decoder.decode(chunk)
-                if text:
-                    self._past.write(text.encode("utf-8", "replace"))
-                    self._tell(text)
-            self._ended()
-            history = False
-            await asyncio.sleep(AGAIN)
+    def _written(self, data: bytes) -> None:
+        if not self._listening():
+            self._decoder = None
+            return
+        if self._decoder is None:
+            self._decoder = _DECODER("replace")
+        if text := self._decoder.decode(data):
+            self._tell(text)
 
 
 class LogForwarder(logging.Handler):

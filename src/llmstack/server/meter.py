@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from llmstack.activity.failure import error_message
-from llmstack.activity.record import ActivityRow
-from llmstack.activity.tally import Usage
-from llmstack.activity.usage import UsageMeter
+from llmstack.activity.failure import error_message, shortened
+from llmstack.activity.inflight import About, Inflight
+from llmstack.activity.record import NO_METADATA, ActivityRow
+from llmstack.activity.tally import NOTHING
+from llmstack.activity.usage import BLOCK, UsageMeter
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from llmstack.activity import Inflight, Recording
+    from llmstack.activity import Recording
     from llmstack.http1 import Response
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Scope
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 _UPSTREAM = "/upstream/"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
-_NOTHING = Usage()
+#: Longest text of a client's or a model's that is kept in a row, in characters.
+LONGEST = 200
+#: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
+_SUCCESS = (200, 101)
 
 
 def tracked_path(scope: Scope, raw_path: bytes | None) -> str | None:
@@ -57,132 +61,160 @@ def _readable(value: bytes) -> bytes:
     return b", ".join(e for e in entries if e.partition(b";")[0].strip().lower() in _READABLE)
 
 
-class Meter:
-    """Follows one request; ``finish`` writes its row. Nothing of the answer is held here."""
+class Meter(Inflight):
+    """Follows one request in the live table; after ``finish``, ``row`` is what is kept of it.
+
+    This is run for every request, so it only notes what passes. What is kept is made of it later,
+    for many requests at once, and what is shown when somebody looks.
+    """
 
     __slots__ = (
         "_activity",
-        "_begun",
-        "_client",
-        "_content_type",
-        "_feed_usage",
+        "_answer",
+        "_ended",
+        "_error",
         "_first",
-        "_inflight",
-        "_metadata",
-        "_model",
-        "_passed",
-        "_path",
+        "_gathered",
         "_queued",
-        "_recorded",
-        "_recording",
+        "_scope",
+        "_size",
+        "_stamp",
+        "_status",
         "_usage",
         "_waited",
         "answered",
+        "recorded",
+        "recording",
     )
 
     def __init__(
         self,
         activity: Activity,
+        scope: Scope,
         model: str,
         path: str,
-        inflight: Inflight,
         recording: Recording | None,
+        cancel: Callable[[], None],
         *,
         recorded: bool,
-        client: str = "",
     ) -> None:
+        super().__init__(activity.inflight, cancel, model, path)
         self._activity = activity
-        self._begun = time.perf_counter()
-        self._model = model
-        self._path = path
-        self._inflight = inflight
-        self._passed = inflight.passed
-        self._recording = recording
-        self._recorded = recorded
-        self._client = client
-        self._metadata: Mapping[str, str] = inflight.metadata
-        self._content_type = ""
+        self._scope = scope
+        self._answer: Response | None = None
         self._usage: UsageMeter | None = None
-        self._feed_usage: Callable[[bytes], None] | None = None
+        #: Pieces of the answer that have not been looked at, and their bytes.
+        self._gathered: list[bytes] = []
+        self._size = 0
         self._first: float | None = None
-        self._waited: float | None = None
+        self._waited = 0.0
         self._queued: float | None = None
+        #: What is captured of the exchange.
+        self.recording = recording
+        #: Whether a row will be kept, so that the answer should be readable.
+        self.recorded = recorded
         #: Whether the head of an answer has gone to the client.
         self.answered = False
+        if self.table.events.listening:
+            self.tell()
 
-    @property
-    def recorded(self) -> bool:
-        """Whether a row will be kept, so that the answer should be readable."""
-        return self._recorded
+    def about(self) -> About:
+        """What the live table shows of the request."""
+        scope = self._scope
+        client = scope.get("client")
+        return About(
+            scope.get("method", "GET"),
+            scope["headers"],
+            client[0] if client else "",
+            self._activity.metadata(scope, self.model),
+        )
 
     def leased(self, waited: float) -> None:
         """The model is there, after ``waited`` seconds of queueing and loading."""
-        self._waited = waited
-        loading = 0.0
+        self._queued = self._waited = waited
         if waited > 0:
-            loading = min(waited, self._activity.loading_since(self._model, self._begun))
-        self._queued = waited - loading
+            loading = self._activity.watch.loading_since(self.model, self.began)
+            self._queued = waited - min(waited, loading)
 
     def answer(self, response: Response, headers: Headers) -> None:
         """The model's answer begins; ``headers`` are what the client gets."""
         self.answered = True
-        content_type = encoding = None
-        for name, value in response.headers:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-encoding":
-                encoding = value
-        self._content_type = (content_type or b"").decode("latin-1")
-        if self._recorded:
-            self._usage = UsageMeter(
-                self._path, self._content_type, encoding.decode("latin-1") if encoding else None
-            )
-            self._feed_usage = self._usage.feed
-        if self._recording is not None:
-            self._recording.answer(response.status, headers)
-        self._inflight.answer(headers)
+        self._answer = response
+        self.resp_headers = headers
+        if self.recording is not None:
+            self.recording.answer(response.status, headers)
+        if self.table.events.listening:
+            self.tell()
 
     def feed(self, chunk: bytes) -> None:
         """More of the answer passes."""
         if self._first is None and chunk:
-            self._first = time.perf_counter()
-        self._passed(len(chunk))
-        if self._feed_usage is not None:
-            self._feed_usage(chunk)
-        if self._recording is not None:
-            self._recording.feed(chunk)
+            self._first = self.table.now()
+        size = len(chunk)
+        self.passed(size)
+        if self.recorded:
+            self._gathered.append(chunk)
+            self._size += size
+            if self._size >= BLOCK:
+                self._look()
+            if self.recording is not None:
+                self.recording.feed(chunk)
 
-    def finish(self, status: int, error: str = "", reason: str = "") -> None:
-        """The request is over. ``error`` is our own reason for a failure, ``reason`` routing's."""
-        self._inflight.end()
-        if not self._recorded:
-            return
-        now = time.perf_counter()
-        usage = self._usage.result() if self._usage is not None else _NOTHING
-        if not error:
-            if status == 200:
-                error = usage.problem
-            elif self._usage is not None:
-                error = self._usage.failure(status)
-            else:
-                error = error_message(status, b"")
-        queued, waited, first = self._queued, self._waited, self._first
-        row = ActivityRow(
-            model=self._model,
-            req_path=self._path,
-            resp_status_code=status,
-            timestamp=int(time.time()),
-            resp_content_type=self._content_type,
-            usage=usage,
-            duration_ms=usage.duration_ms((now - self._begun) * 1000),
-            error_msg=error,
-            metadata=self._metadata,
-            ttft_ms=None if first is None else round((first - self._begun) * 1000),
-            queue_ms=None if queued is None else round(queued * 1000),
-            load_ms=None
-            if queued is None or waited is None or waited == queued
-            else round((waited - queued) * 1000),
-            client=self._client,
-            reason=reason,
+    def finish(self, status: int, error: str = "") -> None:
+        """The request is over. ``error`` is our own reason for a failure."""
+        self.end()
+        if self.recorded:
+            self._status, self._error = status, error
+            self._ended, self._stamp = self.table.now(), time.time()
+            self._activity.finished(self)
+
+    def row(self) -> ActivityRow:
+        """What is kept; to be called once, after ``finish``."""
+        content_type, usage = "", NOTHING
+        error, status, began, scope = self._error, self._status, self.began, self._scope
+        if self._answer is not None:
+            meter = self._look()
+            content_type = meter.content_type
+            usage = meter.result()
+            if not error and status not in _SUCCESS:
+                error = meter.failure(status)
+        elif not error and status not in _SUCCESS:
+            error = error_message(status, b"")
+        queued, waited = self._queued, self._waited
+        return ActivityRow(
+            self.model,
+            self.req_path,
+            status,
+            int(self._stamp),
+            content_type[:LONGEST],
+            usage,
+            usage.duration_ms((self._ended - began) * 1000),
+            shortened(error) if error else usage.problem,
+            self._activity.metadata(scope, self.model) or NO_METADATA,
+            None if self._first is None else round((self._first - began) * 1000),
+            None if queued is None else round(queued * 1000),
+            None if queued is None or waited == queued else round((waited - queued) * 1000),
+            scope.get("llmstack.client") or "",
+            scope.get("llmstack.tier") or self._activity.tier(self.model),
+            scope.get("llmstack.reason") or "",
         )
-        self._activity.keep(row, self._recording)
+
+    def _look(self) -> UsageMeter:
+        """Look at what has gathered."""
+        usage = self._usage
+        if usage is None:
+            assert self._answer
+            usage = self._usage = UsageMeter(
+                self.req_path,
+                _header(self._answer, b"content-type"),
+                _header(self._answer, b"content-encoding"),
+            )
+        if gathered := self._gathered:
+            usage.feed(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+            gathered.clear()
+            self._size = 0
+        return usage
+
+
+def _header(response: Response, name: bytes) -> str:
+    return (response.header(name) or b"").decode("latin-1")

@@ -12,6 +12,7 @@ from llmstack.config.names import Local
 from llmstack.engine import State
 from llmstack.errors import Conflict, ModelNotFound
 from llmstack.server.asgi import read_body
+from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.model_request import read_request
 from llmstack.server.websocket import relay_websocket
@@ -161,7 +162,8 @@ class ModelRoutes:
             )
         if (await receive())["type"] == "websocket.connect":
             base = model.proxy.rstrip("/")
-            await relay_websocket(scope, receive, send, base, raw_path)
+            with FollowedSocket(self._dispatcher.activity, scope, model.id, raw_path) as socket:
+                await relay_websocket(scope, receive, send, base, raw_path, socket)
 
     def _outgoing(
         self, scope: Scope, request: ModelRequest, model: SwapModel | None = None

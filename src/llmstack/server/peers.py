@@ -15,9 +15,10 @@ from llmstack.errors import PeerUnreachable, RequestError
 from llmstack.http1 import Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import answer_error, refuse_websocket
-from llmstack.server.departure import Departure
-from llmstack.server.dispatch import CLIENT_LEFT, RequestCancelled
+from llmstack.server.departure import CLIENT_LEFT, Departure
+from llmstack.server.dispatch import RequestCancelled
 from llmstack.server.errors import error_event
+from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.meter import readable_headers
 from llmstack.server.upstream import raw_target, request_headers, response_headers
 from llmstack.server.websocket import relay_websocket
@@ -80,7 +81,7 @@ class Peers:
             elif departure.dismissed:
                 status, failure = CLIENT_LEFT, "the request was cancelled by the operator"
             if meter:
-                meter.finish(status, failure, "")
+                meter.finish(status, failure)
         if departure.dismissed and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(failure), scope)
         took = (time.perf_counter() - begun) * 1000
@@ -97,10 +98,14 @@ class Peers:
             return
         peer = self.peer(remote)
         out = {**scope, "headers": _headers(scope, peer)}
-        try:
-            await relay_websocket(out, receive, send, peer.proxy.rstrip("/"), raw_path)
-        except RequestError as error:
-            await refuse_websocket(scope, send, _unreachable(error.why or error.what))
+        base, activity = peer.proxy.rstrip("/"), self._dispatcher.activity
+        with FollowedSocket(activity, scope, remote.canonical, raw_path) as socket:
+            try:
+                await relay_websocket(out, receive, send, base, raw_path, socket)
+            except RequestError as error:
+                unreachable = _unreachable(error.why or error.what)
+                socket.failed(unreachable)
+                await refuse_websocket(scope, send, unreachable)
 
     async def _request(
         self,

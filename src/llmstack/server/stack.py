@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmstack import __version__
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
+from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
@@ -57,8 +58,15 @@ class RunningStack:
         plan = self._plan
         self.engine = Engine(plan.swap, log_dir=plan.work.logs)
         self._pool = Pool()
-        dispatcher = Dispatcher(self.engine, self._pool)
-        door = Door(dispatcher)
+        self._activity = Activity(
+            self.engine,
+            captures=plan.stack.settings.capture_buffer > 0,
+            tiers=frozenset(tier.name for tier in plan.stack.tiers),
+            fallback=plan.work.activity,
+        )
+        await self._activity.start()
+        dispatcher = Dispatcher(self.engine, self._pool, self._activity)
+        door = Door(dispatcher, shown=self._activity.proxy_log)
         gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
         self._http = HttpServers(
             [(gateway, self._sockets[0]), (door, self._sockets[1])], drain=DRAIN
@@ -84,7 +92,9 @@ class RunningStack:
             return
         if self._trimming:
             self._trimming.cancel()
+        self._activity.retire()
         await end(self.engine, self._http, hurry)
+        await self._activity.stop()
         self._pool.close()
 
     def report(self) -> dict[str, Any]:

@@ -45,9 +45,6 @@ _KEPT = "configuration not reloaded, the old one stays in force"
 _AT_START: dict[str, Callable[[SwapConfig], object]] = {
     "logToStdout": lambda config: config.log_to_stdout,
     "store": lambda config: config.store_path,
-    "performance": lambda config: config.performance,
-    "captureBuffer": lambda config: config.capture_buffer,
-    "metricsMaxInMemory": lambda config: config.metrics_max_in_memory,
 }
 
 

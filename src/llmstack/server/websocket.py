@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
+from llmstack.server.followed_socket import CANCELLED, ENDED
 from llmstack.server.upstream import raw_target, request_headers, unreachable
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.followed_socket import FollowedSocket
 
 #: Seconds that a model has to agree to a close; its slot is held for as long.
 CLOSE = 1.0
 
 
 async def relay_websocket(
-    scope: Scope, receive: Receive, send: Send, base: str, raw_path: bytes | None
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    base: str,
+    raw_path: bytes | None,
+    socket: FollowedSocket,
 ) -> None:
     """Connect upstream, accept the client, and copy messages until either side closes.
 
-    ``websocket.connect`` has been received. A close or the end of one side ends the other.
+    ``websocket.connect`` has been received. A close or the end of one side ends the other; so does
+    cancelling ``socket``, which is told what happens.
 
     Raises:
         UpstreamUnreachable: the model process did not accept; the client has not been accepted.
@@ -54,7 +63,8 @@ async def relay_websocket(
         raise unreachable(base, error) from error
     try:
         await send({"type": "websocket.accept", "subprotocol": model.subprotocol})
-        await _copy(receive, send, model)
+        socket.accepted()
+        await _copy(receive, send, model, socket)
     finally:  # the client may have left before it was accepted
         await model.close()
 
@@ -66,15 +76,23 @@ class _Connect(connect):
         return exc
 
 
-async def _copy(receive: Receive, send: Send, model: ClientConnection) -> None:
+async def _copy(
+    receive: Receive, send: Send, model: ClientConnection, socket: FollowedSocket
+) -> None:
     up = asyncio.ensure_future(_client_to_model(receive, model))
-    down = asyncio.ensure_future(_model_to_client(model, send))
+    down = asyncio.ensure_future(_model_to_client(model, send, socket))
+    cancelled = asyncio.ensure_future(socket.cancelled.wait())
     try:
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({up, down, cancelled}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for half in (up, down):
-            half.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
+        ended = socket.cancelled.is_set() and not (up.done() or down.done())
+        for part in (up, down, cancelled):
+            part.cancel()
+        await asyncio.gather(up, down, cancelled, return_exceptions=True)
+    if ended:
+        with suppress(Exception):  # the client has left in this very moment
+            await send({"type": "websocket.close", "code": ENDED, "reason": CANCELLED})
+        await model.close(ENDED, CANCELLED)
 
 
 async def _client_to_model(receive: Receive, model: ClientConnection) -> None:
@@ -88,11 +106,12 @@ async def _client_to_model(receive: Receive, model: ClientConnection) -> None:
         await model.send(message["bytes"] if text is None else text)
 
 
-async def _model_to_client(model: ClientConnection, send: Send) -> None:
+async def _model_to_client(model: ClientConnection, send: Send, socket: FollowedSocket) -> None:
     try:
         while True:
             data = await model.recv()
             kind = "text" if isinstance(data, str) else "bytes"
+            socket.passed(data)
             await send({"type": "websocket.send", kind: data})
     except ConnectionClosed:
         code = _sendable(model.close_code)

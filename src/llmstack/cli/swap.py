@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ def run(arguments: Namespace) -> int:
         return _check(config, directory)
     if arguments.explain:
         return _explain(_load(config, directory), arguments.explain, arguments.running)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is loaded yet, so nothing to reload
     from llmstack.server.serve import run as run_loop
     from llmstack.server.swap import SwapOptions, swap
 

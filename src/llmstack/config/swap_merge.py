@@ -42,10 +42,14 @@ _SUFFIXES = (".yml", ".yaml")
 
 
 def load_sources(
-    config: FilePath | None, config_dir: FilePath | None, environ: Mapping[str, str]
+    config: FilePath | None,
+    config_dir: FilePath | None,
+    environ: Mapping[str, str],
+    before: SwapConfig | None = None,
 ) -> SwapConfig:
     """The configuration in ``config`` and in the YAML files of ``config_dir``, which come after.
 
+    In it models keep the ports that they have in ``before``, the one in force.
     Raises ConfigError with all problems of all files.
     """
     sources: list[Source] = []
@@ -63,7 +67,7 @@ def load_sources(
     if lost:  # What the other files miss may be in those that could not be read.
         known = [problem for source in sources for problem in source.document.problems]
         raise ConfigError(dict.fromkeys([*lost, *known]))
-    return build_swap(merge_sources(sources))
+    return build_swap(merge_sources(sources), before)
 
 
 def source_paths(config: FilePath | None, config_dir: FilePath | None) -> tuple[FilePath, ...]:

@@ -506,6 +506,20 @@ async def test_close_ends_answers_that_outlast_the_drain_time() -> None:
         assert scene.clock.asleep == 0, "an alarm for an engine that is closed"
 
 
+async def test_close_gives_no_process_longer_than_the_grace_that_is_left() -> None:
+    async with stage(config(model("a", unload_timeout=1000))) as scene:
+        (await scene.load("a")).release()
+        process = scene.launcher.of("a")[0]
+        process.stubborn = True
+        closing = scene.go(scene.engine.close(drain=0, grace=5))
+        await scene.clock.advance(4.9)
+        assert process.signals == ["TERM"]
+        assert not closing.done()
+        await scene.clock.advance(0.1)
+        assert process.signals == ["TERM", "KILL"]
+        await closing
+
+
 async def test_close_during_a_start_stops_it() -> None:
     async with stage(config(model("a"))) as scene:
         asked = scene.ask("a")
@@ -632,7 +646,7 @@ async def test_output_goes_to_the_models_log_its_file_and_the_common_log(tmp_pat
         (await asked).release()
         assert s.engine.log("org/a:1").history() == b"hello\n"
         assert s.engine.output.history() == b"hello\n"
-        assert (tmp_path / "model-org_a_1.log").read_bytes() == b"hello\n"
+        assert (tmp_path / "model-org%2Fa%3A1.log").read_bytes() == b"hello\n"
 
 
 async def test_an_engine_without_a_writable_log_directory_still_runs(tmp_path: Path) -> None:

@@ -151,6 +151,15 @@ def test_all_mistakes_of_all_sets_are_reported_at_once_with_their_lines() -> Non
     assert len(found) == len(caught.value.problems) == 4
 
 
+def test_a_mistake_is_told_with_the_file_that_its_set_stands_in() -> None:
+    sets = (MatrixSet("s", "nobody", 7, "more.yaml"), MatrixSet("t", "(a", 3))
+    swap = SwapConfig("config.yaml", models={"a": SwapModel("a")}, matrix=Matrix({}, {}, sets))
+    with pytest.raises(ConfigError) as error:
+        compile_residency(swap)
+    places = {(problem.file, problem.line) for problem in error.value.problems}
+    assert places == {("more.yaml", 7), ("config.yaml", 3)}
+
+
 def test_a_chain_of_references_too_deep_for_the_stack_is_refused_and_a_flat_one_is_not() -> None:
     flat = {"s0": "a"} | {f"s{i}": f"+s{i - 1} | b" for i in range(1, 500)}
     assert residency(flat).evict("a", {"b"}) == {"b"}

@@ -144,4 +144,6 @@ class _Linker:
         return found if len(found) == len(families) else None
 
     def _problem(self, entry: MatrixSet, message: str, fix: str) -> None:
-        self.problems.append(Problem(self._source, entry.line, f"matrix: {message}", fix))
+        self.problems.append(
+            Problem(entry.file or self._source, entry.line, f"matrix: {message}", fix)
+        )

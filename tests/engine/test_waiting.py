@@ -16,8 +16,8 @@ from llmstack.engine.queue import Limits
 from llmstack.engine.scheduler import Scheduler
 from llmstack.errors import QueueTimeout
 from llmstack.residency import compile_residency
+from tests.engine.desk import Desk
 from tests.engine.simulation import config, model, settle, stage
-from tests.engine.test_scheduler import Desk
 
 pytestmark = pytest.mark.anyio
 

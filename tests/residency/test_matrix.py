@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,6 +92,38 @@ def test_a_product_of_fifty_alternatives_is_decided_without_listing_its_combinat
         matrix=Matrix({}, {}, (MatrixSet("all", f"t & {pairs}"),)),
     )
     assert compile_residency(swap).evict("t", models) == set(models[1::2])
+
+
+def calls_of_a_decision(models: int) -> int:
+    """How many functions a decision calls, at worst: eight slots, a model in each, all of them run.
+
+    Counting is what does not depend on the machine; ``python -m benchmarks.swap`` has the time.
+    """
+    names = [f"m{number}" for number in range(models)]
+    slots = [names[slot::8] for slot in range(8)]
+    text = " & ".join(f"({' | '.join(slot)})" for slot in slots)
+    matrix = Matrix({}, {"m1": 3, "m9": 5}, (MatrixSet("all", text),))
+    models_of = {name: SwapModel(name) for name in names}
+    rule = compile_residency(SwapConfig("config.yaml", models=models_of, matrix=matrix))
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        assert len(rule.evict(names[0], [slot[1] for slot in slots])) == 1
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_of_a_decision_grows_no_faster_than_the_number_of_models() -> None:
+    few, more, many = (calls_of_a_decision(models) for models in (100, 200, 400))
+    assert more <= 2.2 * few
+    assert many <= 2.2 * more
+    assert more < 1_000
 
 
 def test_a_set_that_doubles_another_many_times_is_linked_without_unfolding() -> None:

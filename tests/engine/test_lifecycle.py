@@ -273,9 +273,7 @@ async def test_a_script_that_waits_for_its_server_is_stopped_with_it() -> None:
 # Time to live.
 
 
-async def test_a_model_is_unloaded_a_ttl_after_the_end_of_its_last_answer() -> (
-    None
-):
+async def test_a_model_is_unloaded_a_ttl_after_the_end_of_its_last_answer() -> None:
     async with Engine(setup(server("a", ttl=1))) as engine:
         seen = states(engine)
         with await engine.lease(engine.resolve("a")):

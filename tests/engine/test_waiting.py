@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmstack.config.swap import Group, SwapConfig, SwapModel
+from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import State
 from llmstack.engine.queue import Limits
 from llmstack.engine.scheduler import Scheduler
-from llmstack.errors import QueueTimeout
+from llmstack.errors import QueueTimeout, StartFailed
 from llmstack.residency import compile_residency
 from tests.engine.desk import Desk
 from tests.engine.simulation import config, model, settle, stage
@@ -104,6 +104,42 @@ def test_an_overdue_request_does_not_hold_back_what_it_can_run_beside() -> None:
     desk.expire()
     desk.ask("n")
     assert desk.starts == ["a", "n"]
+
+
+def test_nothing_starts_that_would_have_to_stop_for_an_overdue_request() -> None:
+    loose = Group("loose", ("guest",), exclusive=False)
+    desk = Desk("a", "b", "guest", groups=(loose,), limits=Limits(max_wait=10))
+    holder = desk.serve("a")
+    desk.ask("b")
+    desk.time = 10
+    desk.expire()
+    guest = desk.ask("guest")
+    assert desk.starts == ["a"], "b makes the guest leave, too"
+    desk.release(holder)
+    desk.stopped("a")
+    desk.started("b")
+    assert guest not in desk.granted
+    assert desk.starts == ["a", "b", "guest"]
+
+
+def test_an_overdue_request_that_another_one_holds_back_holds_others_back_itself() -> None:
+    sets = {"one": "a & y", "two": "b & y", "three": "a & x"}
+    matrix = Matrix({}, {}, tuple(MatrixSet(name, text) for name, text in sets.items()))
+    desk = Desk("a", "b", "x", "y", matrix=matrix, limits=Limits(max_wait=10))
+    desk.serve("a")
+    desk.ask("b")
+    desk.time = 1
+    desk.ask("x")  # may start beside a at once
+    assert desk.starts == ["a", "x"]
+    desk.stopped("x", StartFailed("no memory"))
+    desk.ask("b")
+    desk.time = 10
+    desk.expire()
+    desk.ask("x")  # b would make it leave
+    desk.time = 20
+    desk.expire()
+    desk.ask("y")  # b would not, but x would
+    assert desk.starts == ["a", "x"]
 
 
 def test_the_overdue_are_served_oldest_first_whatever_the_priorities() -> None:
@@ -216,11 +252,9 @@ async def test_status_tells_the_time_left() -> None:
 LOAD, STOP, ANSWER = 3.0, 1.0, 8.0
 NAMES = ("a", "b", "c", "d")
 
-arrivals = st.lists(
-    st.tuples(st.floats(0, 4), st.sampled_from(NAMES), st.floats(0.1, ANSWER)),
-    min_size=1,
-    max_size=60,
-)
+requests = st.tuples(st.floats(0, 4), st.sampled_from(NAMES), st.floats(0.1, ANSWER))
+# A few that come into an empty queue now and then, or a crowd.
+arrivals = st.lists(requests, min_size=1, max_size=5) | st.lists(requests, min_size=6, max_size=60)
 
 
 class World:
@@ -297,6 +331,13 @@ class World:
     max_wait=st.sampled_from([6.0, 15.0, 40.0]),
     min_residency=st.sampled_from([0.0, 5.0]),
     priorities=st.dictionaries(st.sampled_from(NAMES), st.integers(-2, 2)),
+)
+@example(
+    requests=[(0, "a", 1), (4, "a", 0.1), (2.5, "b", 1)],
+    count=2,
+    max_wait=15.0,
+    min_residency=5.0,
+    priorities={},
 )
 @example(
     requests=[(0, "a", 1), (0, "b", 8), (1, "a", 2), (4, "a", 8), (1, "a", 1)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -157,6 +158,24 @@ async def test_what_a_wrapper_leaves_behind_is_ended_though_it_was_too_quick_to_
         process = await shell("sleep 600 & echo $!; exit 3", output)
     assert await process.wait() == 3
     (left,) = await output.pids()
+    assert not alive(left)
+
+
+async def test_what_a_wrapper_leaves_behind_is_ended_though_nobody_can_look_at_first(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking takes a descriptor, and there may be none."""
+    process = await shell("sleep 600 & echo $!; read x; exit 3", output)
+    (left,) = await output.pids()
+    look, looks = psutil.pids, iter(range(3))
+
+    def pids() -> list[int]:
+        if next(looks, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return look()
+
+    monkeypatch.setattr(psutil, "pids", pids)
+    assert await process.wait() == 3
     assert not alive(left)
 
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import time
+import urllib.request
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "20000"))
-CLIENTS = int(os.environ.get("SOAK_CLIENTS", "64"))
+CLIENTS = int(os.environ.get("SOAK_CLIENTS", "128"))
 SEED = int(os.environ.get("SOAK_SEED", str(time.time_ns() % 1_000_000)))
 
 #: Bytes by which the daemon may grow after the first two fifths of the requests.
@@ -138,7 +140,18 @@ def at_rest(swap: Swap) -> None:
         ),
         lambda: f"not at rest: {rows}",
     )
+    swap.until(lambda: not in_flight(swap), lambda: f"still in flight: {in_flight(swap)}")
     swap.until(
         lambda: ["guard" in " ".join(c.cmdline()) for c in daemon.children()] == [True],
         lambda: f"left over: {daemon.children()}",
     )
+
+
+def in_flight(swap: Swap) -> list[object]:
+    """The requests that the dashboard shows as running."""
+    url = f"http://127.0.0.1:{swap.port}/api/events"
+    with urllib.request.urlopen(url, timeout=30) as stream:
+        events = (json.loads(line[5:]) for line in stream if line.startswith(b"data:"))
+        found = next(event["data"] for event in events if event["type"] == "inflight")
+    rows = json.loads(found)
+    return list(rows.get("requests", []))

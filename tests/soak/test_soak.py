@@ -129,7 +129,7 @@ def told(odd: list[Outcome]) -> str:
 
 
 def at_rest(swap: Swap) -> None:
-    """Unload everything; nothing is in flight, nobody waits, and only the guard is left."""
+    """Unload everything; nothing is in flight, nobody waits, and only the guard may be left."""
     daemon = psutil.Process(swap.process.pid)
     swap.until(lambda: swap.ask("/unload")[0] == 200, lambda: "cannot unload")
     rows = swap.ask("/api/models")[1]
@@ -142,7 +142,7 @@ def at_rest(swap: Swap) -> None:
     )
     swap.until(lambda: not in_flight(swap), lambda: f"still in flight: {in_flight(swap)}")
     swap.until(
-        lambda: ["guard" in " ".join(c.cmdline()) for c in daemon.children()] == [True],
+        lambda: all("guard" in " ".join(child.cmdline()) for child in daemon.children()),
         lambda: f"left over: {daemon.children()}",
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from tests.soak.clients import Outcome
 
 #: Seconds by which what happens to a model and what its clients see may be apart.
-SLACK = 0.5
+SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +109,28 @@ class Trouble:
         self._note(model, begin, _FORCED if force else _UNLOADED)
 
     async def reload(self) -> None:
-        """Another configuration."""
-        begin = time.monotonic()
-        vanished, self.settings = self.settings.vanished, Settings.random(self.rng)
+        """Another configuration; returns when it is in force."""
+        begin, self.settings = time.monotonic(), Settings.random(self.rng)
         new = self.file.with_suffix(".new")
         new.write_text(self.settings.text(self.models_port))
         new.replace(self.file)
+        if self.settings.vanished and not self._absent():
+            self._note(VANISHING, time.monotonic(), _GONE, until=inf)
         os.kill(self.pid, signal.SIGHUP)
-        if vanished or self.settings.vanished:
-            self._note(VANISHING, begin, _GONE, until=float("inf"))
+        while await self._is_known(VANISHING) is self.settings.vanished:
+            assert time.monotonic() < begin + 30, "the reload is not seen"
+            await asyncio.sleep(0.05)
         if not self.settings.vanished:
-            self._end_absence()
+            for place in self._absent():
+                self.blows[place] = replace(self.blows[place], end=time.monotonic())
 
-    def _end_absence(self) -> None:
-        now = time.monotonic() + 2.0
-        for place, blow in enumerate(self.blows):
-            if blow.end == float("inf"):
-                self.blows[place] = Blow(blow.model, blow.begin, now, blow.statuses)
+    def _absent(self) -> list[int]:
+        """Where the blow stands that is not over yet."""
+        return [place for place, blow in enumerate(self.blows) if blow.end == inf]
+
+    async def _is_known(self, model: str) -> bool:
+        _, body = await self._ask("GET", "/api/models")
+        return model in {row["id"] for row in json.loads(body)["models"]}
 
     def _note(
         self, model: str, begin: float, statuses: frozenset[int], until: float | None = None
@@ -132,14 +139,18 @@ class Trouble:
         self.blows.append(Blow(model, begin, end, statuses))
 
     async def _post(self, path: str) -> int:
+        return (await self._ask("POST", path))[0]
+
+    async def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(
-                f"POST {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n"
+                f"{method} {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n"
                 "Content-Length: 0\r\n\r\n".encode()
             )
             async with asyncio.timeout(30):
                 answer = await reader.read()
-            return int(answer.split(b" ", 2)[1])
+            head, _, body = answer.partition(b"\r\n\r\n")
+            return int(head.split(b" ", 2)[1]), body
         finally:
             writer.close()

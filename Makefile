@@ -38,6 +38,7 @@ docs-write: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.start
+	@$(BIN)/python -m benchmarks.swap
 	@$(BIN)/python -m benchmarks.relay $(ARGS)
 
 clean:

@@ -35,11 +35,12 @@ def config(*models: str, more: str = "") -> str:
 class Swap:
     """The running process. ``lines`` is what it has printed so far."""
 
-    def __init__(self, root: Path, *flags: str, port: int | None = None) -> None:
+    def __init__(self, root: Path, *flags: str, port: int | None = None, script: str = "") -> None:
         self.port = free_ports(1)[0] if port is None else port
         self._mark = str(root)
+        program = ["-c", script] if script else ["-m", "llmstack"]
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "llmstack", "swap", *flags],
+            [sys.executable, "-P", *program, "swap", *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -120,13 +121,14 @@ class Swap:
 
 @contextmanager
 def swapping(
-    root: Path, text: str, *flags: str, address: str = "127.0.0.1:{port}"
+    root: Path, text: str, *flags: str, address: str = "127.0.0.1:{port}", script: str = ""
 ) -> Iterator[Swap]:
     """Run it on a ``config.yaml`` with ``text`` until it listens; kill what is left at the end."""
     (root / "config.yaml").write_text(text)
     port = free_ports(1)[0]
     listen = address.format(port=port)
-    swap = Swap(root, "-config", "config.yaml", "-listen", listen, *flags, port=port)
+    options = ("-config", "config.yaml", "-listen", listen, *flags)
+    swap = Swap(root, *options, port=port, script=script)
     try:
         swap.said("listening on")
         yield swap

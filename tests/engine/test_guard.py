@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.engine import Identity, guard_process
+from llmstack.engine import guard as guard_module
 from llmstack.engine.guard import ProcessGuard
 from tests.engine.fake_model_server import command
-from tests.engine.simulation import alive, free_port, wait_until
+from tests.engine.simulation import alive, free_port, until, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no guard yet")
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no guard yet"),
+]
 
 
 class Sleepers:
@@ -40,6 +44,10 @@ class Sleepers:
         assert identity
         return identity
 
+    def end_one(self) -> None:
+        self._children[-1].kill()
+        self._children[-1].wait()
+
     def end(self) -> None:
         for child in self._children:
             child.kill()
@@ -56,13 +64,13 @@ def sleepers() -> Iterator[Sleepers]:
 
 
 @pytest.fixture
-def guard() -> Iterator[ProcessGuard]:
+async def guard() -> AsyncIterator[ProcessGuard]:
     one = ProcessGuard()
     yield one
     one.close()
 
 
-def test_what_is_watched_when_the_guard_closes_is_ended(
+async def test_what_is_watched_when_the_guard_closes_is_ended(
     guard: ProcessGuard, sleepers: Sleepers
 ) -> None:
     watched, forgotten = sleepers.start(), sleepers.start()
@@ -74,7 +82,7 @@ def test_what_is_watched_when_the_guard_closes_is_ended(
     assert forgotten.alive()
 
 
-def test_a_guard_that_was_killed_is_replaced_and_told_everything_again(
+async def test_a_guard_that_was_killed_is_replaced_and_told_everything_again(
     guard: ProcessGuard, sleepers: Sleepers
 ) -> None:
     first, second, third = sleepers.start(), sleepers.start(), sleepers.start()
@@ -93,6 +101,37 @@ def test_a_guard_that_was_killed_is_replaced_and_told_everything_again(
     assert not third.alive()
 
 
+async def test_a_guard_that_dies_is_replaced_at_once(
+    guard: ProcessGuard, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "SOUND", 0.0)
+    one = sleepers.start()
+    guard.watch(one.pid)
+    killed = guard._child
+    assert killed
+    killed.kill()
+    await until(lambda: guard._child is not killed, "the new guard")
+    guard.close()
+    assert not one.alive()
+
+
+async def test_a_guard_that_dies_as_soon_as_it_lives_is_not_replaced_over_and_over(
+    guard: ProcessGuard, sleepers: Sleepers
+) -> None:
+    one, two = sleepers.start(), sleepers.start()
+    guard.watch(one.pid)
+    first = guard._child
+    assert first
+    first.kill()
+    await until(lambda: guard._sign is None, "the news of the death")
+    assert guard._child is first
+    guard.watch(two.pid)
+    assert guard._child is not first
+    guard.close()
+    assert not one.alive()
+    assert not two.alive()
+
+
 def test_a_guard_that_never_watched_starts_no_process_and_may_be_closed() -> None:
     guard = ProcessGuard()
     guard.forget(1)
@@ -100,14 +139,16 @@ def test_a_guard_that_never_watched_starts_no_process_and_may_be_closed() -> Non
     assert guard._child is None
 
 
-def test_a_process_that_is_gone_already_is_not_watched(guard: ProcessGuard) -> None:
-    child = subprocess.Popen(["true"])
-    child.wait()
-    guard.watch(child.pid)
+async def test_a_process_that_is_gone_already_is_not_watched(
+    guard: ProcessGuard, sleepers: Sleepers
+) -> None:
+    one = sleepers.start()
+    sleepers.end_one()
+    guard.watch(one.pid)
     assert guard._watched == {}
 
 
-def test_closing_twice_and_using_a_closed_guard_raise_nothing(
+async def test_closing_twice_and_using_a_closed_guard_raise_nothing(
     guard: ProcessGuard, sleepers: Sleepers
 ) -> None:
     one = sleepers.start()
@@ -119,7 +160,7 @@ def test_closing_twice_and_using_a_closed_guard_raise_nothing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_signals_for_the_engine_do_not_end_its_guard(
+async def test_signals_for_the_engine_do_not_end_its_guard(
     guard: ProcessGuard, sleepers: Sleepers
 ) -> None:
     one = sleepers.start()

@@ -8,9 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from llmstack.engine import logs
-from llmstack.engine.logs import HISTORY, LAG, Log, LogFile
+from llmstack.engine.logs import HISTORY, LAG, Log, LogFile, file_name
 from tests.engine.simulation import settle
 
 if TYPE_CHECKING:
@@ -205,3 +207,18 @@ def test_writing_to_a_closed_file_does_nothing(tmp_path: Path) -> None:
     log.write(b"late")
     log.close()
     assert (tmp_path / "x.log").read_bytes() == b""
+
+
+@given(ids=st.lists(st.text(min_size=1), unique=True, min_size=2, max_size=4))
+@example(ids=["a/b", "a_b", "a%2Fb", "../a"])
+@example(ids=["x" * 300, "x" * 301, "\u4e2d" * 100, "\u4e2d" * 101])
+def test_every_model_has_a_file_of_its_own_that_a_file_system_takes(ids: list[str]) -> None:
+    names = [file_name(model) for model in ids]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert len(name.encode()) < 255 - len(".2")
+        assert not set(name) & set('/\\:*?"<>|\0')
+
+
+def test_a_plain_id_names_its_file() -> None:
+    assert file_name("qwen3-8b.Q4_K_M") == "model-qwen3-8b.Q4_K_M.log"

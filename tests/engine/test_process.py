@@ -1,29 +1,25 @@
-"""Real processes: groups, signals, output, identity, and the engine on top of them."""
+"""Real processes: groups, signals, output, identity."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
-import socket
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from llmstack.config.swap import SwapConfig, SwapModel
-from llmstack.engine import Engine, Identity, State
+from llmstack.engine import Identity
 from llmstack.engine import process as process_module
 from llmstack.engine.process import LocalProcess, group_members, launch
-from llmstack.errors import StartFailed
-from tests.engine.fake_model_server import command
-from tests.engine.simulation import PATIENCE, alive, free_port, until
+from tests.engine.servers import nothing_left
+from tests.engine.simulation import PATIENCE, alive, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.anyio,
@@ -56,22 +52,8 @@ def output() -> Output:
 @pytest.fixture(autouse=True)
 async def no_leaks() -> AsyncIterator[None]:
     """Every test gives back the descriptors and the children that it took."""
-    # What a loop opens once and keeps, it opens now: uvloop does for processes and connections.
-    await (await launch(["true"], PATH, Output())).wait()
-    with suppress(OSError):
-        await asyncio.open_connection("127.0.0.1", free_port())
-    await asyncio.sleep(0.01)
-    before = descriptors()
-    yield
-    left = [child for child in psutil.Process().children() if alive(child.pid)]
-    for child in left:
-        child.kill()
-    assert left == []
-    await until(lambda: descriptors() <= before, "giving back all descriptors")
-
-
-def descriptors() -> int:
-    return psutil.Process().num_fds()
+    async with nothing_left():
+        yield
 
 
 async def shell(script: str, output: Callable[[bytes], None]) -> LocalProcess:
@@ -179,6 +161,24 @@ async def test_what_a_wrapper_leaves_behind_is_ended_though_it_was_too_quick_to_
     assert not alive(left)
 
 
+async def test_what_a_wrapper_leaves_behind_is_ended_though_nobody_can_look_at_first(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking takes a descriptor, and there may be none."""
+    process = await shell("sleep 600 & echo $!; read x; exit 3", output)
+    (left,) = await output.pids()
+    look, looks = psutil.pids, iter(range(3))
+
+    def pids() -> list[int]:
+        if next(looks, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return look()
+
+    monkeypatch.setattr(psutil, "pids", pids)
+    assert await process.wait() == 3
+    assert not alive(left)
+
+
 async def test_what_a_wrapper_leaves_behind_may_end_politely(output: Output) -> None:
     child = "trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.02; done"
     process = await shell(f'sh -c "{child}" & read x; exec sleep 600', output)
@@ -219,84 +219,3 @@ async def test_group_members_are_those_of_this_very_group(output: Output) -> Non
     process.kill()
     await process.wait()
     assert group_members(process.pid, since=started) == []
-
-
-# The engine with real model servers.
-
-
-def one_model(*flags: str, port: int | None = None, **settings: object) -> SwapConfig:
-    port = port or free_port()
-    model = SwapModel(
-        id="a",
-        **{  # type: ignore[arg-type]
-            "cmd": command(*flags, port=port),
-            "proxy": f"http://127.0.0.1:{port}",
-            **settings,
-        },
-    )
-    return SwapConfig(source="t", models={"a": model})
-
-
-async def test_a_server_is_loaded_used_and_stopped(tmp_path: Path) -> None:
-    async with Engine(one_model("--print", "hello"), log_dir=tmp_path) as engine:
-        with await engine.lease(engine.resolve("a")):
-            (status,) = engine.status()
-            assert status.pid
-            assert alive(status.pid)
-        await engine.unload()
-        assert not alive(status.pid)
-        assert engine.log("a").history().startswith(b"hello\n")
-    assert (tmp_path / "model-a.log").read_bytes().startswith(b"hello\n")
-
-
-async def test_a_server_that_ignores_the_signal_is_killed_with_its_child() -> None:
-    setup = one_model("--ignore-sigterm", "--fork-child", unload_timeout=0)
-    async with Engine(setup) as engine:
-        (await engine.lease(engine.resolve("a"))).release()
-        pid = engine.status()[0].pid
-        child = int(engine.log("a").last_lines(3)[0].split()[1])
-        assert pid
-        assert alive(child)
-        await engine.unload()
-        assert not alive(pid)
-        assert not alive(child)
-
-
-async def test_a_server_that_crashes_at_the_start_is_quoted() -> None:
-    setup = one_model("--print", "out of memory", "--crash-on-start", "3")
-    async with Engine(setup) as engine:
-        with pytest.raises(StartFailed, match=r"status 3[^$]*out of memory"):
-            await engine.lease(engine.resolve("a"))
-
-
-async def test_a_server_that_crashes_after_it_was_ready_is_restarted_by_the_next_request() -> None:
-    async with Engine(one_model("--crash-after-ready")) as engine:
-        for _ in range(2):
-            (await engine.lease(engine.resolve("a"))).release()
-            await until(lambda: engine.state("a") is State.STOPPED)
-
-
-async def test_a_server_whose_health_hangs_is_given_up() -> None:
-    setup = one_model("--hang-health")
-    setup = SwapConfig(source="t", models=setup.models, health_check_timeout=1)
-    async with Engine(setup) as engine:
-        with pytest.raises(StartFailed, match="timed out after 1s"):
-            await engine.lease(engine.resolve("a"))
-
-
-async def test_a_stale_server_on_the_port_is_said_to_be_there() -> None:
-    with socket.socket() as stale:
-        stale.bind(("127.0.0.1", 0))
-        stale.listen()
-        port = stale.getsockname()[1]
-        async with Engine(one_model(port=port)) as engine:
-            with pytest.raises(StartFailed, match=f"already listens on http://127.0.0.1:{port}"):
-                await engine.lease(engine.resolve("a"))
-
-
-async def test_a_cmd_stop_of_ones_own_stops_a_real_server() -> None:
-    setup = one_model("--ignore-sigterm", cmd_stop="sh -c 'kill -9 ${PID}; echo stopped by hand'")
-    async with Engine(setup) as engine:
-        (await engine.lease(engine.resolve("a"))).release()
-        await engine.unload()
-        assert b"stopped by hand" in engine.log("a").history()

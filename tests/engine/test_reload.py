@@ -29,6 +29,34 @@ async def test_an_unchanged_model_keeps_its_process_its_queue_and_its_leases() -
         (await waiter).release()
 
 
+async def test_a_new_model_at_the_address_of_one_that_leaves_starts_when_that_has_gone() -> None:
+    """A model that was renamed, say, whose port is written out."""
+    loose = (Group("loose", ("b",), exclusive=False),)
+    async with stage(config(model("a"))) as scene:
+        answer = await scene.load("a")
+        renamed = config(model("b", proxy="http://a:9"), groups=loose)
+        reload = scene.go(scene.engine.reconfigure(renamed))
+        await settle()
+        newcomer = scene.ask("b")
+        await settle()
+        assert scene.engine.state("b") is State.STARTING
+        assert scene.launcher.living() == ["a"]
+        answer.release()
+        await settle()
+        assert scene.launcher.living() == ["b"]
+        await reload
+        scene.launcher.of("a")[0].healthy = True  # the simulated probe goes by the address
+        await scene.clock.advance(1)
+        (await newcomer).release()
+
+
+async def test_the_log_of_a_removed_model_is_not_found() -> None:
+    async with stage(config(model("a"), model("b"))) as scene:
+        await scene.engine.reconfigure(config(model("b")))
+        with pytest.raises(ModelNotFound):
+            scene.engine.log("a")
+
+
 async def test_a_new_time_to_live_holds_for_the_process_that_runs() -> None:
     async with stage(config(model("a", ttl=5))) as scene:
         lease = await scene.load("a")

@@ -9,7 +9,7 @@ import pytest
 
 from llmstack.engine.health import intervals
 from llmstack.engine.logs import Log
-from llmstack.engine.runner import FAILED_START_GRACE, Runner, environment
+from llmstack.engine.runner import FAILED_START_GRACE, STOP_COMMAND_MORE, Runner, environment
 from llmstack.errors import RequestError, StartFailed
 from tests.engine.simulation import (
     FakeGuard,
@@ -22,7 +22,7 @@ from tests.engine.simulation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,9 @@ pytestmark = pytest.mark.anyio
 class Life:
     """A runner of model ``a`` and what it reported."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self, vacated: Callable[[], Coroutine[Any, Any, Any]] | None = None, **settings: Any
+    ) -> None:
         self.clock = SimulatedClock()
         self.launcher = FakeLauncher()
         self.probe = FakeProbe(self.launcher)
@@ -48,6 +50,7 @@ class Life:
             start_limit=30,
             on_ready=lambda: self.reports.append("ready"),
             on_exit=lambda error: self.reports.append(error or "exit"),
+            vacated=vacated,
         )
         self.task = asyncio.ensure_future(self.runner.run())
 
@@ -295,16 +298,49 @@ async def test_the_end_waits_for_a_cmd_stop_that_still_cleans_up() -> None:
     await life.end()
 
 
-async def test_a_cmd_stop_that_never_ends_is_waited_for_no_longer_than_the_unload_timeout() -> None:
+async def test_a_cmd_stop_that_never_ends_is_killed_soon_after_the_unload_timeout() -> None:
     life = Life(cmd_stop="stopper", unload_timeout=10)
     await life.ready()
     life.runner.stop()
     await settle()
     life.process.exit(0)
     await life.clock.advance(10)
+    assert not life.task.done()
+    await life.clock.advance(STOP_COMMAND_MORE)
     await life.end()
-    life.launcher.of("stopper")[0].exit(0)
+    assert life.launcher.of("stopper")[0].signals == ["KILL"]
+    assert b"did not end and was killed" in life.log.history()
+
+
+async def test_without_time_for_a_polite_end_nothing_is_waited_for() -> None:
+    life = Life(cmd_stop="stopper", unload_timeout=1000)
+    await life.ready()
+    life.process.stubborn = True
+    life.runner.stop()
     await settle()
+    life.runner.rush()
+    await life.end()
+    assert life.process.signals == ["KILL"]
+    assert life.launcher.of("stopper")[0].signals == ["KILL"]
+
+
+async def test_a_start_waits_until_its_address_is_free_of_one_that_leaves() -> None:
+    free = asyncio.Event()
+    life = Life(vacated=free.wait)
+    await settle()
+    assert life.launcher.processes == []
+    free.set()
+    await life.ready()
+    life.runner.stop()
+    await life.end()
+
+
+async def test_a_stop_ends_the_wait_for_the_address() -> None:
+    life = Life(vacated=lambda: asyncio.Event().wait())
+    await settle()
+    life.runner.stop()
+    await life.end()
+    assert life.launcher.processes == []
 
 
 # Environment and intervals.
@@ -327,8 +363,16 @@ def test_the_inherited_environment_is_ours_plus_extras(monkeypatch: pytest.Monke
     assert "PYTHONSTARTUP" not in inherited
 
 
-def test_probes_come_quickly_at_first_and_never_rarer_than_once_a_second() -> None:
-    pauses = [pause for pause, _ in zip(intervals(), range(60), strict=False)]
-    assert pauses == sorted(pauses)
+def test_a_load_of_up_to_a_minute_is_noticed_within_100_ms_and_a_longer_one_within_a_second() -> (
+    None
+):
+    passed, pauses = 0.0, []
+    for pause in intervals():
+        pauses.append(pause)
+        assert pause < 0.1 or passed >= 60
+        passed += pause
+        if passed > 120:
+            break
     assert pauses[0] == 0.02
+    assert pauses == sorted(pauses)
     assert pauses[-1] == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,6 +94,38 @@ def test_a_product_of_fifty_alternatives_is_decided_without_listing_its_combinat
     assert compile_residency(swap).evict("t", models) == set(models[1::2])
 
 
+def calls_of_a_decision(models: int) -> int:
+    """How many functions a decision calls, at worst: eight slots, a model in each, all of them run.
+
+    Counting is what does not depend on the machine; ``python -m benchmarks.swap`` has the time.
+    """
+    names = [f"m{number}" for number in range(models)]
+    slots = [names[slot::8] for slot in range(8)]
+    text = " & ".join(f"({' | '.join(slot)})" for slot in slots)
+    matrix = Matrix({}, {"m1": 3, "m9": 5}, (MatrixSet("all", text),))
+    models_of = {name: SwapModel(name) for name in names}
+    rule = compile_residency(SwapConfig("config.yaml", models=models_of, matrix=matrix))
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        assert len(rule.evict(names[0], [slot[1] for slot in slots])) == 1
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_of_a_decision_grows_no_faster_than_the_number_of_models() -> None:
+    few, more, many = (calls_of_a_decision(models) for models in (100, 200, 400))
+    assert more <= 2.2 * few
+    assert many <= 2.2 * more
+    assert more < 1_000
+
+
 def test_a_set_that_doubles_another_many_times_is_linked_without_unfolding() -> None:
     sets = {"s0": "a & (b | c)"} | {f"s{i}": f"+s{i - 1} & +s{i - 1}" for i in range(1, 40)}
     assert residency(sets).evict("a", {"b", "c", "d"}) == {"d"}
@@ -149,6 +182,15 @@ def test_all_mistakes_of_all_sets_are_reported_at_once_with_their_lines() -> Non
     assert found[2] == 'matrix: set "s2": unexpected end of the expression.'
     assert found[3].startswith('matrix: circular reference detected involving set "s3"')
     assert len(found) == len(caught.value.problems) == 4
+
+
+def test_a_mistake_is_told_with_the_file_that_its_set_stands_in() -> None:
+    sets = (MatrixSet("s", "nobody", 7, "more.yaml"), MatrixSet("t", "(a", 3))
+    swap = SwapConfig("config.yaml", models={"a": SwapModel("a")}, matrix=Matrix({}, {}, sets))
+    with pytest.raises(ConfigError) as error:
+        compile_residency(swap)
+    places = {(problem.file, problem.line) for problem in error.value.problems}
+    assert places == {("more.yaml", 7), ("config.yaml", 3)}
 
 
 def test_a_chain_of_references_too_deep_for_the_stack_is_refused_and_a_flat_one_is_not() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from llmstack.config.swap_tables import LOG_TIMES
 from llmstack.server.loglines import (
+    BACKLOG,
     LAYOUTS,
     LineFormatter,
     ShownLog,
@@ -89,6 +90,24 @@ def test_nobody_waits_for_a_reader_of_standard_output() -> None:
     expected = 64 * 4096
     while expected:
         expected -= len(os.read(reading, 65536))
+    output.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_output_that_nobody_reads_is_bounded_in_bytes_and_the_newest_is_kept() -> None:
+    """A model that prints without end, in chunks of any size, must not fill the memory."""
+    reading, writing = os.pipe()
+    output = StandardOutput(writing)
+    for _ in range(3):
+        output.write(b"old" * (BACKLOG // 4))
+    for number in range(100):
+        output.write(b"%03d" % number)
+    assert output._size <= BACKLOG
+    assert sum(map(len, output._chunks)) == output._size
+    read = bytearray()
+    while not read.endswith(b"099"):
+        read += os.read(reading, 1 << 20)
     output.close()
     os.close(reading)
     os.close(writing)

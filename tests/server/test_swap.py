@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.cli.swaps import Swap, config, swapping
 
@@ -121,6 +122,61 @@ def test_a_reload_reaches_what_is_kept_of_requests(tmp_path: Path) -> None:
         swap.said("configuration reloaded")
         assert swap.ask("/api/performance")[0] == 200
         assert not any("needs a restart" in line for line in swap.lines)
+
+
+def test_a_model_that_comes_or_goes_leaves_the_others_and_their_ports_alone(tmp_path: Path) -> None:
+    with swapping(tmp_path, config("b", "c")) as swap:
+        port = yaml.safe_load((tmp_path / "config.yaml").read_text())["startPort"]
+        before = swap.ask("/upstream/c/x")[1]
+        for models in (("a", "b", "c"), ("a", "c")):
+            text = re.sub("startPort: .*", f"startPort: {port}", config(*models))
+            (tmp_path / "config.yaml").write_text(text)
+            swap.process.send_signal(signal.SIGHUP)
+            swap.until(
+                lambda names=set(models): (
+                    {row["id"] for row in swap.ask("/v1/models")[1]["data"]} == names
+                ),
+                lambda: "never reloaded",
+            )
+            now = swap.ask("/upstream/c/x")[1]
+            assert (now["pid"], now["port"]) == (before["pid"], before["port"])
+
+
+def test_sighup_before_there_is_a_listener_is_a_reload_like_any_other(tmp_path: Path) -> None:
+    """It comes while the hardware is asked, say; it must not end the process, nor be lost."""
+    script = """
+import os, signal
+from llmstack.server import swap
+start = swap.SwapServer.start
+async def slow(self):
+    os.kill(os.getpid(), signal.SIGHUP)
+    await start(self)
+swap.SwapServer.start = slow
+from llmstack.cli import main
+main()
+"""
+    with swapping(tmp_path, config("a"), script=script) as swap:
+        swap.said("configuration reloaded")
+        assert swap.chat("a")[0] == 200
+        swap.process.terminate()
+        assert swap.end() == 0
+
+
+def test_what_does_not_end_in_time_is_ended_by_the_back_stop(tmp_path: Path) -> None:
+    """Exit status 1, and the guard sees to the models."""
+    script = """
+from llmstack.server import swap
+swap.BACK_STOP = 0.5
+from llmstack.cli import main
+main()
+"""
+    stubborn = config("a").replace("--port", "--ignore-sigterm --port")
+    text = stubborn.replace("    cmd:", "    unloadTimeout: 100\n    cmd:")
+    with swapping(tmp_path, text, script=script) as swap:
+        assert swap.chat("a")[0] == 200
+        swap.process.terminate()
+        assert swap.end() == 1
+        swap.nothing_left()
 
 
 def test_a_setting_that_needs_a_restart_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
@@ -38,11 +39,13 @@ def run(arguments: Namespace) -> int:
 
 
 def _path(logs: Path, name: str) -> Path:
-    names = {"gateway": "router", "router": "router", "daemon": "daemon"}
-    path = logs / f"{names.get(name, f'model-{name}')}.log"
-    if path.parent == logs and path.is_file():
+    from llmstack.engine.logs import file_name
+
+    own = {"gateway": "router.log", "router": "router.log", "daemon": "daemon.log"}
+    path = logs / own.get(name, file_name(name))
+    if path.is_file():
         return path
-    there = sorted(p.stem.removeprefix("model-") for p in logs.glob("*.log"))
+    there = sorted(unquote(p.stem.removeprefix("model-")) for p in logs.glob("*.log"))
     raise LlmstackError(
         f"there is no log of {name!r} in {logs}",
         fix=f"There are: {', '.join(there)}." if there else "Nothing has run here yet.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,8 @@ def run(arguments: Namespace) -> int:
         )
     if arguments.check or arguments.explain:
         return _answer(arguments, config, directory)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is loaded yet, so nothing to reload
     from llmstack.server.serve import run as run_loop
     from llmstack.server.swap import SwapOptions, swap
 

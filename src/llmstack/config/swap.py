@@ -123,8 +123,8 @@ class SwapConfig:
     ``preload`` holds real model ids. ``min_residency``, ``max_wait`` and ``queue_timeout`` bound
     the queue; 0 switches each off. ``capture_buffer`` is in megabytes, 0 for no captures.
     ``log_time_format`` is a name of ``swap_tables.LOG_TIMES`` or empty. ``store_path`` empty means
-    memory. ``secrets`` are texts never to be shown. ``warnings`` are findings that do not make the
-    file unusable.
+    memory. ``ports`` is what ``${PORT}`` stands for, by model. ``secrets`` are texts never to be
+    shown. ``warnings`` are findings that do not make the file unusable.
     """
 
     source: str
@@ -143,6 +143,7 @@ class SwapConfig:
     api_keys: tuple[ApiKey, ...] = ()
     health_check_timeout: int = 120
     start_port: int = 5800
+    ports: Mapping[str, int] = field(default_factory=empty, compare=False)
     log_level: str = "info"
     log_time_format: str = ""
     log_to_stdout: str = "proxy"

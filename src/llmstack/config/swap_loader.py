@@ -7,6 +7,7 @@ pass and told with its line; nothing in the file is silently without effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -60,24 +61,29 @@ def parse_swap(text: str, source: str, environ: Mapping[str, str]) -> SwapConfig
     return build_swap(read_source(text, source, environ))
 
 
-def build_swap(source: Source, *, further: Check | None = None) -> SwapConfig:
-    """The configuration in a tree. Raises ConfigError as ``load_swap`` does.
+def build_swap(
+    source: Source, before: SwapConfig | None = None, *, further: Check | None = None
+) -> SwapConfig:
+    """The configuration in a tree, which is to follow ``before`` if that is in force.
 
     ``further`` sees the configuration even if it is not usable, and may find more problems.
+    Raises ConfigError as ``load_swap`` does.
     """
     document = source.document
     report = Report(document, source.secrets)
     tree = document.tree
+    ports: Mapping[str, int] = {}
     if isinstance(tree, dict):
-        expansion = expand(tree, TABLES["top"], source.unset)
+        expansion = expand(tree, TABLES["top"], source.unset, before)
         report.findings(expansion.findings)
         tree = expansion.tree
+        ports = expansion.ports
     config = _build(Section(report, (), tree, "top"), source)
     for problem in further(config) if further else ():
         report.add(problem)
     if report.failed:
         raise ConfigError(report.ordered())
-    return config
+    return replace(config, ports=MappingProxyType(dict(ports)))
 
 
 def _build(top: Section, source: Source) -> SwapConfig:

@@ -8,7 +8,7 @@ afterwards is a finding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmstack.config.command import strip_comments
@@ -25,11 +25,13 @@ from llmstack.config.macros import (
     text_of,
     texts,
 )
+from llmstack.config.ports import Ports
 from llmstack.config.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from llmstack.config.swap import SwapConfig
     from llmstack.config.yaml_source import Path
 
 DEFAULT_PROXY = "http://localhost:${PORT}"
@@ -55,10 +57,11 @@ _OPAQUE_FIELDS = ("metadata", "capabilities")
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A tree without macros, and what was wrong with them."""
+    """A tree without macros, what was wrong with them, and the port of every model with one."""
 
     tree: dict[str, Any]
     findings: tuple[Finding, ...]
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,17 @@ class _Scope:
 
 
 def expand(
-    tree: Mapping[str, Any], known: Collection[str], unset: Collection[str] = ()
+    tree: Mapping[str, Any],
+    known: Collection[str],
+    unset: Collection[str] = (),
+    before: SwapConfig | None = None,
 ) -> Expansion:
     """Expand every macro of a whole configuration.
 
     The result has no ``macros`` blocks; ``cmd`` and ``cmdStop`` have no comment lines; a missing
     ``proxy`` is filled in. ``known`` are the top-level keys in which leftovers are findings,
-    ``unset`` the environment variables already found missing.
+    ``unset`` the environment variables already found missing. Models keep the ports that they have
+    in ``before`` unless ``startPort`` is another one.
     """
     macros, found = declare(tree.get("macros"), ("macros",))
     findings = list(found)
@@ -115,18 +122,20 @@ def expand(
             if key in known:
                 findings += _leftovers(result[key], (key,), scope)
     models = tree.get("models")
+    wished = result.get("startPort")
+    start = wished if type(wished) is int and wished >= 1 else DEFAULT_START_PORT
+    ports = Ports(start, before.ports if before and before.start_port == start else {})
     if isinstance(models, dict):
-        result["models"] = _expand_models(models, scope, result.get("startPort"), findings)
+        result["models"] = _expand_models(models, scope, ports, findings)
     elif "models" in tree:
         result["models"] = _substitute(models, scope.macros, ("models",), findings)
         findings += _leftovers(result["models"], ("models",), scope)
-    return Expansion(result, tuple(findings))
+    return Expansion(result, tuple(findings), ports.given)
 
 
 def _expand_models(
-    models: dict[str, Any], scope: _Scope, start: object, findings: list[Finding]
+    models: dict[str, Any], scope: _Scope, ports: Ports, findings: list[Finding]
 ) -> dict[str, Any]:
-    port = start if type(start) is int and start >= 1 else DEFAULT_START_PORT
     expanded: dict[str, Any] = {}
     for model_id in sorted(models):
         body = {} if models[model_id] is None else models[model_id]
@@ -142,11 +151,11 @@ def _expand_models(
         model = _substitute(_prepare(body), visible.macros, path, findings)
         model = _expand_filter_keys(model, visible, path, findings)
         if _PORT in str(model.get("cmd", "")):
+            port = ports.give(model_id)
             if port > _MAX_PORT:
                 message = f"model {model_id}: port {port} is beyond {_MAX_PORT}"
                 findings.append(Finding(path, message, "Write a smaller startPort."))
             model = _substitute(model, [Macro("PORT", port)], path, findings)
-            port += 1
         findings += _model_leftovers(model, model_id, visible)
         expanded[model_id] = model
     return {model_id: expanded[model_id] for model_id in models}

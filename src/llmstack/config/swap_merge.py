@@ -46,11 +46,13 @@ def load_sources(
     config: FilePath | None,
     config_dir: FilePath | None,
     environ: Mapping[str, str],
+    before: SwapConfig | None = None,
     *,
     further: Check | None = None,
 ) -> SwapConfig:
     """The configuration in ``config`` and in the YAML files of ``config_dir``, which come after.
 
+    In it models keep the ports that they have in ``before``, the one in force.
     Raises ConfigError with all problems of all files, those that ``further`` finds among them.
     """
     sources: list[Source] = []
@@ -68,7 +70,7 @@ def load_sources(
     if lost:  # What the other files miss may be in those that could not be read.
         known = [problem for source in sources for problem in source.document.problems]
         raise ConfigError(dict.fromkeys([*lost, *known]))
-    return build_swap(merge_sources(sources), further=further)
+    return build_swap(merge_sources(sources), before, further=further)
 
 
 def source_paths(config: FilePath | None, config_dir: FilePath | None) -> tuple[FilePath, ...]:

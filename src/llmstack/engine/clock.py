@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from typing import Any
-
-T = TypeVar("T")
+from typing import Protocol
 
 
 class Clock(Protocol):
@@ -35,23 +29,3 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Suspend for ``seconds``."""
         await asyncio.sleep(seconds)
-
-
-async def within(clock: Clock, seconds: float, awaitable: Coroutine[Any, Any, T]) -> T:
-    """Await ``awaitable`` for at most ``seconds`` on ``clock``.
-
-    Raises:
-        TimeoutError: the time ran out; ``awaitable`` was cancelled.
-    """
-    work = asyncio.ensure_future(awaitable)
-    alarm = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait({work, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise TimeoutError
-        return work.result()
-    finally:
-        alarm.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from llmstack.engine.alarm import Alarm, Changes
 from llmstack.engine.clock import SystemClock
@@ -14,7 +14,7 @@ from llmstack.engine.events import Events, ModelChanged
 from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
 from llmstack.engine.lease import Lease
-from llmstack.engine.logs import Log, LogFile
+from llmstack.engine.logs import Log, LogFile, file_name
 from llmstack.engine.memory import resident
 from llmstack.engine.plan import State
 from llmstack.engine.process import launch
@@ -96,10 +96,7 @@ class Engine:
         """
         model = self._names.get(name)
         if model is None:
-            raise ModelNotFound(
-                "no router for requested model",
-                why=f"{name!r} is not a model or alias of this configuration",
-            )
+            raise _unknown(name)
         return self.config.models[model]
 
     def status(self) -> list[ModelStatus]:
@@ -137,8 +134,15 @@ class Engine:
         return self._clock.now()
 
     def log(self, model: str) -> Log:
-        """The output of the model with that id."""
-        return self._logs[model]
+        """The output of the model with that id.
+
+        Raises:
+            ModelNotFound: there is none, or a reload removed it.
+        """
+        try:
+            return self._logs[model]
+        except KeyError:
+            raise _unknown(model) from None
 
     def queue_position(self, model: SwapModel) -> int | None:
         """The place in the queue, from 1, of the first request that waits for ``model``.
@@ -256,8 +260,12 @@ class Engine:
         for log in (*self._logs.values(), self.output):
             log.end_readers()
 
-    async def close(self, drain: float = 30.0) -> None:
-        """Retire, let running answers end for up to ``drain`` seconds, stop every process."""
+    async def close(self, drain: float = 30.0, grace: float | None = None) -> None:
+        """Retire, let running answers end for up to ``drain`` seconds, stop every process.
+
+        What has not ended ``grace`` seconds after it was asked to is killed, whatever its own
+        ``unloadTimeout``. None lets every process have that.
+        """
         self.retire()
         deadline = self._clock.now() + drain
         while not self._scheduler.idle and self._clock.now() < deadline:
@@ -268,7 +276,7 @@ class Engine:
             change.cancel()
         self._perform(self._scheduler.stop_all())
         if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._last_ends(grace)
         self._alarm.close()
         for log in (*self._logs.values(), self.output):
             log.close()
@@ -276,6 +284,17 @@ class Engine:
             self._probe.close()
         if isinstance(self._guard, ProcessGuard):
             self._guard.close()
+
+    async def _last_ends(self, grace: float | None) -> None:
+        ends = asyncio.gather(*self._tasks, return_exceptions=True)
+        if grace is not None:
+            late = asyncio.ensure_future(self._clock.sleep(grace))
+            either: set[asyncio.Future[Any]] = {ends, late}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            late.cancel()
+            for runner in self._runners.values():
+                runner.rush()
+        await ends
 
     # Carrying out.
 
@@ -315,8 +334,9 @@ class Engine:
             self._perform(effects)
             self._after()
 
+        entry = self.config.models[model]
         runner = Runner(
-            self.config.models[model],
+            entry,
             self._logs[model],
             clock=self._clock,
             launcher=self._launcher,
@@ -326,12 +346,22 @@ class Engine:
             start_limit=float(self.config.health_check_timeout),
             on_ready=ready,
             on_exit=gone,
+            vacated=lambda: self._vacated(entry),
         )
         self._runners[model] = runner
         self._announce(model, State.STARTING, "starting")
         task = asyncio.ensure_future(runner.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _vacated(self, model: SwapModel) -> None:
+        """Wait until no process that is on its way out has the address of ``model``."""
+        while any(
+            other != model.id and runner.address == model.proxy
+            for other in self._scheduler.leaving()
+            if (runner := self._runners.get(other))
+        ):
+            await self._changes.next()
 
     def _lease(self, ticket: int, model: SwapModel, *, waited: float) -> Lease:
         def release() -> None:
@@ -377,12 +407,18 @@ class Engine:
         self._since.pop(model, None)
 
     def _open_log(self, model: str) -> Log:
-        safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in model)
         file = None
         if self._log_dir:
             with suppress(OSError):
-                file = LogFile(self._log_dir / f"model-{safe}.log")
+                file = LogFile(self._log_dir / file_name(model))
         return Log(file, also=self.output)
+
+
+def _unknown(name: str) -> ModelNotFound:
+    return ModelNotFound(
+        "no router for requested model",
+        why=f"{name!r} is not a model or alias of this configuration",
+    )
 
 
 def _names(config: SwapConfig) -> dict[str, str]:

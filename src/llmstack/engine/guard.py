@@ -9,8 +9,10 @@ Windows has no guard yet.
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +21,9 @@ from llmstack.engine.process import POSIX
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+#: Seconds that a guard must have lived for a death of it to be bad luck.
+SOUND = 1.0
 
 
 class Guard(Protocol):
@@ -34,24 +39,28 @@ class Guard(Protocol):
 
 
 class ProcessGuard:
-    """The real guard. The process is started with the first group that is watched."""
+    """The real guard. The process is started with the first group that is watched.
+
+    It is used on an event loop. A guard that has died is replaced at once and told everything
+    again; one that did not even live for ``SOUND`` seconds is, when the next group is watched.
+    """
 
     def __init__(self, log: Path | None = None) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._watched: dict[int, Identity] = {}
         self._log = log
+        self._born = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sign: int | None = None  # what ends when the guard does
 
     def watch(self, pid: int) -> None:
-        """See ``Guard``. A guard that has died is replaced and told everything again."""
+        """See ``Guard``."""
         identity = Identity.of(pid)
         if identity is None or not POSIX:
             return
         self._watched[pid] = identity
         if self._child is None or self._child.poll() is not None:
-            self._hang_up()
-            self._child = self._spawn()
-            for known in self._watched.values():
-                self._tell(f"+ {known.pid} {known.started!r}")
+            self._replace()
         else:
             self._tell(f"+ {pid} {identity.started!r}")
 
@@ -66,25 +75,49 @@ class ProcessGuard:
         if self._child:
             self._child.wait()
 
+    def _replace(self) -> None:
+        self._hang_up()
+        self._child = self._spawn()
+        self._born = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        assert self._child.stdout
+        self._sign = self._child.stdout.fileno()
+        self._loop.add_reader(self._sign, self._died)
+        for known in self._watched.values():
+            self._tell(f"+ {known.pid} {known.started!r}")
+
+    def _died(self) -> None:
+        self._hang_up()
+        if self._child:
+            self._child.kill()  # its output has ended, and so has it, or is of no use
+            self._child.wait()
+        if self._watched and time.monotonic() - self._born >= SOUND:
+            with suppress(OSError):  # nothing can be started now: the next group tries again
+                self._replace()
+
     def _hang_up(self) -> None:
-        if self._child and self._child.stdin:
-            with suppress(OSError):
-                self._child.stdin.close()
+        if self._sign is not None and self._loop and not self._loop.is_closed():
+            self._loop.remove_reader(self._sign)
+        self._sign = None
+        for stream in (self._child.stdin, self._child.stdout) if self._child else ():
+            if stream:
+                with suppress(OSError):
+                    stream.close()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        output = self._log.open("ab") if self._log else subprocess.DEVNULL
+        errors = self._log.open("ab") if self._log else subprocess.DEVNULL
         try:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "llmstack.engine.guard_process"],
                 bufsize=0,
                 stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
+                stdout=subprocess.PIPE,
+                stderr=errors,
                 start_new_session=True,
             )
         finally:
-            if not isinstance(output, int):
-                output.close()
+            if not isinstance(errors, int):
+                errors.close()
 
     def _tell(self, line: str) -> None:
         if self._child is None or self._child.stdin is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -20,6 +22,19 @@ LAG = 256
 
 #: Bytes after which a log file is rotated, and how many old files are kept.
 FILE_LIMIT, FILE_KEPT = 5 * 1024 * 1024, 2
+
+
+#: Characters of a model's id that its log's name holds; file systems allow 255 bytes in all.
+NAME_LIMIT = 200
+
+
+def file_name(model: str) -> str:
+    """The name of a model's log file: another one for every id, and the id itself if it can be."""
+    safe = quote(model, safe=" +=@,")
+    if len(safe) > NAME_LIMIT:
+        digest = hashlib.sha256(model.encode()).hexdigest()[:16]
+        safe = f"{safe[:NAME_LIMIT].rpartition('%')[0] or safe[:NAME_LIMIT]}-{digest}"
+    return f"model-{safe}.log"
 
 
 class LogFile:

@@ -122,16 +122,23 @@ class LocalProcess:
         now = loop.time()
         final, give_up = now + LEFTOVER_GRACE, now + 2 * LEFTOVER_GRACE
         asked: set[int] = set()
-        while left := group_members(self._child.pid, since=self.identity.started):
+        while (left := self._leftovers()) != []:
             last_word = loop.time() >= final
-            for pid in left:
+            for pid in left or ():
                 if last_word or pid not in asked:
                     with suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL if last_word else signal.SIGTERM)
-            asked.update(left)
+            asked.update(left or ())
             if loop.time() >= give_up:  # stuck in the kernel
                 return
             await asyncio.sleep(0.02)
+
+    def _leftovers(self) -> list[int] | None:
+        """Who of the group lives; None while nobody can tell."""
+        try:
+            return group_members(self._child.pid, since=self.identity.started)
+        except OSError:  # no descriptor is free, for instance
+            return None
 
 
 def group_members(group: int, *, since: float) -> list[int]:

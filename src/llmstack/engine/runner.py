@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from llmstack.config.command import split_command
-from llmstack.engine.clock import within
 from llmstack.engine.health import intervals
 from llmstack.engine.logs import Log
 from llmstack.errors import StartFailed
@@ -33,12 +31,16 @@ QUOTED_LINES = 8
 #: Seconds a process has between the polite signal and the final one after a failed start.
 FAILED_START_GRACE = 5.0
 
+#: Seconds that a stop command may go on for when the process has been killed.
+STOP_COMMAND_MORE = 5.0
+
 
 class Runner:
     """Runs one process of ``model`` once and reports what becomes of it.
 
     ``on_ready`` is called when the process answers its health check, unless it was asked to stop
-    before; ``on_exit`` exactly once at the end, with the error of a start that failed.
+    before; ``on_exit`` exactly once at the end, with the error of a start that failed. ``vacated``
+    returns when the address is free of others that are leaving.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Runner:
         start_limit: float,
         on_ready: Callable[[], None],
         on_exit: Callable[[RequestError | None], None],
+        vacated: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._model = model
         self._log = log
@@ -70,7 +73,9 @@ class Runner:
         self._start_limit = start_limit
         self._on_ready = on_ready
         self._on_exit = on_exit
+        self._vacated = vacated
         self._stop_asked = asyncio.Event()
+        self._rushed = asyncio.Event()
         self._process: Process | None = None
         self._stop_command: asyncio.Future[None] | None = None
 
@@ -79,9 +84,19 @@ class Runner:
         """The process id while there is a process."""
         return self._process.pid if self._process else None
 
+    @property
+    def address(self) -> str:
+        """Where the process listens, or will."""
+        return self._model.proxy
+
     def stop(self) -> None:
         """Ask for a stop. May be called at any time and any number of times."""
         self._stop_asked.set()
+
+    def rush(self) -> None:
+        """Stop, and wait no longer for a polite end, nor for a stop command."""
+        self._stop_asked.set()
+        self._rushed.set()
 
     async def run(self) -> None:
         """The whole life. Returns when the process is gone; never raises but CancelledError."""
@@ -98,6 +113,10 @@ class Runner:
             argv = split_command(self._model.cmd)
         except ValueError as why:
             return StartFailed(f"unable to get sanitized command: {why}")
+        if self._vacated:
+            stop = asyncio.ensure_future(self._stop_asked.wait())
+            await _until_first(self._vacated(), stop)
+            stop.cancel()
         if self._means_to_listen(argv) and self._probe.taken(self._model.proxy):
             return StartFailed(
                 f"{self._model.id}: something else already listens on {self._model.proxy}",
@@ -167,15 +186,25 @@ class Runner:
         assert self._process is not None
         self._ask_to_end(self._process)
         grace = FAILED_START_GRACE if failed else float(self._model.unload_timeout)
-        ends: set[asyncio.Future[Any]] = {exited}
-        if self._stop_command:
-            ends.add(self._stop_command)
-        with suppress(TimeoutError):
-            # A stop command may clean up after the exit; the next start must not get in its way.
-            await within(self._clock, grace, _settled(ends))
+        # A stop command may clean up after the exit; the next start must not get in its way.
+        await self._unless_rushed(grace, exited, self._stop_command)
         if not exited.done():
             self._process.kill()
             await exited
+        if self._stop_command and not self._stop_command.done():
+            await self._unless_rushed(STOP_COMMAND_MORE, self._stop_command)
+            self._stop_command.cancel()
+            await asyncio.wait({self._stop_command})
+
+    async def _unless_rushed(
+        self, seconds: float, *ends: asyncio.Future[Any] | asyncio.Future[None] | None
+    ) -> None:
+        """Wait for all ``ends``, for ``seconds`` at most, and not at all once there is no time."""
+        settled = asyncio.ensure_future(asyncio.wait({end for end in ends if end}))
+        rushed = asyncio.ensure_future(self._rushed.wait())
+        await _until_first(self._clock.sleep(seconds), settled, rushed)
+        settled.cancel()
+        rushed.cancel()
 
     def _ask_to_end(self, process: Process) -> None:
         command = self._model.cmd_stop.replace("${PID}", str(process.pid))
@@ -192,11 +221,17 @@ class Runner:
     async def _run_stop_command(self, argv: tuple[str, ...], process: Process) -> None:
         try:
             stopper = await self._launcher(argv, self._environ, self._log.write)
-            status = await stopper.wait()
         except (OSError, ValueError) as why:
             self._log.write(f"[cmdStop of {self._model.id} failed: {why}]\n".encode())
             process.terminate()
             return
+        try:
+            status = await stopper.wait()
+        except asyncio.CancelledError:
+            stopper.kill()
+            await stopper.wait()
+            self._log.write(f"[cmdStop of {self._model.id} did not end and was killed]\n".encode())
+            raise
         if status:
             self._log.write(f"[cmdStop of {self._model.id} ended with {status}]\n".encode())
 
@@ -221,10 +256,6 @@ async def _until_first(
         if not task.done():
             task.cancel()
     return task
-
-
-async def _settled(futures: set[asyncio.Future[Any]]) -> None:
-    await asyncio.wait(futures)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.life import Holder, Life
-from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, plan
+from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, Wait, plan
 from llmstack.engine.queue import Limits, Queue
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ class Turns:
         """
         effects: list[Effect] = []
         passed: set[str] = set()  # models that an overdue request must go on waiting for
+        now: Situation | None = None
+        # What was decided since the last change that could help somebody. A grant helps nobody.
+        steps: dict[tuple[str, bool], Serve | Evict | Wait] = {}
         for waiting in self._queue.turns(first):
             if waiting.ticket not in self._queue:
                 continue
@@ -117,14 +120,21 @@ class Turns:
                     passed.add(waiting.model)
                 continue
             life = self._lives[waiting.model]
-            now = self.situation()
-            step = plan(waiting.model, now.hurried() if waiting.overdue else now, self._residency)
+            step = steps.get((waiting.model, waiting.overdue))
+            if step is None:
+                now = now or self.situation()
+                hurried = now.hurried() if waiting.overdue else now
+                step = plan(waiting.model, hurried, self._residency)
+                steps[waiting.model, waiting.overdue] = step
             if isinstance(step, Evict):
                 effects += self._swap(waiting.model, step)
+                now = None
+                steps.clear()
             elif isinstance(step, Serve) and not life.leaving:
                 self._queue.remove(waiting.ticket)
                 self._unthreatened.add(waiting.model)
                 effects.append(self._grant(waiting.ticket, waiting.model, uses=waiting.uses))
+                now = None  # it is busy now
             if waiting.overdue and waiting.ticket in self._queue:
                 passed.add(waiting.model)
         if passed:

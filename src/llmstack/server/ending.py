@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 #: Seconds that running answers have to end.
 DRAIN = 30.0
 
+#: Seconds that processes have to end although answers took all the time there was.
+LAST_GRACE = 2.0
+
 
 async def end(engine: Engine, http: HttpServers, hurry: asyncio.Event | None = None) -> None:
     """Turn newcomers away, let running answers end for up to ``DRAIN`` seconds, stop every process.
 
-    Setting ``hurry`` ends the waiting at once.
+    Processes have what is left of ``DRAIN``, but ``LAST_GRACE`` at least. Setting ``hurry`` ends
+    the waiting for answers at once.
     """
+    deadline = engine.now() + DRAIN
     engine.retire()
     ending = asyncio.ensure_future(http.stop())
     hurrying = asyncio.ensure_future((hurry or asyncio.Event()).wait())
@@ -25,5 +30,5 @@ async def end(engine: Engine, http: HttpServers, hurry: asyncio.Event | None = N
     hurrying.cancel()
     if not ending.done():
         http.force()
-    await engine.close(drain=0.0)
+    await engine.close(drain=0.0, grace=max(LAST_GRACE, deadline - engine.now()))
     await ending

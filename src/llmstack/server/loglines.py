@@ -20,8 +20,8 @@ from llmstack.engine.logs import Log
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Chunks that wait for standard output while nobody reads it; the oldest are lost beyond that.
-BACKLOG = 10_000
+#: Bytes that wait for standard output while nobody reads it; the oldest are lost beyond that.
+BACKLOG = 4 * 1024 * 1024
 
 #: Go's named layouts in strftime's terms, and five more: ``%e`` the day with a leading blank,
 #: ``%-I`` the hour without a leading nought, ``%3N`` and ``%9N`` parts of a second, ``%.N`` such
@@ -87,7 +87,9 @@ class StandardOutput:
 
     def __init__(self, descriptor: int = 1) -> None:
         self._descriptor = descriptor
-        self._chunks: deque[bytes] = deque(maxlen=BACKLOG)
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
         self._news = threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
@@ -95,7 +97,13 @@ class StandardOutput:
 
     def write(self, data: bytes) -> None:
         """Write ``data`` soon."""
-        self._chunks.append(data)
+        if not data:
+            return
+        with self._lock:
+            self._chunks.append(data)
+            self._size += len(data)
+            while self._size > BACKLOG:
+                self._size -= len(self._chunks.popleft())
         self._news.set()
 
     def close(self) -> None:
@@ -112,11 +120,16 @@ class StandardOutput:
         self._drain()
 
     def _drain(self) -> None:
-        while self._chunks:
-            data = self._chunks.popleft()
+        while data := self._take():
             with suppress(OSError):  # nobody reads: the lines are lost, not the service
                 while data:
                     data = data[os.write(self._descriptor, data) :]
+
+    def _take(self) -> bytes:
+        with self._lock:
+            data = self._chunks.popleft() if self._chunks else b""
+            self._size -= len(data)
+        return data
 
 
 class ShownLog(Log):

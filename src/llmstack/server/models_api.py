@@ -12,8 +12,7 @@ from llmstack.config.redact import masked
 from llmstack.engine import State
 from llmstack.errors import ModelNotFound
 from llmstack.server.asgi import read_body
-from llmstack.server.departure import Departure
-from llmstack.server.dispatch import CLIENT_LEFT
+from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.events_route import HEADERS
 from llmstack.server.load_progress import load_frames
 

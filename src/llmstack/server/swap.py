@@ -60,9 +60,14 @@ class SwapOptions:
     watch: bool = False
     insecure: bool = False
 
-    def load(self) -> SwapConfig:
-        """Read the configuration. Raises ConfigError with all its problems."""
-        return load_sources(self.config, self.config_dir, os.environ, further=residency_problems)
+    def load(self, before: SwapConfig | None = None) -> SwapConfig:
+        """Read the configuration; ``before`` is the one in force, whose ports models keep.
+
+        Raises ConfigError with all its problems.
+        """
+        return load_sources(
+            self.config, self.config_dir, os.environ, before, further=residency_problems
+        )
 
     def tls(self) -> tuple[str, str] | None:
         """The files of certificate and key. Raises DaemonError if they are of no use."""
@@ -88,6 +93,7 @@ async def swap(options: SwapOptions) -> int:
         ConfigError: the configuration is not usable.
         DaemonError: the address or the certificate is not.
     """
+    hung_up = Hangup()
     sources = watched(options.config, options.config_dir) if options.watch else []
     config = options.load()
     logs = SwapLogs(config)
@@ -95,8 +101,7 @@ async def swap(options: SwapOptions) -> int:
         server = SwapServer(options, config, logs)
         stopping, hurry = signals()
         await server.start()
-        if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.reload)
+        hung_up.call(server.reload)
         watching = asyncio.ensure_future(watch(sources, server.reload)) if sources else None
         await stopping.wait()
         back_stop = threading.Timer(BACK_STOP, os._exit, (1,))
@@ -111,6 +116,27 @@ async def swap(options: SwapOptions) -> int:
     finally:
         logs.close()
     return 0
+
+
+class Hangup:
+    """SIGHUP from the first moment on: one that comes before there is what it is for is kept."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._action: Callable[[], None] | None = None
+        if hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._receive)
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Call ``action`` with every SIGHUP, and now if there was one."""
+        self._action = action
+        if self._came:
+            action()
+
+    def _receive(self) -> None:
+        self._came = True
+        if self._action:
+            self._action()
 
 
 class SwapServer:
@@ -137,7 +163,7 @@ class SwapServer:
         self._app = _Switch()
         self._pool = Pool()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reloading = self._reload_again = False
+        self._reloading = self._reload_again = self._stopping = False
         self.engine = Engine(config)
         self.activity = Activity(self.engine, captures=True, proxy_log=logs.proxy)
         self._new_door()
@@ -167,6 +193,8 @@ class SwapServer:
 
     def reload(self) -> None:
         """Read the configuration again, soon. While one reload runs, one more is remembered."""
+        if self._stopping:
+            return
         if self._reloading:
             self._reload_again = True
             return
@@ -175,6 +203,7 @@ class SwapServer:
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Let running answers end, stop every process, close every connection."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -200,7 +229,7 @@ class SwapServer:
 
     async def _reload_once(self) -> None:
         try:
-            config = await asyncio.to_thread(self._options.load)
+            config = await asyncio.to_thread(self._options.load, self.engine.config)
         except ConfigError as error:
             log.warning("%s: %s", _KEPT, error)
             return

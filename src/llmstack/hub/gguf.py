@@ -235,11 +235,13 @@ def _sizes(tensors: list[tuple[str, int]], cursor: _Cursor, alignment: object) -
     """
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
         raise _Fault(f"the alignment {alignment!r} is none")
+    if not tensors:
+        return {}
     start = -(-cursor.at // alignment) * alignment
     ends = sorted({offset for _, offset in tensors})
-    following = dict(zip(ends, [*ends[1:], max(cursor.size - start, 0)], strict=True))
-    if ends and start + ends[-1] >= cursor.size:
+    if start + ends[-1] >= cursor.size:
         raise _Fault("the file is cut off before its last tensor")
+    following = dict(zip(ends, [*ends[1:], cursor.size - start], strict=True))
     sizes: dict[str, int] = {}
     for name, offset in tensors:
         if name in sizes:

@@ -43,7 +43,7 @@ def cheapest(candidates: Iterable[Candidate], need: int) -> frozenset[str] | Non
     """
     if need <= 0:
         return frozenset()
-    ordered = sorted(candidates, key=lambda candidate: candidate.model, reverse=True)
+    ordered = sorted(candidates, key=lambda candidate: candidate.model)
     if sum(candidate.size for candidate in ordered) < need:
         return None
     # Choices that free more cost more: whoever costs no less than a choice that frees as much

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -167,7 +168,8 @@ class MemoryResidency:
         seconds = known.load_seconds
         if seconds is None:
             seconds = self._size(model) / LOAD_RATE
-        loss = round(1e6 * seconds / max(idle.get(model, 1.0), 1.0))
+        age = max(idle.get(model, 1.0), 1.0)
+        loss = 0 if age == inf else max(round(1e9 * seconds / age), 1)
         return Candidate(model, self._size(model), loss, in_use=model not in idle)
 
     def _of(self, model: str) -> Known:

@@ -314,6 +314,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     flags = parse()
+    held = b"x" * (flags.hold << 20)  # stays to the end of the program  # noqa: F841
     if flags.ignore_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in flags.lines:

@@ -121,12 +121,6 @@ def test_a_change_of_what_is_loaded_makes_a_measurement_worthless(
             program.write_text("#!/bin/sh\n")
             program.chmod(0o755)
             house.environ["PATH"] = str(tmp_path)
-            os.environ["PATH"], before = str(tmp_path), os.environ["PATH"]
-            try:
-                assert house.known().source == "estimated"
-            finally:
-                os.environ["PATH"] = before
-            return
     assert house.known().source == "estimated"
 
 

@@ -152,9 +152,11 @@ async def test_growth_is_noticed_while_a_model_runs(tmp_path: Path) -> None:
         (await scene.load("a")).release()
         await until(lambda: size(scene, "a") == (300, "measured"))
         scales.sizes["a"] = 700
+        await until(lambda: scene.clock.asleep)
         await scene.clock.advance(31)
         await until(lambda: size(scene, "a") == (700, "measured"))
         scales.sizes["a"] = 500
+        await until(lambda: scene.clock.asleep)
         await scene.clock.advance(31)
         await until(lambda: scene.clock.asleep)
         assert size(scene, "a") == (700, "measured"), "the most that was seen counts"
@@ -172,6 +174,7 @@ async def test_a_process_that_a_reload_will_replace_teaches_nothing_about_the_ne
         changed = config(model("a", cmd="a --more"), memory=MemoryPlan(1000 * MIB))
         reload = scene.go(scene.engine.reconfigure(changed))
         scales.sizes["a"] = 800
+        await until(lambda: scene.clock.asleep)
         await scene.clock.advance(31)
         file = LearnedFile(tmp_path / "footprints.json")
         await until(lambda: [one.size for one in file.read().values()] == [800 * MIB])

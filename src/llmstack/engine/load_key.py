@@ -37,7 +37,7 @@ def load_key(
     port = urlsplit(model.proxy).port
     named = re.compile(rf"(?<!\d){port}(?!\d)") if port else None
     own = [f"{name}={value}" for name, value in environ.items() if name.startswith(_VARIABLES)]
-    program = shutil.which(argv[0]) if argv else None
+    program = shutil.which(argv[0], path=environ.get("PATH")) if argv else None
     files = [Path(word.partition("=")[2] or word) for word in argv[1:]]
     if program:
         files.append(Path(program))

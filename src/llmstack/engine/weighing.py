@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.engine.plan import State
+from llmstack.residency.memory import shown
 
 if TYPE_CHECKING:
     from llmstack.engine.clock import Clock
@@ -95,9 +96,15 @@ class Weighing:
             load.peak = max(size, load.peak)
             if footprints.learn(row.id, load.known, load.peak, load.seconds, used=row.used):
                 learned.append(load.known.key)
+                log.info("%s takes %s of memory%s", row.id, shown(load.peak), _than(load.known))
         if not learned:
             return
+        await asyncio.to_thread(footprints.keep, learned)
         facts = await asyncio.to_thread(footprints.facts, config)
         if self._engine.config is config:
             self._engine.adopt(facts)
-        await asyncio.to_thread(footprints.keep, learned)
+
+
+def _than(known: Known) -> str:
+    """What was reckoned with before, for the log."""
+    return f", {known.source} were {shown(known.size)}" if known.size else ""

@@ -193,3 +193,27 @@ def test_a_disk_that_is_full_is_a_warning(
     (tmp_path / "state").write_text("in the way")
     assert house.learn(70 * MIB)
     assert "cannot be kept" in caplog.text
+
+
+def test_with_gpus_only_their_memory_counts(house: House) -> None:
+    """A tool that has told of one of our processes is believed about the others."""
+    told_: dict[int, int] = {}
+    house.footprints = Footprints(
+        house.environ,
+        file=house.file,
+        capacity=lambda: Capacity(8 << 30, "gpu", "memory of A"),
+        gpu_memory=lambda: told_,
+    )
+    known = house.known()
+    assert known.parts
+    assert known.size == known.parts.total("gpu")
+    on_host = replace(house.model, cmd=f"{house.model.cmd} -ngl 0")
+    assert house.known(on_host).size == 0
+    ours = os.getpgrp()
+    assert house.footprints.measured([ours, 1 << 22]) == {}
+    told_[os.getpid()] = 5 * MIB
+    assert house.footprints.measured([ours, 1 << 22]) == {ours: 5 * MIB, 1 << 22: 0}
+
+
+def test_nothing_may_be_declared(house: House) -> None:
+    assert house.known(replace(house.model, memory=0)).source == "declared"

@@ -153,11 +153,11 @@ async def test_growth_is_noticed_while_a_model_runs(tmp_path: Path) -> None:
         await until(lambda: size(scene, "a") == (300, "measured"))
         scales.sizes["a"] = 700
         await until(lambda: scene.clock.asleep)
-        await scene.clock.advance(31)
+        await scene.clock.advance(11)
         await until(lambda: size(scene, "a") == (700, "measured"))
         scales.sizes["a"] = 500
         await until(lambda: scene.clock.asleep)
-        await scene.clock.advance(31)
+        await scene.clock.advance(11)
         await until(lambda: scene.clock.asleep)
         assert size(scene, "a") == (700, "measured"), "the most that was seen counts"
 
@@ -175,7 +175,7 @@ async def test_a_process_that_a_reload_will_replace_teaches_nothing_about_the_ne
         reload = scene.go(scene.engine.reconfigure(changed))
         scales.sizes["a"] = 800
         await until(lambda: scene.clock.asleep)
-        await scene.clock.advance(31)
+        await scene.clock.advance(11)
         file = LearnedFile(tmp_path / "footprints.json")
         await until(lambda: [one.size for one in file.read().values()] == [800 * MIB])
         assert size(scene, "a") == (None, "unknown")

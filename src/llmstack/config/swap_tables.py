@@ -149,7 +149,7 @@ TABLES: Mapping[str, Table] = {
                 "budget",
                 "size",
                 "auto",
-                "Memory for all models: auto (that of the GPUs, else the machine's), 24GiB or bytes.",
+                "Memory for all models: auto (the GPUs', else the machine's), 24GiB or bytes.",
             )
         ),
         _addition(

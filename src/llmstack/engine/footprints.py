@@ -55,11 +55,14 @@ class Footprints:
         file: LearnedFile | None = None,
         capacity: Callable[[], Capacity] = detect_capacity,
         measure: Callable[[Iterable[int]], dict[int, int]] | None = None,
+        gpu_memory: Callable[[], dict[int, int]] = gpu_memory,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._file = file or LearnedFile(data_dir(self._environ) / "footprints.json")
         self._detect = capacity
         self._measure = measure
+        self._gpu_memory = gpu_memory
+        self._tool_sees_us = False
         self._capacity: Capacity | None = None
         self._learned: dict[str, Learned] | None = None
         self._headers: dict[tuple[str, int, int], Gguf] = {}
@@ -84,9 +87,13 @@ class Footprints:
         """Bytes that the process group of each of ``pids`` takes of the kind that is scarce."""
         if self._measure:
             return self._measure(pids)
-        if self._capacity and self._capacity.kind == "gpu":
-            return on_gpus(pids, gpu_memory())
-        return resident(pids)
+        if not self._capacity or self._capacity.kind == "machine":
+            return resident(pids)
+        leaders = list(pids)
+        taken = on_gpus(leaders, self._gpu_memory())
+        self._tool_sees_us |= bool(taken)
+        # Once it has told of one of ours, silence about another one means nothing is there.
+        return dict.fromkeys(leaders, 0) | taken if self._tool_sees_us else taken
 
     def learn(
         self, model: str, known: Known, size: int, load_seconds: float, *, used: bool
@@ -97,7 +104,7 @@ class Footprints:
         Before its first answer (not ``used``) much may not have been touched yet; then a size
         counts only if it is more than was expected.
         """
-        if not known.key or self._learned is None or size <= 0:
+        if not known.key or self._learned is None:
             return False
         before = self._learned.get(known.key)
         guess = known.size if known.source == "estimated" else None
@@ -121,13 +128,13 @@ class Footprints:
         try:
             argv = split_command(model.cmd)
         except ValueError as error:
-            source: Source = "declared" if model.memory else "unknown"
+            source: Source = "unknown" if model.memory is None else "declared"
             return Known(model.memory, source, why=str(error))
         parts, why, files = self._estimate(model, argv, capacity)
         key = load_key(model, argv, self._environ, kind=capacity.kind, parts=files)
         past = learned.get(key)
         seconds = past.load_seconds or None if past else None
-        if model.memory:
+        if model.memory is not None:
             return Known(model.memory, "declared", seconds, parts, key=key)
         if past:
             return Known(past.size, "measured", seconds, parts, key=key)

@@ -90,6 +90,6 @@ def _entry(value: Any) -> Learned | None:
             "size": int(size),
             "load_seconds": int() | float() as seconds,
             "measured": int() | float() as measured,
-        } if 0 < size < 1 << 50 and 0 <= seconds < 1e6 and 0 <= measured < 1e12:
+        } if 0 <= size < 1 << 50 and 0 <= seconds < 1e6 and 0 <= measured < 1e12:
             return Learned(model, size, float(seconds), float(measured))
     return None

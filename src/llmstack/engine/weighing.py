@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks while a model is loaded. The first one is taken when it is ready.
-EVERY = 30.0
+EVERY = 10.0
 
 
 @dataclass(slots=True)
@@ -90,8 +90,8 @@ class Weighing:
         learned = []
         for pid, row in self._loaded().items():
             load = self._loads.get(row.id)
-            size = sizes.get(pid, 0)
-            if load is None or not size or pid not in before:
+            size = sizes.get(pid)
+            if load is None or size is None or pid not in before:
                 continue  # it has stopped meanwhile, or nobody can tell
             load.peak = max(size, load.peak)
             if footprints.learn(row.id, load.known, load.peak, load.seconds, used=row.used):
@@ -107,4 +107,4 @@ class Weighing:
 
 def _than(known: Known) -> str:
     """What was reckoned with before, for the log."""
-    return f", {known.source} were {shown(known.size)}" if known.size else ""
+    return f", {known.source} were {shown(known.size)}" if known.size is not None else ""

@@ -182,7 +182,7 @@ def _placed(sizes: list[int], on_gpu: int) -> Share:
 
 
 def _compute(model: Model, sizing: Sizing, layers: list[Layer], cells: int, on_gpu: int) -> Share:
-    """Buffers of one batch: its widest step, the mask over all cells, one output per slot.
+    """Buffers of one batch: its widest step, the mask over all cells of a slot, one output per slot.
 
     The steps use the same memory one after the other; the widest one is the inside of a
     feed-forward layer. Compared with what llama.cpp b11549 logs.
@@ -193,5 +193,6 @@ def _compute(model: Model, sizing: Sizing, layers: list[Layer], cells: int, on_g
     size = sizing.ubatch * (3 * inside + 5 * width) * 4
     size += sizing.slots * (model.vocabulary + width) * 4
     if any(layer.cache for layer in layers):
-        size += sizing.ubatch * cells * 2
+        seen = cells if sizing.unified else -(-cells // sizing.slots)
+        size += sizing.ubatch * seen * 2
     return Share(gpu=size) if on_gpu else Share(host=size)

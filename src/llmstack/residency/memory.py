@@ -181,7 +181,9 @@ class MemoryResidency:
 
 def declared(models: Iterable[SwapModel]) -> dict[str, Known]:
     """What the configuration itself says of the memory of ``models``."""
-    return {model.id: Known(model.memory, "declared") for model in models if model.memory}
+    return {
+        model.id: Known(model.memory, "declared") for model in models if model.memory is not None
+    }
 
 
 def budget_of(plan: MemoryPlan, facts: MemoryFacts) -> int:

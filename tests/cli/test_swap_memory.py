@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from tests.cli.swaps import Swap, swapping
@@ -128,6 +131,35 @@ def test_a_damaged_file_of_measurements_is_a_warning(tmp_path: Path, data: Path)
         )
 
 
+def test_starts_at_the_same_time_never_exceed_the_budget(tmp_path: Path) -> None:
+    """Four models of 120 MiB at once where two fit; the processes are looked at all along."""
+    model = "--hold 100|memory: 120MiB"
+    text = configuration("budget: 300MiB", a=model, b=model, c=model, d=model)
+    with swapping(tmp_path, text) as swap:
+        answers: list[int] = []
+
+        def ask(name: str) -> None:
+            answers.extend(swap.chat(name)[0] for _ in range(3))
+
+        clients = [threading.Thread(target=ask, args=(name,)) for name in "abcd" * 2]
+        for client in clients:
+            client.start()
+        most = together = 0
+        while any(client.is_alive() for client in clients):
+            held = [size for size in map(resident, swap.processes()) if size > 90 * MIB]
+            most, together = max(most, sum(held)), max(together, len(held))
+        assert answers == [200] * 24
+        assert 1 <= together <= 2
+        assert most < 300 * MIB
+
+
+def resident(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        if "fake_model_server.py" in " ".join(process.cmdline()):
+            return int(process.memory_info().rss)
+    return 0
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP")
 def test_a_reload_may_change_to_groups_and_back(tmp_path: Path) -> None:
     by_memory = configuration("budget: 400MiB", a="|memory: 100MiB", b="|memory: 100MiB")
@@ -195,3 +227,14 @@ def test_explain_answers_in_json(explain: Callable[..., str]) -> None:
     assert sums == [6, 5, 4, 2, 3]
     assert memory["model"]["estimate"]["context"] == 4096
     assert [row["model"] for row in memory["running"]] == ["big", "pin"]
+
+
+def test_explain_counts_what_it_costs_to_load_again_and_not_how_many_go(
+    explain: Callable[..., str], tmp_path: Path
+) -> None:
+    """Two of 1 GiB are loaded again sooner than one of 4 GiB."""
+    more = (
+        "  s1: {cmd: 'x ${PORT}', memory: 1GiB}\n  s2: {cmd: 'x ${PORT}', memory: 1GiB}\nrouting:"
+    )
+    (tmp_path / "c.yaml").write_text(EXPLAINED.replace("routing:", more))
+    assert json.loads(explain("-json", "-running", "big,s1,s2"))["evict"] == ["s1", "s2"]

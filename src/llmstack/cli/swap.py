@@ -26,6 +26,9 @@ EXAMPLES = """examples:
 
 All flags are spelt with one dash or two, as for llama-swap. SIGHUP reloads the configuration."""
 
+#: Seconds that -explain takes the running models to have been idle.
+EXPLAINED_IDLE = 60.0
+
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
@@ -45,7 +48,7 @@ def configure(parser: ArgumentParser) -> None:
     switch("insecure", "let the network in although no apiKeys are configured")
     switch("check", "say everything that is wrong with the configuration, and end")
     option("explain", "say which models would be evicted for this one and why, and end", "MODEL")
-    option("running", "with -explain: the models that are loaded", "A,B")
+    option("running", "with -explain: the models that are loaded, all idle for equally long", "A,B")
     switch("json", "with -explain: answer in JSON")
     switch("version", "print the version and end")
 
@@ -125,7 +128,8 @@ def _explain(config: SwapConfig, name: str, running: str, *, as_json: bool) -> i
         from llmstack.engine.footprints import Footprints
 
         facts = Footprints(os.environ).facts(config)
-    explanation = compile_residency(config, facts).explain(target, loaded)
+    idle = dict.fromkeys(loaded, EXPLAINED_IDLE)
+    explanation = compile_residency(config, facts).explain(target, loaded, idle)
     pool: Pool = facts.pool if facts else "machine"
     if as_json:
         print(json.dumps(json_of(explanation, pool), indent=2))

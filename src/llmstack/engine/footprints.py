@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Parts of a split model that are looked for.
+#: Parts of a split model that are looked for, and headers that are remembered.
 MOST_PARTS = 1000
 #: A new measurement within this share of the known one changes nothing.
 _NOISE = 0.02
@@ -172,9 +172,12 @@ class Footprints:
         except OSError:
             return read_gguf(path)  # which tells what is wrong
         key = (str(path), stat.st_size, stat.st_mtime_ns)
-        if key not in self._headers:
-            self._headers[key] = read_gguf(path)
-        return self._headers[key]
+        header = self._headers.get(key)
+        if header is None:
+            if len(self._headers) >= MOST_PARTS:  # of files that changed again and again
+                self._headers.clear()
+            header = self._headers[key] = read_gguf(path)
+        return header
 
 
 def _parts(path: Path) -> list[Path]:

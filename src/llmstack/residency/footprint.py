@@ -182,7 +182,7 @@ def _placed(sizes: list[int], on_gpu: int) -> Share:
 
 
 def _compute(model: Model, sizing: Sizing, layers: list[Layer], cells: int, on_gpu: int) -> Share:
-    """Buffers of one batch: its widest step, the mask over all cells of a slot, one output per slot.
+    """Buffers of one batch: its widest step, a mask over the cells, one output per slot.
 
     The steps use the same memory one after the other; the widest one is the inside of a
     feed-forward layer. Compared with what llama.cpp b11549 logs.

@@ -217,3 +217,13 @@ def test_with_gpus_only_their_memory_counts(house: House) -> None:
 
 def test_nothing_may_be_declared(house: House) -> None:
     assert house.known(replace(house.model, memory=0)).source == "declared"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    ["-m ~nobody-here/m.gguf", "-m 'a\0b'", "-m m.gguf -c many", "-m .", "-m", "'", "-m m -np x"],
+)
+def test_a_command_that_cannot_work_is_unknown_and_no_crash(house: House, flags: str) -> None:
+    known = house.known(replace(house.model, cmd=f"llama-server {flags}"))
+    assert (known.size, known.source) == (None, "unknown")
+    assert known.why

@@ -25,12 +25,12 @@ sizes = st.fixed_dictionaries({name: st.none() | st.integers(1, 12) for name in 
 
 
 def residency(of: dict[str, int | None], pinned: frozenset[str] = frozenset()) -> MemoryResidency:
-    known = {name: Known(size, "declared" if size else "unknown") for name, size in of.items()}
+    known = {name: Known(size, "measured" if size else "unknown") for name, size in of.items()}
     return MemoryResidency(BUDGET, pinned, known)
 
 
 class MemoryEvents(Events):
-    """The events of ``Events``, and new knowledge about sizes."""
+    """The events of ``Events``, and new knowledge about sizes. Nothing is declared or refused."""
 
     @initialize(
         of=sizes,
@@ -89,7 +89,7 @@ class MemoryEvents(Events):
         return {
             name: known.size or 0
             for name in self.processes
-            if (known := self.residency.known(name)).source == "declared"
+            if (known := self.residency.known(name)).source == "measured"
             and name not in self.pinned
         }
 

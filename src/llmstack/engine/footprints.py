@@ -161,7 +161,7 @@ class Footprints:
     def _read(self, sizing: Sizing, files: list[Path]) -> dict[str, tuple[Gguf, ...]]:
         headers = {}
         for name in sizing.files():
-            paths = _parts(Path(name).expanduser())
+            paths = _parts(Path(name))
             files += paths
             headers[name] = tuple(self._header(path) for path in paths)
         return headers
@@ -169,7 +169,7 @@ class Footprints:
     def _header(self, path: Path) -> Gguf:
         try:
             stat = path.stat()
-        except OSError:
+        except (OSError, ValueError):
             return read_gguf(path)  # which tells what is wrong
         key = (str(path), stat.st_size, stat.st_mtime_ns)
         header = self._headers.get(key)

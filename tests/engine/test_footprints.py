@@ -215,6 +215,22 @@ def test_with_gpus_only_their_memory_counts(house: House) -> None:
     assert house.footprints.measured([ours, 1 << 22]) == {ours: 5 * MIB, 1 << 22: 0}
 
 
+def test_what_a_gpu_shares_is_not_resident_so_only_more_than_the_estimate_counts(
+    house: House,
+) -> None:
+    shared = Capacity(8 << 30, "machine", "unified memory", shared=True)
+    house.footprints = Footprints(house.environ, file=house.file, capacity=lambda: shared)
+    estimated = house.known().size
+    assert estimated
+    assert not house.learn(estimated // 2)
+    assert house.learn(estimated * 2)
+    assert not house.learn(estimated // 2)
+    assert house.known().size == estimated * 2
+    house.model = replace(house.model, cmd="python server.py")
+    assert not house.learn(70 * MIB)
+    assert house.known().source == "unknown"
+
+
 def test_nothing_may_be_declared(house: House) -> None:
     assert house.known(replace(house.model, memory=0)).source == "declared"
 

@@ -52,9 +52,9 @@ def test_gpus_with_memory_of_their_own_count_together() -> None:
 
 
 def test_a_gpu_without_shares_the_machines() -> None:
-    assert detect(Gpu(0, "GB10", "NVIDIA")) == Capacity(
-        64 * GIB, "machine", "this machine's memory"
-    )
+    shared = detect(Gpu(0, "GB10", "NVIDIA"))
+    assert shared == Capacity(64 * GIB, "machine", "this machine's memory", shared=True)
+    assert not detect().shared
 
 
 def test_a_container_has_what_it_is_limited_to(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_container_has_what_it_is_limited_to(tmp_path: Path) -> None:
 )
 def test_apples_gpu_may_have_a_part_of_the_memory(memory: int, sysctl: str, size: int) -> None:
     found = detect(memory=memory, sysctl=sysctl, uname=system("Darwin", "arm64"))
-    assert found == Capacity(size * GIB, "machine", "unified memory")
+    assert found == Capacity(size * GIB, "machine", "unified memory", shared=True)
 
 
 def test_this_machine_has_some() -> None:

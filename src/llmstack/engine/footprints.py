@@ -102,14 +102,20 @@ class Footprints:
 
         ``known`` is what was known when it was started, ``size`` the most that was seen since.
         Before its first answer (not ``used``) much may not have been touched yet; then a size
-        counts only if it is more than was expected.
+        counts only if it is more than was expected. So it is always where a GPU shares the
+        machine's memory and hides what it holds; there nothing is learned without an estimate.
         """
         if not known.key or self._learned is None:
             return False
         before = self._learned.get(known.key)
         guess = known.size if known.source == "estimated" else None
         expected = before.size if before else guess
-        if not used and expected is not None and size <= expected:
+        shared = self._capacity is not None and self._capacity.shared
+        if shared:
+            expected = known.parts.total("machine") if known.parts else None
+            if expected is None:
+                return False
+        if (shared or not used) and expected is not None and size <= expected:
             return False
         if before and abs(size - before.size) <= _NOISE * before.size:
             return False

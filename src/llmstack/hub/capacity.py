@@ -28,12 +28,14 @@ class Capacity:
     """Bytes of the memory that models are loaded into; ``what`` names it for people.
 
     ``kind`` is ``gpu`` for the memory of GPUs, all of them together, and ``machine`` for the
-    machine's own, which a GPU without any of its own shares.
+    machine's own, which a GPU without any of its own shares. Then what a process holds for the GPU
+    is not among its resident bytes; ``shared`` says so.
     """
 
     size: int
     kind: Literal["gpu", "machine"]
     what: str
+    shared: bool = False
 
 
 def detect_capacity(
@@ -48,8 +50,9 @@ def detect_capacity(
     system = uname()
     machine = (total or _machine_memory)()
     if system.system == "Darwin" and system.machine == "arm64":
-        return Capacity(_apple_limit(machine, run), "machine", "unified memory")
-    with_memory = [gpu for gpu in (gpus or GpuProbe(run))() if gpu.memory_total]
+        return Capacity(_apple_limit(machine, run), "machine", "unified memory", shared=True)
+    found = (gpus or GpuProbe(run))()
+    with_memory = [gpu for gpu in found if gpu.memory_total]
     if with_memory:
         size = sum(gpu.memory_total or 0 for gpu in with_memory)
         names = ", ".join(gpu.name for gpu in with_memory)
@@ -57,7 +60,7 @@ def detect_capacity(
     for path in limits:
         with suppress(OSError, ValueError):  # "max" is no limit
             machine = min(machine, int(Path(path).read_text(encoding="ascii")))
-    return Capacity(machine, "machine", "this machine's memory")
+    return Capacity(machine, "machine", "this machine's memory", shared=bool(found))
 
 
 def _machine_memory() -> int:

@@ -69,7 +69,7 @@ def test_explain_says_who_is_evicted_and_why(
     outcome = command("swap", "-config", "config.yaml", "--explain=a", "--running=b")
     assert "evicted for a: nothing" in outcome.out
     outcome = command("swap", "-config", "config.yaml", "--explain=a", "--running=a,b")
-    assert "loaded already" in outcome.out
+    assert "already running" in outcome.out
 
 
 def test_explain_of_a_name_that_is_not_there_exits_1(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from llmstack.config.swap import Group
-from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, Wait, plan
+from llmstack.engine.plan import Evict, Refuse, Serve, Situation, State, Swap, Wait, plan
+from llmstack.errors import NoRoom
+from llmstack.residency.footprint import Known
 from llmstack.residency.groups import GroupResidency
+from llmstack.residency.memory import MemoryResidency
 
 STOPPED, STARTING, READY, STOPPING = State.STOPPED, State.STARTING, State.READY, State.STOPPING
 
@@ -130,7 +133,30 @@ def test_running_counts_stopping_models_and_the_targets_of_swaps() -> None:
 
 def test_the_target_itself_is_never_a_victim() -> None:
     class Greedy(GroupResidency):
-        def evict(self, target: str, running: object) -> frozenset[str]:
+        def evict(self, target: str, running: object, _: object = None) -> frozenset[str]:
             return frozenset(running)  # type: ignore[call-overload]
 
     assert plan("a", now(a=READY), Greedy(())) == Serve()
+
+
+def test_a_model_that_can_never_fit_is_refused_before_anybody_stops() -> None:
+    sizes = {"a": Known(8, "declared"), "b": Known(1, "declared")}
+    residency = MemoryResidency(4, (), sizes)
+    step = plan("a", now(a=STOPPED, b=READY), residency)
+    assert isinstance(step, Refuse)
+    assert isinstance(step.error, NoRoom)
+
+
+def test_idle_models_go_before_protected_ones_unless_in_a_hurry() -> None:
+    residency = MemoryResidency(2, (), {name: Known(1, "declared") for name in "abc"})
+    states = {"a": READY, "b": READY, "c": STOPPED}
+    idle = {"a": 90.0, "b": 10.0}
+    situation = Situation(states=states, protected=frozenset("a"), idle=idle)
+    assert plan("c", situation, residency) == Evict(frozenset("b"))
+    assert plan("c", situation.hurried(), residency) == Evict(frozenset("a"))
+
+
+def test_what_is_stopping_anyway_makes_the_room() -> None:
+    residency = MemoryResidency(2, (), {name: Known(1, "declared") for name in "abc"})
+    situation = Situation(states={"a": READY, "b": STOPPING, "c": STOPPED}, idle={"a": 1e9})
+    assert plan("c", situation, residency) == Evict(frozenset("b"))

@@ -23,6 +23,9 @@ EXAMPLES = """examples:
 
 All flags are spelt with one dash or two, as for llama-swap. SIGHUP reloads the configuration."""
 
+#: Seconds that -explain takes the running models to have been idle.
+EXPLAINED_IDLE = 60.0
+
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
@@ -42,7 +45,7 @@ def configure(parser: ArgumentParser) -> None:
     switch("insecure", "let the network in although no apiKeys are configured")
     switch("check", "say everything that is wrong with the configuration, and end")
     option("explain", "say which models would be evicted for this one and why, and end", "MODEL")
-    option("running", "with -explain: the models that are loaded", "A,B")
+    option("running", "with -explain: the models that are loaded, all idle for equally long", "A,B")
     switch("json", "with -check and -explain: answer with one JSON object")
     switch("version", "print the version and end")
 

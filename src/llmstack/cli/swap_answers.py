@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from llmstack.cli.explain import json_of, lines_of
 from llmstack.config.names import Local, Remote, Selected, names_of
 from llmstack.config.problems import nearest
 from llmstack.config.swap_merge import load_sources
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from llmstack.config.names import Names
     from llmstack.config.problems import Problem
     from llmstack.config.swap import SwapConfig
+    from llmstack.residency import MemoryFacts
+    from llmstack.residency.footprint import Pool
+
+#: Seconds that the running models are taken to have been idle.
+EXPLAINED_IDLE = 60.0
 
 
 def check(config: Path | None, directory: Path | None, *, as_json: bool) -> int:
@@ -52,25 +58,34 @@ def explain(
 ) -> int:
     """Print which of the models in ``running`` would be evicted for ``name``, and why.
 
-    As JSON: ``model``, ``running``, ``evict`` (lists of ids), and ``reason``.
+    As JSON: ``model``, ``running``, ``evict`` (lists of ids), ``reason``, and the sum in
+    ``memory`` if memory decides.
     """
     config = _load(path, directory)
     names = names_of(config)
     target = _model(config, names, name)
     parts = (part.strip() for part in running.split(","))
     loaded = [*dict.fromkeys(_model(config, names, part) for part in parts if part)]
-    if target in loaded:
-        evict, reason = [], "it is loaded already"
-    else:
-        explanation = compile_residency(config).explain(target, loaded)
-        evict, reason = sorted(explanation.evict), explanation.reason
+    facts = _facts(config)
+    idle = dict.fromkeys(loaded, EXPLAINED_IDLE)
+    explanation = compile_residency(config, facts).explain(target, loaded, idle)
+    pool: Pool = facts.pool if facts else "machine"
     if as_json:
-        answer = {"model": target, "running": loaded, "evict": evict, "reason": reason}
+        answer = {**json_of(explanation, pool), "running": loaded}
         print(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
-        print(f"evicted for {target}: {', '.join(evict) or 'nothing'}")
-        print(f"because: {reason}")
+        for line in lines_of(explanation, pool):
+            print(line)
     return 0
+
+
+def _facts(config: SwapConfig) -> MemoryFacts | None:
+    """What is known of the models' memory, if that decides."""
+    if config.memory is None:
+        return None
+    from llmstack.engine.footprints import Footprints
+
+    return Footprints(os.environ).facts(config)
 
 
 def _load(config: Path | None, directory: Path | None) -> SwapConfig:

@@ -14,15 +14,16 @@ from llmstack.engine.events import Events, ModelChanged
 from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
 from llmstack.engine.lease import Lease
-from llmstack.engine.logs import Log, LogFile, file_name
 from llmstack.engine.memory import resident
+from llmstack.engine.model_logs import ModelLogs
+from llmstack.engine.names import names_of, unknown
 from llmstack.engine.plan import State
 from llmstack.engine.process import launch
 from llmstack.engine.queue import Limits
 from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
 from llmstack.engine.status import ModelStatus
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import RequestError
 from llmstack.residency import compile_residency
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from llmstack.engine.clock import Clock
     from llmstack.engine.guard import Guard
     from llmstack.engine.health import Probe
+    from llmstack.engine.logs import Log
     from llmstack.engine.process import Launcher
 
 
@@ -56,7 +58,8 @@ class Engine:
     ) -> None:
         self.config = config
         self.events = Events()
-        self.output = Log()  # everything that any model prints
+        self._logs = ModelLogs(log_dir)
+        self.output = self._logs.everything
         self._clock: Clock = clock or SystemClock()
         self._launcher = launcher
         self._probe: Probe = probe or HttpProbe()
@@ -66,11 +69,10 @@ class Engine:
             config.models.values(),
             compile_residency(config),
             dict(config.priorities),
-            _limits(config),
+            Limits.of(config),
         )
-        self._names = _names(config)
-        self._log_dir = log_dir
-        self._logs = {model: self._open_log(model) for model in config.models}
+        self._names = names_of(config)
+        self._logs.open(config.models)
         self._runners: dict[str, Runner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._granted: dict[int, asyncio.Future[SwapModel]] = {}
@@ -86,8 +88,6 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    # Looking.
-
     def resolve(self, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for.
 
@@ -96,7 +96,7 @@ class Engine:
         """
         model = self._names.get(name)
         if model is None:
-            raise _unknown(name)
+            raise unknown(name)
         return self.config.models[model]
 
     def status(self) -> list[ModelStatus]:
@@ -139,10 +139,9 @@ class Engine:
         Raises:
             ModelNotFound: there is none, or a reload removed it.
         """
-        try:
-            return self._logs[model]
-        except KeyError:
-            raise _unknown(model) from None
+        if model not in self._logs:
+            raise unknown(model)
+        return self._logs[model]
 
     def queue_position(self, model: SwapModel) -> int | None:
         """The place in the queue, from 1, of the first request that waits for ``model``.
@@ -150,8 +149,6 @@ class Engine:
         None when nobody waits, or when it is being loaded already.
         """
         return self._scheduler.position_of(model.id)
-
-    # Using.
 
     def try_lease(self, model: SwapModel) -> Lease | None:
         """A lease if the model is ready this instant, else None. Never waits, never loads."""
@@ -234,15 +231,13 @@ class Engine:
         """
         residency = compile_residency(config)
         effects = self._scheduler.reconfigure(
-            config.models.values(), residency, dict(config.priorities), _limits(config)
+            config.models.values(), residency, dict(config.priorities), Limits.of(config)
         )
-        self.config, self._names = config, _names(config)
-        for model in config.models:
-            if model not in self._logs:
-                self._logs[model] = self._open_log(model)
-                self._since[model] = self._clock.now()
+        self.config, self._names = config, names_of(config)
+        for model in self._logs.open(config.models):
+            self._since[model] = self._clock.now()
         self._perform(effects)
-        for model in self._logs.keys() - config.models.keys() - self._runners.keys():
+        for model in self._logs.models() - config.models.keys() - self._runners.keys():
             self._forget(model)
         self._after()
         leaving = {model: self._runners.get(model) for model in self._scheduler.leaving()}
@@ -257,8 +252,7 @@ class Engine:
     def retire(self) -> None:
         """Turn waiters and newcomers away and end log streams. Running answers go on."""
         self._perform(self._scheduler.close())
-        for log in (*self._logs.values(), self.output):
-            log.end_readers()
+        self._logs.end_readers()
 
     async def close(self, drain: float = 30.0, grace: float | None = None) -> None:
         """Retire, let running answers end for up to ``drain`` seconds, stop every process.
@@ -278,8 +272,7 @@ class Engine:
         if self._tasks:
             await self._last_ends(grace)
         self._alarm.close()
-        for log in (*self._logs.values(), self.output):
-            log.close()
+        self._logs.close()
         if isinstance(self._probe, HttpProbe):
             self._probe.close()
         if isinstance(self._guard, ProcessGuard):
@@ -295,8 +288,6 @@ class Engine:
             for runner in self._runners.values():
                 runner.rush()
         await ends
-
-    # Carrying out.
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -401,31 +392,5 @@ class Engine:
 
     def _forget(self, model: str) -> None:
         """Drop what is kept of a model that a reload removed and that has stopped."""
-        log = self._logs.pop(model)
-        log.end_readers()
-        log.close()
+        self._logs.forget(model)
         self._since.pop(model, None)
-
-    def _open_log(self, model: str) -> Log:
-        file = None
-        if self._log_dir:
-            with suppress(OSError):
-                file = LogFile(self._log_dir / file_name(model))
-        return Log(file, also=self.output)
-
-
-def _unknown(name: str) -> ModelNotFound:
-    return ModelNotFound(
-        "no router for requested model",
-        why=f"{name!r} is not a model or alias of this configuration",
-    )
-
-
-def _names(config: SwapConfig) -> dict[str, str]:
-    """The id for every id and alias; ids win."""
-    aliases = {alias: model.id for model in config.models.values() for alias in model.aliases}
-    return aliases | {model: model for model in config.models}
-
-
-def _limits(config: SwapConfig) -> Limits:
-    return Limits(config.min_residency, config.max_wait, config.queue_timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 from llmstack.engine.alarm import Alarm, Changes
@@ -15,8 +15,9 @@ from llmstack.engine.footprints import Footprints
 from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
 from llmstack.engine.lease import Lease
-from llmstack.engine.logs import Log, LogFile, file_name
-from llmstack.engine.memory import resident
+from llmstack.engine.memory import with_memory
+from llmstack.engine.model_logs import ModelLogs
+from llmstack.engine.names import unknown
 from llmstack.engine.plan import State
 from llmstack.engine.process import launch
 from llmstack.engine.queue import Limits
@@ -24,7 +25,7 @@ from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
 from llmstack.engine.status import ModelStatus
 from llmstack.engine.weighing import Weighing
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import RequestError
 from llmstack.residency import compile_residency
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from llmstack.engine.clock import Clock
     from llmstack.engine.guard import Guard
     from llmstack.engine.health import Probe
+    from llmstack.engine.logs import Log
     from llmstack.engine.process import Launcher
     from llmstack.residency import MemoryFacts
 
@@ -62,7 +64,8 @@ class Engine:
         self.footprints = footprints or Footprints(environment(environ))
         self.memory = self.footprints.facts(config)
         self.events = Events()
-        self.output = Log()  # everything that any model prints
+        self._logs = ModelLogs(log_dir)
+        self.output = self._logs.everything
         self._clock: Clock = clock or SystemClock()
         self._launcher = launcher
         self._probe: Probe = probe or HttpProbe()
@@ -75,14 +78,13 @@ class Engine:
             Limits.of(config),
         )
         self._names = config.names()
-        self._log_dir = log_dir
-        self._logs = {model: self._open_log(model) for model in config.models}
+        self._logs.open(config.models)
         self._runners: dict[str, Runner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._granted: dict[int, asyncio.Future[SwapModel]] = {}
         self._since: dict[str, float] = dict.fromkeys(config.models, self._clock.now())
         self._reasons: dict[str, str] = {}
-        self._tickets = 0
+        self._tickets = count(1)
         self._alarm = Alarm(self._clock, self._expire)
         self._changes = Changes()
         self._weighing = Weighing(self, self._clock)
@@ -93,8 +95,6 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    # Looking.
-
     def resolve(self, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for.
 
@@ -103,7 +103,7 @@ class Engine:
         """
         model = self._names.get(name)
         if model is None:
-            raise _unknown(name)
+            raise unknown(name)
         return self.config.models[model]
 
     def status(self) -> list[ModelStatus]:
@@ -125,10 +125,7 @@ class Engine:
 
     async def measured_status(self) -> list[ModelStatus]:
         """``status`` with the memory that each model's processes take now; asks in a thread."""
-        rows = self.status()
-        pids = [row.pid for row in rows if row.pid is not None]
-        taken = await asyncio.to_thread(resident, pids) if pids else {}
-        return [replace(row, memory=taken.get(row.pid)) if row.pid else row for row in rows]
+        return await asyncio.to_thread(with_memory, self.status())
 
     def state(self, model: str) -> State:
         """The state of the model with that id."""
@@ -144,10 +141,9 @@ class Engine:
         Raises:
             ModelNotFound: there is none, or a reload removed it.
         """
-        try:
-            return self._logs[model]
-        except KeyError:
-            raise _unknown(model) from None
+        if model not in self._logs:
+            raise unknown(model)
+        return self._logs[model]
 
     def queue_position(self, model: SwapModel) -> int | None:
         """The place in the queue, from 1, of the first request that waits for ``model``.
@@ -156,13 +152,11 @@ class Engine:
         """
         return self._scheduler.position_of(model.id)
 
-    # Using.
-
     def try_lease(self, model: SwapModel) -> Lease | None:
         """A lease if the model is ready this instant, else None. Never waits, never loads."""
         if not self._scheduler.is_clear(model.id):
             return None
-        ticket = self._next_ticket()
+        ticket = next(self._tickets)
         self._perform(self._scheduler.acquire(ticket, model.id, self._clock.now()))
         return self._lease(ticket, self.config.models[model.id], waited=0.0)
 
@@ -190,7 +184,7 @@ class Engine:
 
     async def _wait(self, model: str, *, uses: bool) -> Lease:
         asked = self._clock.now()
-        ticket = self._next_ticket()
+        ticket = next(self._tickets)
         granted: asyncio.Future[SwapModel] = asyncio.get_running_loop().create_future()
         self._granted[ticket] = granted
         try:
@@ -243,12 +237,10 @@ class Engine:
             config.models.values(), residency, dict(config.priorities), Limits.of(config)
         )
         self.config, self.memory, self._names = config, memory, config.names()
-        for model in config.models:
-            if model not in self._logs:
-                self._logs[model] = self._open_log(model)
-                self._since[model] = self._clock.now()
+        for model in self._logs.open(config.models):
+            self._since[model] = self._clock.now()
         self._perform(effects)
-        for model in self._logs.keys() - config.models.keys() - self._runners.keys():
+        for model in self._logs.models() - config.models.keys() - self._runners.keys():
             self._forget(model)
         self._after()
         leaving = {model: self._runners.get(model) for model in self._scheduler.leaving()}
@@ -269,8 +261,7 @@ class Engine:
     def retire(self) -> None:
         """Turn waiters and newcomers away and end log streams. Running answers go on."""
         self._perform(self._scheduler.close())
-        for log in (*self._logs.values(), self.output):
-            log.end_readers()
+        self._logs.end_readers()
 
     async def close(self, drain: float = 30.0, grace: float | None = None) -> None:
         """Retire, let running answers end for up to ``drain`` seconds, stop every process.
@@ -291,8 +282,7 @@ class Engine:
             await self._last_ends(grace)
         await self._weighing.close()
         self._alarm.close()
-        for log in (*self._logs.values(), self.output):
-            log.close()
+        self._logs.close()
         if isinstance(self._probe, HttpProbe):
             self._probe.close()
         if isinstance(self._guard, ProcessGuard):
@@ -308,8 +298,6 @@ class Engine:
             for runner in self._runners.values():
                 runner.rush()
         await ends
-
-    # Carrying out.
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -408,27 +396,7 @@ class Engine:
         self._set_alarm()
         self._changes.tell()
 
-    def _next_ticket(self) -> int:
-        self._tickets += 1
-        return self._tickets
-
     def _forget(self, model: str) -> None:
         """Drop what is kept of a model that a reload removed and that has stopped."""
-        log = self._logs.pop(model)
-        log.end_readers()
-        log.close()
+        self._logs.forget(model)
         self._since.pop(model, None)
-
-    def _open_log(self, model: str) -> Log:
-        file = None
-        if self._log_dir:
-            with suppress(OSError):
-                file = LogFile(self._log_dir / file_name(model))
-        return Log(file, also=self.output)
-
-
-def _unknown(name: str) -> ModelNotFound:
-    return ModelNotFound(
-        "no router for requested model",
-        why=f"{name!r} is not a model or alias of this configuration",
-    )

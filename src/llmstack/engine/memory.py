@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from llmstack.engine.status import ModelStatus
 
 
 def resident(leaders: Iterable[int]) -> dict[int, int]:
@@ -55,3 +58,10 @@ def _members(leaders: set[int]) -> Iterable[tuple[int, psutil.Process]]:
                 yield group, psutil.Process(pid)
         except (OSError, psutil.Error):
             continue
+
+
+def with_memory(rows: list[ModelStatus]) -> list[ModelStatus]:
+    """``rows`` with what their processes take of the machine's memory now."""
+    pids = [row.pid for row in rows if row.pid is not None]
+    taken = resident(pids) if pids else {}
+    return [replace(row, memory=taken.get(row.pid)) if row.pid else row for row in rows]

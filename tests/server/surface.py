@@ -59,7 +59,7 @@ async def surface(root: Path) -> AsyncIterator[House]:
             ports[2],
             ignore_websockets=True,
             capabilities=Capabilities(("text", "image"), ("text",), tools=True, context=4096),
-            metadata={"architecture": "dropped", "kept": True},
+            metadata={"architecture": "dropped", "kept": True, "odd": [float("nan")]},
         ),
         fake("comfyui_auto", ports[3], unlisted=True),
         fake("echo", ports[4], unlisted=True),

@@ -209,6 +209,16 @@ async def test_a_reader_of_logs_that_leaves_is_forgotten(house: House) -> None:
     await eventually(lambda: len(log._readers) == before)
 
 
+async def test_the_head_of_a_log_stream_ends(house: House) -> None:
+    """The next request on the connection would wait for ever."""
+    async with Wire(house.door) as wire:
+        for _ in range(2):
+            await wire.request("HEAD", "/logs/stream")
+            got = await wire.answer(method="HEAD")
+            assert got.status == 200
+            assert got.header("x-content-type-options") == "nosniff"
+
+
 async def test_a_log_of_nobody_is_refused(house: House) -> None:
     assert (await ask(house.door, "GET", "/logs/stream/nobody")).status == 400
 

@@ -24,6 +24,19 @@ pytestmark = pytest.mark.anyio
 
 CHAT = "/v1/chat/completions"
 JSON_ROUTES = [CHAT, "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/infill"]
+JSON = [("Content-Type", "application/json")]
+BROKEN = [
+    b'{"model": ["smart"]}',
+    b'{"model": {"id": "smart"}}',
+    b'{"model": "smart"',
+    b"model=smart",
+    b"\xff\xfe",
+    b"{}{}",
+    b"[" * 100_000,
+    b'{"model":' * 20_000,
+]
+#: JSON, but none that could name a model.
+NAMELESS = [b'[{"role": "user"}]', b'"smart"', b"null", b" 7\n", b"", b" \r\n"]
 
 
 def as_json(body: object) -> bytes:
@@ -31,32 +44,44 @@ def as_json(body: object) -> bytes:
 
 
 @pytest.mark.parametrize("path", JSON_ROUTES)
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'[{"role": "user"}]',
-        b'{"model": ["smart"]}',
-        b'{"model": {"id": "smart"}}',
-        b'{"model": 7}',
-        b'{"model": "smart"',
-        b"model=smart",
-        b'"smart"',
-        b"null",
-        b"\xff\xfe",
-        b"{}{}",
-        b"",
-        b"[" * 100_000,
-        b'{"model":' * 20_000,
-    ],
-)
+@pytest.mark.parametrize("body", BROKEN)
 async def test_a_body_that_is_no_request_is_the_clients_fault(
     house: House, path: str, body: bytes
 ) -> None:
     """W24: arrays, lists and broken JSON used to be a 500 with a traceback."""
-    kind = [("Content-Type", "application/json")]
-    status, message = error_of(await ask(house.gateway, "POST", path, body, kind))
-    assert status == 400
-    assert message
+    for port in (house.gateway, house.door):
+        status, message = error_of(await ask(port, "POST", path, body, JSON))
+        assert status == 400
+        assert message
+
+
+@pytest.mark.parametrize("body", NAMELESS)
+async def test_json_that_names_no_model_is_for_auto_a_mistake_and_for_the_door_not_found(
+    house: House, body: bytes
+) -> None:
+    assert error_of(await ask(house.gateway, "POST", CHAT, body, JSON))[0] == 400
+    for path in JSON_ROUTES:
+        got = await ask(house.door, "POST", path, body, JSON)
+        assert error_of(got) == (404, "no model id could be identified")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [("7", "7"), ("7e0", "7"), ("-1.50", "-1.5"), ("true", "true")]
+)
+async def test_a_model_that_is_a_number_is_the_one_of_that_name(
+    house: House, model: str, name: str
+) -> None:
+    """As llama-swap's gjson reads it."""
+    body = b'{"model": %b}' % model.encode()
+    status, message = error_of(await ask(house.door, "POST", CHAT, body))
+    assert status == 404
+    assert f"{name!r} is not a model" in message
+
+
+async def test_an_error_repeats_only_the_beginning_of_a_very_long_name(house: House) -> None:
+    got = await ask(house.door, "POST", CHAT, chat("x\\" * 500_000))
+    assert got.status == 404
+    assert len(got.body) < 2000
 
 
 @pytest.mark.parametrize("messages", ["hello", {"role": "user"}, 3, True])
@@ -198,6 +223,7 @@ async def test_a_path_that_nobody_serves_is_not_found(house: House, method: str,
         got = await ask(port, method, path)
         assert got.status == 404
         assert got.header("content-type").startswith("text/plain")
+        assert got.header("x-content-type-options") == "nosniff"
         assert method == "HEAD" or got.body == b"404 page not found\n"
 
 
@@ -205,6 +231,13 @@ async def test_a_path_that_nobody_serves_is_not_found(house: House, method: str,
 async def test_an_upstream_that_nobody_is_is_not_found(house: House, path: str) -> None:
     for port in (house.gateway, house.door):
         assert error_of(await ask(port, "GET", path)) == (404, "model not found")
+
+
+async def test_comfyui_without_a_model_is_not_found(house: House) -> None:
+    got = await ask(house.door, "GET", "/comfyui")
+    assert (got.status, got.header("location")) == (301, "/comfyui/")
+    got = await ask(house.door, "GET", "/comfyui/")
+    assert error_of(got) == (404, "local model comfyui_auto not found")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +257,8 @@ async def test_a_known_path_with_another_method_says_which_it_has(
     for port in (house.gateway, house.door):
         got = await ask(port, method, path)
         assert (got.status, got.header("allow")) == (405, allow)
+        assert got.header("content-type") == "text/plain; charset=utf-8"
+        assert got.header("x-content-type-options") == "nosniff"
 
 
 @pytest.mark.parametrize(

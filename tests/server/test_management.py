@@ -53,7 +53,7 @@ async def test_the_list_has_every_kind_of_name(house: House) -> None:
     assert deep["capabilities"] == {"vision": True, "function_calling": True}
     assert deep["supported_parameters"] == ["tools", "tool_choice"]
     assert deep["context_length"] == deep["meta"]["n_ctx"] == 4096
-    assert deep["meta"]["llamaswap"] == {"kept": True, "type": "model"}
+    assert deep["meta"]["llamaswap"] == {"kept": True, "odd": [None], "type": "model"}
     assert rows["away/far"]["name"] == "away: far"
     assert rows["away/far"]["meta"]["llamaswap"] == {"type": "peer", "peerID": "away"}
     assert rows["away/far"]["status"] == {"value": "unloaded"}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.server.house import error_of
+from llmstack.config.swap import Peer
+from tests.server.conftest import free_ports
+from tests.server.house import error_of, fake, running, side_by_side
 from tests.server.surface import headers_of
-from tests.server.wire import ask
+from tests.server.wire import Wire, ask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.server.house import House
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +97,30 @@ async def test_a_websocket_reaches_a_peer(house: House) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://127.0.0.1:{house.door}/upstream/gone/lost/ws")
     assert refused.value.response.status_code == 502
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("m", "no local server found for requested model"),
+        ("p/far", "no peer found for requested model"),
+    ],
+)
+async def test_what_a_reload_removes_while_a_request_comes_in_is_not_found(
+    tmp_path: Path, target: str, message: str
+) -> None:
+    (port,) = free_ports(1)
+    before = replace(
+        side_by_side(fake("m", port), fake("n", port)),
+        peers={"p": Peer("p", f"http://127.0.0.1:{port}", ("far",))},
+    )
+    after = side_by_side(fake("n", port))
+    async with running(tmp_path, before) as house, Wire(house.door) as wire:
+        await wire.send(
+            f"POST /upstream/{target}/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        assert (await wire.head()).status == 100  # the body is being waited for
+        await house.engine.reconfigure(after)
+        await wire.send(b"ab")
+        assert error_of(await wire.answer()) == (404, message)

@@ -93,6 +93,9 @@ async def test_profiles_are_listed_and_switched(house: House) -> None:
     ("body", "status", "message"),
     [
         (b"nonsense", 400, "invalid profile request"),
+        (b'{"name": "\xff"}', 400, "invalid profile request"),
+        (b'{"name": "\\ud800"}', 400, "invalid profile request"),
+        (b"[" * 100_000, 400, "invalid profile request"),
         (b"[]", 400, "invalid profile request"),
         (b"{}", 400, "profile name is required"),
         (b'{"name": 3}', 400, "profile name must be a string or null"),

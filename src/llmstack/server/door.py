@@ -26,7 +26,7 @@ from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.profiles_api import ProfilesApi
-from llmstack.server.routes import Routes, answer_not_allowed
+from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
 from llmstack.server.schema_route import SCHEMA
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, 307, b"text/plain", b"", (b"location", location))
     else:
         kind = b"text/plain; charset=utf-8"
-        await answer(send, 404, kind, b"404 page not found\n")
+        await answer(send, 404, kind, b"404 page not found\n", NO_SNIFFING)
 
 
 def cleaned(path: str) -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from llmstack.errors import PeerUnreachable, RequestError
+from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
 from llmstack.http1 import Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import answer_error, refuse_websocket
@@ -44,8 +44,15 @@ class Peers:
         self._pool = dispatcher.pool
 
     def peer(self, remote: Remote) -> Peer:
-        """The peer that has the model."""
-        return self._dispatcher.engine.config.peers[remote.peer]
+        """The peer that has the model.
+
+        Raises:
+            ModelNotFound: a reload removed it while the request came in.
+        """
+        peer = self._dispatcher.engine.config.peers.get(remote.peer)
+        if peer is None:
+            raise ModelNotFound("no peer found for requested model")
+        return peer
 
     async def serve(
         self,
@@ -93,9 +100,9 @@ class Peers:
         self, scope: Scope, receive: Receive, send: Send, remote: Remote, raw_path: bytes | None
     ) -> None:
         """Pass a WebSocket through; ``websocket.connect`` has not been received yet."""
+        peer = self.peer(remote)
         if (await receive())["type"] != "websocket.connect":
             return
-        peer = self.peer(remote)
         out = {**scope, "headers": _headers(scope, peer)}
         try:
             await relay_websocket(out, receive, send, peer.proxy.rstrip("/"), raw_path)
@@ -136,6 +143,7 @@ async def _answer(
     streaming = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
     headers = response_headers(response) + extra
     if streaming:
+        headers = [pair for pair in headers if pair[0] != b"x-accel-buffering"]
         headers.append((b"x-accel-buffering", b"no"))
     try:
         start = {"type": "http.response.start", "status": response.status, "headers": headers}

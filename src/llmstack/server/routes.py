@@ -33,6 +33,7 @@ class Routes:
         admin: Sequence[Route] = (),
     ) -> None:
         self._access = access
+        self.open = tuple(open)
         self._open = frozenset(map(id, open))
         self._admin = frozenset(map(id, admin))
         self.routes = [*open, *every_key, *admin]

@@ -75,6 +75,7 @@ def pages() -> dict[str, str]:
         "models-ini.md": _models_ini(),
         "http.md": _http(),
         "openapi.json": _openapi(),
+        "llama-swap-top40.md": _top40(),
         "config-schema.json": schema_text(),
         str(SHIPPED_SCHEMA): schema_text(),
         "config.example.yaml": example_text(),
@@ -134,6 +135,13 @@ def _models_ini() -> str:
         "`LOG_LEVEL` how much is logged.\n"
     )
     return "\n".join(lines)
+
+
+def _top40() -> str:
+    sys.path.insert(0, str(ROOT))
+    from tests.top40 import table
+
+    return NOTE + table()
 
 
 def _openapi() -> str:

@@ -83,6 +83,7 @@ async def test_an_alias_and_an_id_mean_the_same_model_and_other_names_none() -> 
             scene.engine.resolve("gpt-3")
 
 
+@pytest.mark.top40(35, "one load for all")
 async def test_many_clients_share_one_load() -> None:
     async with stage(config(model("a"))) as scene:
         clients = [scene.ask("a") for _ in range(10)]
@@ -198,6 +199,7 @@ async def test_a_crash_with_clients_waiting_starts_the_model_anew() -> None:
         assert len(scene.launcher.of("a")) == 2
 
 
+@pytest.mark.top40(38, "a crash stops, the next request restarts")
 async def test_a_crash_while_ready_is_told_and_the_next_request_restarts() -> None:
     async with stage(config(model("a"))) as scene:
         lease = await scene.load("a")
@@ -299,6 +301,7 @@ async def test_an_environment_entry_that_sets_nothing_is_passed_over() -> None:
 # Idle time-outs.
 
 
+@pytest.mark.top40(37, "never while busy")
 async def test_a_model_is_stopped_a_ttl_after_its_last_answer() -> None:
     async with stage(config(model("a", ttl=60))) as scene:
         first = await scene.load("a")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from llmstack.config.swap import Group, Matrix, MatrixSet, SwapConfig, SwapModel
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.plan import State
@@ -104,6 +106,7 @@ class Desk:
 # Loading.
 
 
+@pytest.mark.top40(35, "one load for all")
 def test_one_load_is_shared_by_all_who_wait() -> None:
     desk = Desk("a")
     tickets = [desk.ask("a") for _ in range(5)]
@@ -121,6 +124,7 @@ def test_a_ready_model_is_granted_at_once() -> None:
     assert desk.starts == ["a"]
 
 
+@pytest.mark.top40(35, "compatible models load in parallel")
 def test_compatible_models_load_in_parallel() -> None:
     desk = Desk("x", "y", groups=PAIR)
     x, y = desk.ask("x"), desk.ask("y")
@@ -130,6 +134,7 @@ def test_compatible_models_load_in_parallel() -> None:
     assert desk.granted == [y, x]
 
 
+@pytest.mark.top40(19, "the next request may try again")
 def test_a_start_that_fails_is_told_to_all_who_waited_and_the_next_request_tries_again() -> None:
     desk = Desk("a")
     first, second = desk.ask("a"), desk.ask("a")
@@ -164,6 +169,7 @@ def test_those_for_whom_a_model_was_loaded_are_served_before_it_can_be_evicted()
 # Swaps.
 
 
+@pytest.mark.top40(34, "answers are not interrupted")
 def test_a_swap_never_interrupts_running_answers() -> None:
     desk = Desk("a", "b")
     first, second = desk.serve("a"), desk.serve("a")
@@ -175,6 +181,7 @@ def test_a_swap_never_interrupts_running_answers() -> None:
     assert desk.stops == [("a", "evicted for b")]
 
 
+@pytest.mark.top40(34, "victims stop before the newcomer starts")
 def test_the_newcomer_starts_only_when_every_victim_has_stopped() -> None:
     desk = Desk("x", "y", "a", groups=PAIR)
     desk.idle("x")
@@ -288,6 +295,7 @@ def test_a_matrix_decides_which_neighbour_leaves() -> None:
 # Order.
 
 
+@pytest.mark.top40(36, "priority, then arrival")
 def test_the_higher_priority_goes_first_and_among_equals_the_earlier() -> None:
     desk = Desk("a", "b", "c", "d", priorities={"d": 5})
     holder = desk.serve("a")
@@ -316,6 +324,7 @@ def test_a_request_that_does_not_wait_has_no_place_in_the_queue() -> None:
 # Crashes.
 
 
+@pytest.mark.top40(38, "no restart by itself")
 def test_a_crash_while_ready_stops_the_model_and_the_next_request_restarts_it() -> None:
     desk = Desk("a")
     desk.idle("a")
@@ -439,6 +448,7 @@ def test_releasing_or_leaving_twice_does_nothing() -> None:
 # Limits.
 
 
+@pytest.mark.top40(18, "queued requests count")
 def test_the_limit_counts_those_who_wait_as_well_as_those_who_are_served() -> None:
     desk = Desk("a", "b", concurrency_limit=2)
     desk.serve("a")
@@ -600,6 +610,8 @@ def test_unload_of_what_does_not_run_does_nothing() -> None:
 # Time to live.
 
 
+@pytest.mark.top40(37, "ttl from the last answer's end")
+@pytest.mark.top40(37, "never while busy")
 def test_a_model_expires_a_ttl_after_the_end_of_its_last_answer() -> None:
     desk = Desk("a", ttl=10)
     ticket = desk.serve("a")
@@ -647,6 +659,7 @@ def test_ttl_zero_means_never() -> None:
     assert desk.stops == []
 
 
+@pytest.mark.top40(37, "a request during the stop")
 def test_a_request_while_an_expired_model_stops_starts_it_anew() -> None:
     desk = Desk("a", ttl=1)
     desk.idle("a")

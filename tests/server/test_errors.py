@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack import errors
 from llmstack.errors import RequestError, ShuttingDown
 from llmstack.server import asgi
-from llmstack.server.errors import error_body
+from llmstack.server.errors import error_body, error_object
 from tests.server.conftest import free_ports
 from tests.server.house import anthropic_error_of, error_of, fake, release, running, side_by_side
 from tests.server.wire import Wire, ask, chat, eventually
@@ -99,6 +100,7 @@ async def test_odd_messages_are_left_to_the_model_server(house: House, messages:
     assert got.status == 200
 
 
+@pytest.mark.top40(14, "404 for an unknown model")
 @pytest.mark.parametrize("path", JSON_ROUTES)
 async def test_an_unknown_model_is_not_found(house: House, path: str) -> None:
     for port in (house.gateway, house.door):
@@ -132,6 +134,7 @@ async def test_anthropics_clients_are_told_in_their_own_shape(house: House) -> N
     assert got.json()["error"]["type"] == "api_error"
 
 
+@pytest.mark.top40(19, "500 with the cause")
 async def test_a_model_that_does_not_start_says_why(house: House) -> None:
     """500 with the cause and the model's own last words, for every request that waited."""
     status, message = error_of(await ask(house.gateway, "POST", CHAT, chat("broken")))
@@ -178,6 +181,7 @@ async def test_a_crash_in_mid_answer_is_told_and_the_next_request_starts_it_anew
         assert (await ask(house.gateway, "POST", CHAT, chat("m"))).status == 200
 
 
+@pytest.mark.top40(18, "429 with Retry-After and concurrency_limit")
 async def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     swap = side_by_side(fake("m", port, concurrency_limit=1))
@@ -274,6 +278,7 @@ async def test_a_path_with_detours_is_redirected(house: House, path: str, clean:
     assert (got.status, got.header("location")) == (307, clean)
 
 
+@pytest.mark.top40(17, "text or HTML by Accept")
 @pytest.mark.parametrize(
     ("accept", "kind", "body"),
     [
@@ -316,6 +321,36 @@ async def test_a_path_of_very_many_segments_costs_next_to_nothing(house: House) 
     got = await ask(house.gateway, "GET", "/upstream/" + "a/" * 30_000)
     assert got.status == 404
     assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.top40(17, "error object with src")
+@pytest.mark.top40(17, "type and code of every status")
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        (errors.BadRequest, 400, "invalid_request_error", "bad_request"),
+        (errors.Unauthorized, 401, "authentication_error", "unauthorized"),
+        (errors.Forbidden, 403, "authentication_error", "forbidden"),
+        (errors.ModelNotFound, 404, "invalid_request_error", "not_found"),
+        (errors.Conflict, 409, "invalid_request_error", "conflict"),
+        (errors.ConcurrencyLimit, 429, "rate_limit_error", "concurrency_limit"),
+        (errors.StartFailed, 500, "server_error", "internal_error"),
+        (errors.ModelUnloaded, 500, "server_error", "internal_error"),
+        (errors.UpstreamUnreachable, 502, "server_error", "bad_gateway"),
+        (errors.PeerUnreachable, 502, "server_error", "bad_gateway"),
+        (errors.NothingAvailable, 503, "server_error", "service_unavailable"),
+        (errors.ShuttingDown, 503, "server_error", "service_unavailable"),
+    ],
+)
+def test_every_error_has_llama_swaps_object(
+    error: type[RequestError], status: int, kind: str, code: str
+) -> None:
+    """The table of section 3.3 of the report."""
+    assert error.status == status
+    assert error_object(error("what"), CHAT) == {
+        "src": "llama-swap",
+        "error": {"message": "what", "type": kind, "param": None, "code": code},
+    }
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503, 504])

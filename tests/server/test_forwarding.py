@@ -167,6 +167,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.top40(15, "byte for byte")
 @pytest.mark.parametrize("body", BODIES)
 async def test_a_body_that_names_its_model_is_forwarded_byte_for_byte(
     house: House, raw: RawUpstream, body: bytes

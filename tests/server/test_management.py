@@ -25,6 +25,10 @@ def house(surface_house: House) -> House:
     return surface_house
 
 
+@pytest.mark.top40(24, "records")
+@pytest.mark.top40(24, "status")
+@pytest.mark.top40(24, "sorted")
+@pytest.mark.top40(24, "meta.llamaswap")
 async def test_the_list_has_every_kind_of_name(house: House) -> None:
     """Top 40, number 24."""
     await house.engine.load("plain")

@@ -31,11 +31,34 @@ def house(surface_house: House) -> House:
     return surface_house
 
 
+@pytest.mark.top40(23, "escapes stay")
 async def test_upstream_keeps_escapes_and_takes_the_longest_name(house: House) -> None:
     """Top 40, number 23."""
     for name in ("org/deep", "org%2Fdeep"):
         got = await ask(house.door, "GET", f"/upstream/{name}/workflows%2Fa?x=%20&y")
         assert got.json()["path"] == "/workflows%2Fa?x=%20&y"
+
+
+@pytest.mark.top40(23, "longest name")
+async def test_the_longest_name_of_a_path_is_the_model(tmp_path: Path) -> None:
+    """Also when a shorter one is a model too, or a peer's."""
+    ports = dict(zip(("a", "a/b", "a/b/c"), free_ports(3), strict=True))
+    config = replace(
+        side_by_side(*(fake(name, port) for name, port in ports.items())),
+        peers={"a": Peer("a", f"http://127.0.0.1:{ports['a']}", ("b/c/d",))},
+    )
+    async with running(tmp_path, config) as house:
+        for target, port, path in (
+            ("a/x", "a", "/x"),
+            ("a/b/x", "a/b", "/x"),
+            ("a%2Fb/c", "a/b/c", "/"),
+            ("a/b/c/x/a/b", "a/b/c", "/x/a/b"),
+            ("a/b/c/d/x", "a", "/x"),  # the peer's
+        ):
+            got = await ask(house.door, "GET", f"/upstream/{target}?q")
+            if got.status == 301:
+                got = await ask(house.door, "GET", got.header("location"))
+            assert (got.json()["port"], got.json()["path"]) == (ports[port], f"{path}?q")
 
 
 async def test_upstream_reaches_a_peer(house: House) -> None:
@@ -45,6 +68,7 @@ async def test_upstream_reaches_a_peer(house: House) -> None:
     assert headers_of(got)["authorization"] == "Bearer peer-key"
 
 
+@pytest.mark.top40(23, "409 for ignored paths")
 async def test_ignored_paths_do_not_load_a_model(house: House) -> None:
     """Top 40, number 23."""
     for path in ("openapi.json", "a%2Ejson", "x/y.js?z=1"):

@@ -50,6 +50,7 @@ async def test_the_name_for_a_peer_is_replaced_in_every_encoding(house: House) -
     assert got.json()["path"] == "/base/props?model=far"
 
 
+@pytest.mark.top40(12, "local before peer")
 async def test_a_local_model_beats_a_peers_of_that_name(house: House) -> None:
     """Top 40, number 12."""
     got = await ask(house.door, "POST", ECHO, {"model": "plain"})

@@ -62,6 +62,7 @@ async def test_a_spilled_request_names_its_target(house: House) -> None:
     assert echoed(got) == {"model": "plain", "input": "x"}
 
 
+@pytest.mark.top40(12, "profiles, then selectors, then names")
 async def test_a_profile_gives_names_their_meaning(house: House) -> None:
     """Top 40, number 12: profiles, then selectors, then models."""
     assert (await ask(house.door, "POST", ECHO, {"model": "new"})).status == 404

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack import errors
+from llmstack.config.swap import Timeouts
 from llmstack.errors import RequestError, ShuttingDown
 from llmstack.server import asgi
 from llmstack.server.errors import error_body, error_object
@@ -158,6 +159,19 @@ async def test_a_model_that_cannot_be_reached_is_a_bad_gateway(
         told = await ask(house.gateway, "POST", "/v1/messages", chat("deaf"))
         assert anthropic_error_of(told)[0] == 502
         assert error_of(await ask(house.door, "GET", "/upstream/deaf/x"))[0] == 502
+        await house.freed()
+
+
+async def test_a_model_that_does_not_begin_to_answer_is_given_up_after_its_timeout(
+    tmp_path: Path,
+) -> None:
+    """``timeouts.responseHeader``; without one there is no limit."""
+    (port,) = free_ports(1)
+    late = fake("late", port, timeouts=Timeouts(response_header=1))
+    async with running(tmp_path, side_by_side(late)) as house:
+        status, message = error_of(await ask(house.door, "POST", CHAT, chat("late", paced=True)))
+        assert status == 502
+        assert "no answer began within 1 s" in message
         await house.freed()
 
 

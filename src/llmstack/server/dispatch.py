@@ -13,6 +13,7 @@ from llmstack.server.departure import Departure
 from llmstack.server.errors import error_event
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
+from llmstack.server.upstream import limits_of
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -88,7 +89,15 @@ class Dispatcher:
                             meter.leased(lease.waited)
                         unsent = None if notice and notice.begun else extra
                         status = await relay(
-                            scope, send, self.pool, lease.base_url, body, unsent, raw_path, meter
+                            scope,
+                            send,
+                            self.pool,
+                            lease.base_url,
+                            body,
+                            unsent,
+                            raw_path,
+                            meter,
+                            limits_of(model.timeouts),
                         )
                 except RequestError as error:
                     status = error.status

@@ -5,7 +5,6 @@ Rules: llama-swap's behaviour report, section 3.10.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import time
@@ -19,7 +18,7 @@ from llmstack.server.departure import Departure
 from llmstack.server.dispatch import CLIENT_LEFT, RequestCancelled
 from llmstack.server.errors import error_event
 from llmstack.server.meter import readable_headers
-from llmstack.server.upstream import raw_target, request_headers, response_headers
+from llmstack.server.upstream import limits_of, raw_target, request_headers, response_headers
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -120,20 +119,17 @@ class Peers:
         headers = _headers(scope, peer)
         if meter and meter.recorded:
             headers = readable_headers(headers)
-        limit = peer.timeouts.response_header or None
         try:
-            async with asyncio.timeout(limit):
-                return await self._pool.request(
-                    scope["method"],
-                    peer.proxy.rstrip("/"),
-                    raw_target(scope, raw_path),
-                    headers,
-                    body,
-                )
+            return await self._pool.request(
+                scope["method"],
+                peer.proxy.rstrip("/"),
+                raw_target(scope, raw_path),
+                headers,
+                body,
+                limits_of(peer.timeouts),
+            )
         except Unreachable as error:
             raise _unreachable(str(error)) from error
-        except TimeoutError as error:
-            raise _unreachable(f"no answer began within {limit} s") from error
 
 
 async def _answer(

@@ -147,6 +147,25 @@ def test_the_logs_over_http_are_what_is_shown(tmp_path: Path) -> None:
         swap.until(lambda: "a: ready" in swap.ask("/logs")[1], lambda: "no line of the model")
 
 
+def test_every_request_has_one_line_as_llama_swap_writes_it(tmp_path: Path) -> None:
+    with swapping(tmp_path, config("a")) as swap:
+        assert swap.chat("a")[0] == 200
+        assert swap.chat("nobody")[0] == 404
+        for path in ("/health?x=secret", "/wol-health", "/metrics", "/upstream/a/b"):
+            swap.ask(path)
+        swap.said("GET /upstream/a/b HTTP/1.1")
+    told = [line for line in swap.lines if "Request " in line]
+    line = re.compile(r'\[INFO\] Request 127\.0\.0\.1 "(.*) HTTP/1\.1" (\d+) \d+ "" \d[^ ]*s')
+    found = [line.fullmatch(text) for text in told]
+    assert [match and match.groups() for match in found] == [
+        ("POST /v1/chat/completions", "200"),
+        ("POST /v1/chat/completions", "404"),
+        ("GET /health", "200"),
+        ("GET /upstream/a/b", "200"),
+    ]
+    assert len([text for text in swap.lines if "/v1/chat/completions" in text]) == 2
+
+
 @pytest.mark.top40(39, "polled every 2 s")
 def test_a_changed_file_is_loaded_when_watched(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.errors import ModelNotFound, RequestError
+from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
 from llmstack.server.errors import error_event
@@ -118,9 +119,7 @@ class Dispatcher:
                 meter.finish(status, failure, _reason(extra))
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(_CANCELLED), scope)
-        took = (time.perf_counter() - begun) * 1000
-        path = _path(scope)
-        log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
+        tell(scope, model.id, status, begun, note)
 
     def resolve(self, scope: Scope, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.
@@ -159,6 +158,15 @@ class Dispatcher:
             except RequestError as error:
                 log.info("WEBSOCKET %s %s failed: %s", _path(scope), model.id, error.what)
                 await send({"type": "websocket.close", "code": 1011, "reason": error.what[:120]})
+
+
+def tell(scope: Scope, model: str, status: int, begun: float, note: str) -> None:
+    """Log a request that began at ``begun`` (``perf_counter``), unless another log has it."""
+    if LOGGED in scope:
+        return
+    took = (time.perf_counter() - begun) * 1000
+    path = _path(scope)
+    log.info("%s %s %s %d %.1fms%s", scope["method"], path, model, status, took, note)
 
 
 def announced(scope: Scope, model: SwapModel) -> bool:

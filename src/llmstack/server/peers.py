@@ -5,7 +5,6 @@ Rules: llama-swap's behaviour report, section 3.10.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from llmstack.http1 import Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import answer_error, refuse_websocket
 from llmstack.server.departure import Departure
-from llmstack.server.dispatch import CLIENT_LEFT, RequestCancelled
+from llmstack.server.dispatch import CLIENT_LEFT, RequestCancelled, tell
 from llmstack.server.errors import error_event
 from llmstack.server.meter import readable_headers
 from llmstack.server.upstream import limits_of, raw_target, request_headers, response_headers
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.meter import Meter
-
-log = logging.getLogger("llmstack.requests")
 
 #: The client's headers that are between it and us; the peer's own Host goes out instead.
 _OURS = frozenset({b"host", b"forwarded"})
@@ -89,11 +86,7 @@ class Peers:
                 meter.finish(status, failure, "")
         if departure.dismissed and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(failure), scope)
-        took = (time.perf_counter() - begun) * 1000
-        path = scope["raw_path"].decode("latin-1")
-        log.info(
-            "%s %s %s %d %.1fms%s", scope["method"], path, remote.canonical, status, took, note
-        )
+        tell(scope, remote.canonical, status, begun, note)
 
     async def serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, remote: Remote, raw_path: bytes | None

@@ -9,9 +9,8 @@ import json
 import logging
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
-
-from llmstack.server.asgi import header
 
 if TYPE_CHECKING:
     from llmstack.server.asgi import App, Message, Receive, Scope, Send
@@ -26,7 +25,7 @@ _LEFT = 499
 #: Beginnings of paths that are asked for too often to be told.
 _QUIET = ("/wol-health", "/api/performance", "/metrics")
 _ADDRESS = re.compile(r"[0-9A-Za-z.:%\[\]_-]{1,64}")
-_UNITS = ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms"))
+_UNITS = ((1e-6, 1e9, 0, "ns"), (1e-3, 1e6, 3, "µs"), (1.0, 1e3, 6, "ms"))
 
 
 class AccessLog:
@@ -58,37 +57,42 @@ class AccessLog:
         try:
             await self._app(scope, receive, counted)
         finally:
-            told = time.perf_counter() - begun
-            log.info("Request %s %s %d %d %s %s", *_about(scope), status, size, *_end(scope, told))
+            took = go_duration(time.perf_counter() - begun)
+            address, line, agent = _about(scope)
+            log.info('Request %s "%s" %d %d %s %s', address, line, status, size, agent, took)
 
 
-def _about(scope: Scope) -> tuple[str, str]:
+def _about(scope: Scope) -> tuple[str, str, str]:
+    """Address, request line and user agent."""
+    forwarded = real = agent = b""
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            agent = agent or value
+        elif name == b"x-forwarded-for":
+            forwarded = forwarded or value
+        elif name == b"x-real-ip":
+            real = real or value
+    told = forwarded.partition(b",")[0].strip() or real.strip()
+    client = scope.get("client")
+    address = client[0] if client else ""
+    if told and _ADDRESS.fullmatch(text := told.decode("latin-1")):
+        address = text
     method = scope.get("method", "GET")  # a WebSocket has none
     path = scope["raw_path"].decode("latin-1")
-    return client_address(scope), f'"{method} {path} HTTP/{scope["http_version"]}"'
+    return address, f"{method} {path} HTTP/{scope['http_version']}", quoted(agent)
 
 
-def _end(scope: Scope, seconds: float) -> tuple[str, str]:
-    agent = (header(scope, b"user-agent") or b"").decode("latin-1")
-    return json.dumps(agent), go_duration(seconds)
-
-
-def client_address(scope: Scope) -> str:
-    """Who asks: the first of ``X-Forwarded-For``, else ``X-Real-IP``, else the connection's end."""
-    told = (header(scope, b"x-forwarded-for") or b"").partition(b",")[0].strip()
-    told = told or (header(scope, b"x-real-ip") or b"").strip()
-    address = told.decode("latin-1")
-    if _ADDRESS.fullmatch(address):
-        return address
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+@lru_cache(maxsize=256)
+def quoted(agent: bytes) -> str:
+    """A header's value in quotes, in which nothing can end the line or move the cursor."""
+    return json.dumps(agent.decode("latin-1"))
 
 
 def go_duration(seconds: float) -> str:
     """A time as Go writes it: ``1.5ms``, ``2s``, ``1m0.25s``."""
-    for limit, factor, unit in _UNITS:
+    for limit, factor, digits, unit in _UNITS:
         if seconds < limit:
-            return f"{_short(seconds * factor, 0 if unit == 'ns' else 6)}{unit}"
+            return f"{_short(seconds * factor, digits)}{unit}"
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     text = f"{_short(rest, 9)}s"

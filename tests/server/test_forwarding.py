@@ -115,16 +115,22 @@ async def test_header_values_beyond_ascii_keep_their_bytes(house: House, raw: Ra
 
 
 async def test_hop_by_hop_headers_end_at_the_gateway(house: House, raw: RawUpstream) -> None:
-    hops = [("TE", "trailers"), ("Keep-Alive", "timeout=9"), ("Proxy-Authorization", "secret")]
+    hops = [
+        *(("TE", "trailers"), ("Keep-Alive", "timeout=9"), ("Proxy-Authorization", "secret")),
+        *(("Connection", "keep-alive, X-Hop ,host"), ("X-Hop", "1"), ("X-End", "2")),
+    ]
 
     async def answer(peer: Peer, request: RawRequest) -> None:
-        await peer.reply(head=JSON_HEAD + b"Keep-Alive: timeout=5, max=100\r\n")
+        lines = b"Keep-Alive: timeout=5, max=100\r\nConnection: x-back\r\nX-Back: 1\r\n"
+        await peer.reply(head=JSON_HEAD + lines)
 
     async with raw.play(answer):
         got = await ask(house.gateway, "POST", CHAT, chat("raw"), hops)
     sent = {name.lower() for name, _ in raw.requests[0].headers}
-    assert not sent & {b"te", b"keep-alive", b"proxy-authorization", b"connection"}
+    assert not sent & {b"te", b"keep-alive", b"proxy-authorization", b"connection", b"x-hop"}
+    assert sent >= {b"x-end", b"host"}
     assert not got.all("keep-alive")
+    assert not got.all("x-back")
 
 
 async def test_host_and_authorization_are_the_clients_own(house: House, raw: RawUpstream) -> None:

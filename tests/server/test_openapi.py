@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemathesis.schemas import APIOperation, BaseSchema
 
 #: Generated requests to each operation, of those that fit its description and of those that do not.
-EXAMPLES = 12
+EXAMPLES = 6
 #: Seconds for one answer. Every model is quick.
 PATIENCE = 20.0
 #: Streams that end when the client leaves; tests of their own read them.

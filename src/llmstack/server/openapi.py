@@ -32,10 +32,11 @@ _COUNT: Json = {"type": "integer", "minimum": 1}
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a route's function does not tell. ``answers`` are content types by status.
+    """What a route's function does not tell.
 
-    ``body`` is the JSON schema of what is sent; ``query`` holds schemas by name. JSON of a status
-    from 400 is an error object unless the status is one of ``unlike``.
+    ``answers`` are content types by status, with commas between several. ``body`` is the JSON
+    schema of what is sent; ``query`` holds schemas by name. JSON of a status from 400 is an error
+    object unless the status is one of ``unlike``.
     """
 
     answers: Mapping[int, str]
@@ -45,6 +46,16 @@ class About:
 
 
 _OK = About({200: JSON})
+_OLLAMA_ERRORS = (400, 404, 413, 429, 500, 502, 503)
+_OLLAMA = About(
+    {200: f"{JSON}, application/x-ndjson"} | dict.fromkeys(_OLLAMA_ERRORS, JSON),
+    body={
+        "type": "object",
+        "properties": {"model": _STRING, "stream": {"type": "boolean"}},
+        "required": ["model"],
+    },
+    unlike=frozenset(_OLLAMA_ERRORS),
+)
 #: Routes by their path as the table has it. Others answer JSON.
 ABOUT = {
     "/health": About({200: PLAIN}),
@@ -55,7 +66,15 @@ ABOUT = {
     "/unload": About({200: PLAIN}, {"force": _STRING}),
     "/api/models/unload": About({200: JSON}, {"force": _STRING}),
     "/api/models/unload/{model:path}": About({200: PLAIN, 404: JSON}, {"force": _STRING}),
-    "/api/models/load/{model:path}": About({200: JSON, 404: JSON, 500: JSON, 503: JSON}),
+    "/api/models/load/{model:path}": About(
+        {200: f"{JSON}, {STREAM}", 404: JSON, 500: JSON, 503: JSON}
+    ),
+    "/api/config/schema": About({200: "application/schema+json"}),
+    "/api/show": _OLLAMA,
+    "/api/chat": _OLLAMA,
+    "/api/generate": _OLLAMA,
+    "/api/embed": _OLLAMA,
+    "/api/embeddings": _OLLAMA,
     "/api/profiles/active": About(
         {200: JSON, 400: JSON, 404: JSON, 413: JSON},
         body={
@@ -230,7 +249,10 @@ def _answer(status: int, kind: str, *, error: bool = True) -> Json:
         return {"description": "Found."}
     if status >= 400 and kind == JSON and error:
         return _reference("Error")
-    return {"description": "OK" if status < 400 else "Error.", "content": {kind: {}}}
+    return {
+        "description": "OK" if status < 400 else "Error.",
+        "content": {each: {} for each in kind.split(", ")},
+    }
 
 
 def _reference(answer: str) -> Json:

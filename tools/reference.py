@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from importlib import import_module
 from itertools import groupby
@@ -73,6 +74,8 @@ def pages() -> dict[str, str]:
         "cli.md": _cli(),
         "models-ini.md": _models_ini(),
         "http.md": _http(),
+        "openapi.json": _openapi(),
+        "llama-swap-top40.md": _top40(),
         "config-schema.json": schema_text(),
         str(SHIPPED_SCHEMA): schema_text(),
         "config.example.yaml": example_text(),
@@ -134,6 +137,20 @@ def _models_ini() -> str:
     return "\n".join(lines)
 
 
+def _top40() -> str:
+    sys.path.insert(0, str(ROOT))
+    from tests.top40 import table
+
+    return NOTE + table()
+
+
+def _openapi() -> str:
+    activity = Activity(Engine(SwapConfig("")))
+    door = Door(Dispatcher(activity.engine, Pool(), activity))
+    asyncio.run(activity.stop())
+    return json.dumps(door.description(), indent=2) + "\n"
+
+
 def _http() -> str:
     engine = Engine(SwapConfig(""))
     activity = Activity(engine)
@@ -149,6 +166,7 @@ def _http() -> str:
     lines += _routes(gateway.routes)
     lines.append("\nEverything else is answered as on the engine's port.\n")
     lines.append("## Engine, port 10102\n")
+    lines.append("[openapi.json](openapi.json) is for programs; the server has it too.\n")
     lines.append(
         "The model is named in the body (JSON, form or multipart) of "
         + ", ".join(f"`POST {path}`" for path in sorted(MODEL_POSTS))

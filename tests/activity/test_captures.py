@@ -24,6 +24,7 @@ def noise(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
+@pytest.mark.top40(30, "captures")
 def test_an_exchange_is_shown_with_base64_bodies_and_without_secrets() -> None:
     assert recorded().to_json(7) == {
         "id": 7,

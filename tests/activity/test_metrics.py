@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from llmstack.activity import CONTENT_TYPE, ActivityRow, ModelMetrics, metrics_text
 from llmstack.activity.performance import Moment
 from llmstack.hub.gpu import Gpu
@@ -14,6 +16,7 @@ LINE = re.compile(
 )
 
 
+@pytest.mark.top40(31, "names of the metrics")
 def test_host_and_gpus_have_exactly_the_documented_names() -> None:
     gpus = (
         Gpu(0, 'a "b"', "NVIDIA", "GPU-0", 75, 85, 85.5, 3 * MIB, 4 * MIB, 55, 300.5),

@@ -57,6 +57,7 @@ def sampled(naps: int, every: float = 5, gpus: list[Gpu] | None = None) -> Sampl
     return sampler
 
 
+@pytest.mark.top40(30, "performance and hardware")
 def test_a_sample_has_exactly_the_documented_shape() -> None:
     assert sampled(1, gpus=[GPU]).to_json() == {
         "enabled": True,

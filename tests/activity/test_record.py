@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from llmstack.activity import ActivityRow, Usage, rfc3339
 
 
+@pytest.mark.top40(30, "rows of the activity")
 def test_a_row_has_exactly_the_documented_shape() -> None:
     usage = Usage(
         input_tokens=10,

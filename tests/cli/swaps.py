@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -24,9 +26,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def free_run(count: int = 8) -> int:
+    """The first of ``count`` ports in a row that were free a moment ago.
+
+    They are below those that the system gives to outgoing connections, of which a test has many.
+    """
+    for _ in range(1000):
+        first = random.randrange(20_000, 32_000 - count)
+        with ExitStack() as stack, suppress(OSError):
+            for port in range(first, first + count):
+                probe = stack.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no ports are free")
+
+
 def config(*models: str, more: str = "") -> str:
     """A configuration with these models, all of them the fake server."""
-    lines = [f"startPort: {free_ports(1)[0]}", more, "models:"]
+    lines = [f"startPort: {free_run()}", more, "models:"]
     for model in models:
         lines += [f"  {model}:", f"    cmd: {json.dumps(command())}"]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.cli import swap
+from llmstack.config.swap import SwapConfig
+from llmstack.errors import DaemonError
+from llmstack.server import swap as server
 from tests.cli.swaps import config
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ def parse(*arguments: str) -> Namespace:
     return swap.parse(parser, arguments)
 
 
+@pytest.mark.top40(1, "every flag in both spellings")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -44,6 +48,36 @@ def test_both_spellings_of_a_flag_mean_the_same(arguments: list[str]) -> None:
     assert (read.config, read.watch_config) == ("x", True)
 
 
+@pytest.mark.top40(1, "every flag in both spellings")
+def test_every_flag_of_llama_swap_is_read() -> None:
+    texts = ("config", "config-dir", "listen", "tls-cert-file", "tls-key-file")
+    read = parse(*(f"-{name}=<{name}>" for name in texts), "-watch-config", "-version")
+    assert {name: getattr(read, name.replace("-", "_")) for name in texts} == {
+        name: f"<{name}>" for name in texts
+    }
+    assert (read.watch_config, read.version) == (True, True)
+    nothing = parse()
+    assert {getattr(nothing, name.replace("-", "_")) for name in texts} == {""}
+    assert (nothing.watch_config, nothing.version) == (False, False)
+
+
+@pytest.mark.top40(1, ":8080, with TLS :8443")
+@pytest.mark.parametrize(("tls", "address"), [(None, ":8080"), (("cert", "key"), ":8443")])
+def test_without_an_address_it_is_8080_and_with_tls_8443(
+    tls: tuple[str, str] | None, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those ports may be somebody else's here, so that nothing is bound."""
+
+    def wanted(text: str) -> tuple[str, int]:
+        raise DaemonError(text)
+
+    monkeypatch.setattr(server, "read_address", wanted)
+    monkeypatch.setattr(server.SwapOptions, "tls", lambda _: tls)
+    with pytest.raises(DaemonError) as asked:
+        server.SwapServer(server.SwapOptions(None), SwapConfig(""), None)  # type: ignore[arg-type]
+    assert asked.value.what == address
+
+
 def test_a_value_may_look_like_a_flag_and_a_boolean_may_be_false() -> None:
     read = parse("-config", "-odd.yaml", "-watch-config", "-watch-config=false")
     assert (read.config, read.watch_config) == ("-odd.yaml", False)
@@ -51,6 +85,7 @@ def test_a_value_may_look_like_a_flag_and_a_boolean_may_be_false() -> None:
     assert parse("-listen=a=b").listen == "a=b"
 
 
+@pytest.mark.top40(1, "exit 2")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -75,6 +110,7 @@ def test_wrong_usage_exits_2(
     assert shown.out == ""
 
 
+@pytest.mark.top40(1, "exit 0")
 @pytest.mark.parametrize("flag", ["-h", "-help", "--help"])
 def test_help_exits_0(flag: str) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -82,6 +118,7 @@ def test_help_exits_0(flag: str) -> None:
     assert ended.value.code == 0
 
 
+@pytest.mark.top40(1, "exit 0")
 @pytest.mark.parametrize("flag", ["-version", "--version"])
 def test_the_version_is_one_line_in_the_form_of_llama_swap(
     flag: str, command: Callable[..., Outcome]
@@ -95,6 +132,7 @@ def test_the_version_is_one_line_in_the_form_of_llama_swap(
     assert "built at" in outcome.out
 
 
+@pytest.mark.top40(1, "exit 1")
 def test_without_a_configuration_it_exits_1(command: Callable[..., Outcome]) -> None:
     outcome = command("swap")
     assert outcome.status == 1
@@ -107,6 +145,7 @@ def test_a_configuration_that_is_not_there_exits_1(command: Callable[..., Outcom
     assert "none.yaml" in outcome.err
 
 
+@pytest.mark.top40(1, "exit 1")
 @pytest.mark.parametrize("flag", ["-tls-cert-file", "-tls-key-file"])
 def test_half_a_tls_pair_exits_1(
     flag: str, tmp_path: Path, command: Callable[..., Outcome]
@@ -127,6 +166,7 @@ def test_a_certificate_that_is_none_exits_1(
     assert "cannot be used for TLS" in outcome.err
 
 
+@pytest.mark.top40(1, "exit 1")
 def test_a_taken_port_exits_1_and_names_its_holder(
     tmp_path: Path, command: Callable[..., Outcome]
 ) -> None:

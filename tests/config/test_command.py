@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from llmstack.config.command import split_command, strip_comments
 
 
+@pytest.mark.top40(5, "backslash newlines")
+@pytest.mark.top40(5, "POSIX splitting")
+@pytest.mark.top40(5, "no shell")
 @pytest.mark.parametrize(
     ("text", "arguments"),
     [

@@ -61,6 +61,7 @@ def test_a_written_float_is_the_same_number(value: float) -> None:
     assert float(text_of(value)) == value
 
 
+@pytest.mark.top40(3, "typed whole values")
 def test_a_whole_value_keeps_the_type_and_a_part_becomes_text() -> None:
     macros = [Macro("n", 7), Macro("flag", True)]
     assert substitute({"a": "${n}", "b": ["x${n}", "${flag}"], "${n}": 1}, macros) == {
@@ -70,6 +71,7 @@ def test_a_whole_value_keeps_the_type_and_a_part_becomes_text() -> None:
     }
 
 
+@pytest.mark.top40(3, "from the last macro to the first")
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.text("x${}ab c", max_size=8)), max_size=4),
     st.text("x${}abc ", max_size=30),
@@ -96,6 +98,7 @@ def test_macros_that_double_each_other_are_stopped() -> None:
 # -- the environment ---------------------------------------------------------------------------
 
 
+@pytest.mark.top40(3, "the environment first, as text")
 def test_the_environment_replaces_text_everywhere_and_escapes_quotes() -> None:
     text = 'a: "${env.A}" # ${env.A} ${env.UNUSED}'
     references = env_references({"a": "${env.A}"})
@@ -116,6 +119,7 @@ def test_variables_that_are_unset_or_have_several_lines_are_refused() -> None:
 # -- declarations ------------------------------------------------------------------------------
 
 
+@pytest.mark.top40(3, "reserved names")
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -153,6 +157,7 @@ def test_macros_must_be_a_mapping_and_may_be_null() -> None:
 # -- the order of things -----------------------------------------------------------------------
 
 
+@pytest.mark.top40(3, "forward references rejected")
 def test_a_macro_may_use_earlier_ones_but_not_later_ones() -> None:
     tree = {"macros": {"a": "1", "b": "${a}2", "c": "${b}3"}, "startPort": "${c}"}
     assert expand_ok(tree) == {"startPort": "123"}
@@ -187,6 +192,7 @@ def test_a_global_macro_may_use_the_model_id_and_the_port() -> None:
     }
 
 
+@pytest.mark.top40(4, "${PORT} where cmd uses it, in sorted order")
 def test_ports_go_in_sorted_id_order_to_the_models_whose_cmd_uses_one() -> None:
     tree = {
         "macros": {"base": 9000},
@@ -206,6 +212,7 @@ def test_ports_go_in_sorted_id_order_to_the_models_whose_cmd_uses_one() -> None:
     assert list(models) == ["c", "a", "b"]
 
 
+@pytest.mark.top40(5, "comment lines go before expansion")
 def test_comment_lines_go_before_macros_are_looked_up() -> None:
     tree = {"models": {"m": {"cmd": "run\n # ${nowhere} ${PORT}\n-x", "proxy": "http://h"}}}
     assert expand_ok(tree)["models"]["m"]["cmd"] == "run\n-x"
@@ -220,6 +227,7 @@ def test_the_process_id_stays_in_the_stop_command_only() -> None:
     ]
 
 
+@pytest.mark.top40(4, "${PORT} where cmd uses it, in sorted order")
 def test_the_proxy_cannot_use_a_port_that_cmd_does_not() -> None:
     (message,) = messages(expand({"models": {"m": {"cmd": "run"}}}, KNOWN))
     assert message == (
@@ -229,6 +237,7 @@ def test_the_proxy_cannot_use_a_port_that_cmd_does_not() -> None:
     assert messages(expand(unknown, KNOWN)) == ["unknown macro '${nowhere}' found in m.cmd"]
 
 
+@pytest.mark.top40(3, "leftovers rejected")
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

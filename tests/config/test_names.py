@@ -51,6 +51,7 @@ def test_selectors_and_profiles_are_read() -> None:
     )
 
 
+@pytest.mark.top40(12, "local before peer")
 @pytest.mark.parametrize(
     ("requested", "target"),
     [
@@ -72,6 +73,7 @@ def test_without_a_profile_local_names_win_over_peers(
     assert names.resolve(requested) == target
 
 
+@pytest.mark.top40(12, "profiles, then selectors, then names")
 def test_a_selector_comes_before_models_of_peers(names: Names) -> None:
     found = names.resolve("x")
     assert isinstance(found, Selected)
@@ -80,6 +82,7 @@ def test_a_selector_comes_before_models_of_peers(names: Names) -> None:
     assert names.resolve("s", selectors=False) == Unknown("s")
 
 
+@pytest.mark.top40(12, "profiles, then selectors, then names")
 def test_a_profile_comes_first_and_its_pins_do_not_chain(names: Names) -> None:
     assert names.resolve("b", "on") == names.resolve("s")
     assert names.resolve("new", "on") == names.resolve("x")

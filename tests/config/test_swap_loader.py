@@ -11,11 +11,13 @@ from tests.config.swap_file import MODELS, only, parse, problems
 # -- values ------------------------------------------------------------------------------------
 
 
+@pytest.mark.top40(2, "an empty configuration loads")
 @pytest.mark.parametrize("text", ["", "# nothing\n", "models:\n", "{}"])
 def test_an_empty_configuration_has_no_models_and_the_defaults(text: str) -> None:
     assert parse(text) == SwapConfig("config.yaml")
 
 
+@pytest.mark.top40(7, "ids with slash and colon")
 def test_a_model_has_the_defaults_of_llama_swap() -> None:
     config = parse("models:\n  org/m:7b:\n    cmd: run ${PORT}\n")
     assert config.warnings == ()
@@ -142,6 +144,7 @@ def test_the_configuration_of_a_whole_stack_loads_and_decides() -> None:
 # -- groups, matrix, scheduler -------------------------------------------------------------------
 
 
+@pytest.mark.top40(10, "old and new place of groups")
 @pytest.mark.parametrize(
     "text",
     [
@@ -159,6 +162,7 @@ def test_groups_are_read_from_the_old_and_the_new_place(text: str) -> None:
     assert (config.matrix, config.warnings) == (None, ())
 
 
+@pytest.mark.top40(10, "routing.* for the matrix")
 def test_the_matrix_is_read_from_the_new_place_only_when_it_is_chosen() -> None:
     settings = "settings: {matrix: {sets: {s: a & b}}, groups: {g: {members: [zz]}}}"
     config = parse(f"{MODELS}routing: {{router: {{use: matrix, {settings}}}}}")
@@ -172,6 +176,7 @@ def test_the_matrix_is_read_from_the_new_place_only_when_it_is_chosen() -> None:
     assert "matrix is ignored" in config.warnings[0].message
 
 
+@pytest.mark.top40(10, "not both")
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -281,6 +286,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     ]
 
 
+@pytest.mark.top40(7, "unique aliases")
 def test_an_alias_belongs_to_one_model_and_an_id_wins_over_an_alias() -> None:
     twice = MODELS + "  d: {cmd: 'run ${PORT}', aliases: [first]}\n"
     assert only(problems(twice)).message == "duplicate alias first found in model: d."
@@ -325,6 +331,7 @@ def test_broken_yaml_and_duplicate_keys_have_their_line() -> None:
 # -- warnings ----------------------------------------------------------------------------------
 
 
+@pytest.mark.top40(2, "unknown keys warn")
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -367,6 +374,7 @@ def test_what_has_no_effect_is_said(text: str, warning: str) -> None:
     assert (found.severity, found.line) == ("warning", 1)
 
 
+@pytest.mark.top40(6, "healthCheckTimeout at least 15")
 def test_health_checks_wait_at_least_fifteen_seconds() -> None:
     assert parse("healthCheckTimeout: 3").health_check_timeout == 15
 

@@ -40,6 +40,7 @@ def failed(config: Path | None, folder: Path | None, **environ: str) -> tuple[Pr
 # -- the rules of spec 1.4; top 40 line 11 ---------------------------------------------------------
 
 
+@pytest.mark.top40(11, "merging")
 @pytest.mark.parametrize(
     ("left", "right", "tree"),
     [
@@ -69,6 +70,7 @@ def test_files_that_agree_are_merged(left: str, right: str, tree: dict[str, Any]
     assert list(document.tree) == list(tree)
 
 
+@pytest.mark.top40(11, "duplicates and conflicts")
 @pytest.mark.parametrize(
     ("left", "right", "message"),
     [

@@ -23,6 +23,7 @@ def model(body: str) -> str:
 # -- filters, timeouts, capabilities: spec 2.4, top 40 line 13 -------------------------------------
 
 
+@pytest.mark.top40(7, "setParamsByID keys are aliases")
 def test_filters_are_trimmed_sorted_and_leave_the_model_alone() -> None:
     config = parse(
         """
@@ -181,6 +182,27 @@ def test_an_empty_file_has_the_defaults_of_the_reference() -> None:
     assert pattern.search("/app/main.js")
     assert not pattern.search("/v1/models")
     assert not pattern.search("/main.js\n")
+
+
+#: A model without anything but its command, up to where more could stand.
+MODEL = "models: {m: {cmd: 'run -p ${PORT}'"
+
+
+@pytest.mark.top40(6, "defaults")
+def test_the_defaults_are_the_numbers_of_llama_swap() -> None:
+    config = parse("globalTTL: 77\n" + MODEL + "}}")
+    assert config.health_check_timeout == 120
+    m = config.models["m"]
+    assert (m.cmd, m.proxy, m.check_endpoint) == (
+        "run -p 5800",
+        "http://localhost:5800",
+        "/health",
+    )
+    assert (m.ttl, m.unload_timeout, m.concurrency_limit) == (77, 10, 10)
+    assert (m.unlisted, m.send_loading_state, m.ignore_websockets) == (False, False, False)
+    assert parse(MODEL + "}}").models["m"].ttl == 0
+    off = parse("globalTTL: 77\n" + MODEL + ", ttl: 0}}")
+    assert off.models["m"].ttl == 0
 
 
 def test_the_other_settings_of_the_top_level_are_read() -> None:

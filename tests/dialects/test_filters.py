@@ -37,6 +37,7 @@ def filtered(body: str, **filters: Any) -> str:
     return apply_filters(body.encode(), **filters).decode()
 
 
+@pytest.mark.top40(16, "model is protected")
 @pytest.mark.parametrize(
     ("before", "strip", "after"),
     [
@@ -65,6 +66,8 @@ def test_strip(before: str, strip: list[str], after: str) -> None:
     assert filtered(before, strip=strip) == after
 
 
+@pytest.mark.top40(16, "model is protected")
+@pytest.mark.top40(16, "dotted paths nest")
 @pytest.mark.parametrize(
     ("before", "values", "after"),
     [
@@ -100,6 +103,7 @@ def test_set(before: str, values: dict[str, Any], after: str) -> None:
     assert filtered(before, set_by_id=values) == after
 
 
+@pytest.mark.top40(16, "order of filters")
 def test_the_order_is_model_strip_set_and_by_id() -> None:
     after = filtered(
         '{"model":"alias","a":1,"b":1,"c":1}',

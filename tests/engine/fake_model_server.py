@@ -18,7 +18,7 @@ POST /control
     ``{"exit": CODE}`` ends the process at once.
 WebSocket upgrade on any path
     Echoes text and binary messages.
-anything else
+anything else, and completions whose body is no JSON object
     The request itself as JSON: ``method``, ``path`` (raw), ``headers`` (list of pairs), ``body``
     (text), ``body_base64``, ``port``, ``pid``. ``?status=418`` sets the status of the answer.
 """
@@ -50,6 +50,15 @@ WEBSOCKET_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 #: Seconds between two looks at whether a waiting client is still there.
 GLANCE = 0.02
+
+
+def parsed(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in ``body``, or None."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def command(*flags: str, port: int | str = "${PORT}") -> str:
@@ -114,7 +123,11 @@ class Handler(BaseHTTPRequestHandler):
         elif path in ("/v1/chat/completions", "/v1/completions") and self.command == "POST":
             state.count(active=1)
             try:
-                self.complete(json.loads(body or b"{}"), chat="chat" in path)
+                wish = parsed(body or b"{}")
+                if wish is None:
+                    self.echo(body)
+                else:
+                    self.complete(wish, chat="chat" in path)
             except (ClientLeft, OSError):
                 state.count(left=1)
                 self.close_connection = True

@@ -238,6 +238,7 @@ async def main():
 RUN = {"asyncio": "asyncio.run(main())", "uvloop": "import uvloop; uvloop.run(main())"}
 
 
+@pytest.mark.top40(32, "no orphan after a crash")
 @pytest.mark.parametrize("loop", RUN)
 def test_kill_9_of_the_engine_leaves_no_model_process(loop: str) -> None:
     """Two models, started one after the other, each with a child of its own."""

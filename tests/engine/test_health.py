@@ -54,6 +54,7 @@ async def probing() -> AsyncIterator[HttpProbe]:
         probe.close()
 
 
+@pytest.mark.top40(33, "exactly 200")
 @pytest.mark.parametrize(
     ("answer", "ready"),
     [

@@ -11,6 +11,7 @@ from tests.engine.simulation import config, model, settle, stage
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.top40(37, "never while busy")
 async def test_a_model_is_stopped_a_ttl_after_its_last_answer() -> None:
     async with stage(config(model("a", ttl=60))) as scene:
         first = await scene.load("a")

@@ -69,6 +69,7 @@ async def test_an_alias_and_an_id_mean_the_same_model_and_other_names_none() -> 
             scene.engine.resolve("gpt-3")
 
 
+@pytest.mark.top40(35, "one load for all")
 async def test_many_clients_share_one_load() -> None:
     async with stage(config(model("a"))) as scene:
         clients = [scene.ask("a") for _ in range(10)]

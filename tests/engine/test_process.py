@@ -124,6 +124,17 @@ async def test_signals_to_a_process_that_is_gone_do_nothing(output: Output) -> N
 # Groups.
 
 
+@pytest.mark.top40(32, "a process group of its own")
+async def test_a_process_leads_a_group_of_its_own(output: Output) -> None:
+    process = await shell("sleep 600 & echo $!; wait", output)
+    (grandchild,) = await output.pids()
+    assert os.getpgid(process.pid) == process.pid != os.getpgid(0)
+    assert os.getpgid(grandchild) == process.pid
+    process.kill()
+    await process.wait()
+
+
+@pytest.mark.top40(32, "SIGTERM to the group")
 async def test_a_signal_reaches_grandchildren(output: Output) -> None:
     process = await shell("sleep 600 & echo $!; wait", output)
     (grandchild,) = await output.pids()
@@ -132,6 +143,7 @@ async def test_a_signal_reaches_grandchildren(output: Output) -> None:
     assert not alive(grandchild)
 
 
+@pytest.mark.top40(32, "SIGKILL to the group after the limit")
 async def test_kill_ends_a_whole_group_that_ignores_the_polite_signal(output: Output) -> None:
     process = await shell("trap '' TERM; sleep 600 & echo $!; wait", output)
     (grandchild,) = await output.pids()

@@ -90,6 +90,7 @@ async def test_ready_when_the_health_endpoint_says_so_and_gone_when_asked() -> N
     assert life.process.signals == ["TERM"]
 
 
+@pytest.mark.top40(33, "none")
 async def test_a_model_without_a_health_check_is_ready_at_once() -> None:
     life = Life(check_endpoint="none")
     await settle()
@@ -128,6 +129,7 @@ async def test_a_process_that_becomes_healthy_while_it_is_being_stopped_is_not_r
     await life.end()
 
 
+@pytest.mark.top40(32, "SIGKILL to the group after the limit")
 async def test_a_process_that_ignores_the_signal_is_killed_after_its_unload_timeout() -> None:
     life = Life(unload_timeout=7)
     await life.ready()
@@ -149,6 +151,7 @@ async def test_an_exit_while_ready_is_reported_without_an_error_and_logged() -> 
     assert b"exited with status 9" in life.log.history()
 
 
+@pytest.mark.top40(33, "early exit seen at once")
 async def test_an_exit_during_the_start_is_noticed_at_once() -> None:
     life = Life()
     await settle()
@@ -247,6 +250,7 @@ async def test_cancelling_kills_the_process() -> None:
 # cmdStop.
 
 
+@pytest.mark.top40(32, "cmdStop with ${PID}")
 async def test_cmd_stop_replaces_the_signal_and_knows_the_pid() -> None:
     life = Life(cmd_stop="stopper --pid ${PID}", env=("MODE=kind",))
     life.launcher.on_start = lambda p: p.argv[0] == "stopper" and p.exit(0)
@@ -363,6 +367,7 @@ def test_the_inherited_environment_is_ours_plus_extras(monkeypatch: pytest.Monke
     assert "PYTHONSTARTUP" not in inherited
 
 
+@pytest.mark.top40(33, "probed at least every second")
 def test_a_load_of_up_to_a_minute_is_noticed_within_100_ms_and_a_longer_one_within_a_second() -> (
     None
 ):

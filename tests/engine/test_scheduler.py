@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llmstack.config.swap import Group, Matrix, MatrixSet
 from llmstack.errors import (
     StartFailed,
@@ -9,6 +11,7 @@ from llmstack.errors import (
 from tests.engine.desk import PAIR, Desk
 
 
+@pytest.mark.top40(35, "one load for all")
 def test_one_load_is_shared_by_all_who_wait() -> None:
     desk = Desk("a")
     tickets = [desk.ask("a") for _ in range(5)]
@@ -26,6 +29,7 @@ def test_a_ready_model_is_granted_at_once() -> None:
     assert desk.starts == ["a"]
 
 
+@pytest.mark.top40(35, "compatible models load in parallel")
 def test_compatible_models_load_in_parallel() -> None:
     desk = Desk("x", "y", groups=PAIR)
     x, y = desk.ask("x"), desk.ask("y")
@@ -35,6 +39,7 @@ def test_compatible_models_load_in_parallel() -> None:
     assert desk.granted == [y, x]
 
 
+@pytest.mark.top40(19, "the next request may try again")
 def test_a_start_that_fails_is_told_to_all_who_waited_and_the_next_request_tries_again() -> None:
     desk = Desk("a")
     first, second = desk.ask("a"), desk.ask("a")
@@ -66,6 +71,7 @@ def test_those_for_whom_a_model_was_loaded_are_served_before_it_can_be_evicted()
     assert desk.granted == [a, b]
 
 
+@pytest.mark.top40(34, "answers are not interrupted")
 def test_a_swap_never_interrupts_running_answers() -> None:
     desk = Desk("a", "b")
     first, second = desk.serve("a"), desk.serve("a")
@@ -77,6 +83,7 @@ def test_a_swap_never_interrupts_running_answers() -> None:
     assert desk.stops == [("a", "evicted for b")]
 
 
+@pytest.mark.top40(34, "victims stop before the newcomer starts")
 def test_the_newcomer_starts_only_when_every_victim_has_stopped() -> None:
     desk = Desk("x", "y", "a", groups=PAIR)
     desk.idle("x")
@@ -187,6 +194,7 @@ def test_a_matrix_decides_which_neighbour_leaves() -> None:
     assert desk.stops == [("small", "evicted for new")]
 
 
+@pytest.mark.top40(36, "priority, then arrival")
 def test_the_higher_priority_goes_first_and_among_equals_the_earlier() -> None:
     desk = Desk("a", "b", "c", "d", priorities={"d": 5})
     holder = desk.serve("a")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llmstack.config.swap import Group
 from llmstack.engine.plan import State
 from llmstack.errors import (
@@ -12,6 +14,7 @@ from llmstack.errors import (
 from tests.engine.desk import PAIR, Desk
 
 
+@pytest.mark.top40(38, "no restart by itself")
 def test_a_crash_while_ready_stops_the_model_and_the_next_request_restarts_it() -> None:
     desk = Desk("a")
     desk.idle("a")
@@ -210,6 +213,8 @@ def test_unload_of_what_does_not_run_does_nothing() -> None:
     desk.serve("a")
 
 
+@pytest.mark.top40(37, "ttl from the last answer's end")
+@pytest.mark.top40(37, "never while busy")
 def test_a_model_expires_a_ttl_after_the_end_of_its_last_answer() -> None:
     desk = Desk("a", ttl=10)
     ticket = desk.serve("a")
@@ -257,6 +262,7 @@ def test_ttl_zero_means_never() -> None:
     assert desk.stops == []
 
 
+@pytest.mark.top40(37, "a request during the stop")
 def test_a_request_while_an_expired_model_stops_starts_it_anew() -> None:
     desk = Desk("a", ttl=1)
     desk.idle("a")

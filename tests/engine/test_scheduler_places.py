@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llmstack.engine.plan import State
 from llmstack.errors import (
     ConcurrencyLimit,
@@ -58,6 +60,7 @@ def test_releasing_or_leaving_twice_does_nothing() -> None:
     desk.release(held)
 
 
+@pytest.mark.top40(18, "queued requests count")
 def test_the_limit_counts_those_who_wait_as_well_as_those_who_are_served() -> None:
     desk = Desk("a", "b", concurrency_limit=2)
     desk.serve("a")

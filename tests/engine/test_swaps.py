@@ -62,6 +62,7 @@ async def test_a_crash_with_clients_waiting_starts_the_model_anew() -> None:
         assert len(scene.launcher.of("a")) == 2
 
 
+@pytest.mark.top40(38, "a crash stops, the next request restarts")
 async def test_a_crash_while_ready_is_told_and_the_next_request_restarts() -> None:
     async with stage(config(model("a"))) as scene:
         lease = await scene.load("a")

@@ -34,6 +34,7 @@ def test_a_model_that_served_stays_for_min_residency() -> None:
     assert desk.stops == [("a", "evicted for b")]
 
 
+@pytest.mark.top40(36, "a ready model is served past the queue")
 def test_work_for_the_loaded_model_is_batched_before_the_swap() -> None:
     desk = Desk("a", "b", limits=Limits(min_residency=5, max_wait=60))
     desk.idle("a")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +13,7 @@ from llmstack.http1 import Pool
 from tests.http1.raw_server import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 @pytest.fixture(
@@ -33,3 +36,21 @@ async def pool(anyio_backend: object) -> AsyncIterator[Pool]:
     pool.close()
     await until(lambda: not pool._all)
     assert not any(pool._kept.values())
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    """The base URL of a server whose backlog is full: connecting takes for ever."""
+    if sys.platform != "linux":
+        pytest.skip("other systems treat a full backlog differently")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        others = [socket.socket() for _ in range(4)]
+        for other in others:
+            other.setblocking(False)
+            with suppress(BlockingIOError):
+                other.connect(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for other in others:
+            other.close()

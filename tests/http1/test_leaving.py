@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from tests.http1.raw_server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.anyio
 
@@ -45,24 +44,6 @@ async def nothing_leaks(anyio_backend: object) -> AsyncIterator[None]:
     yield
     await until(lambda: sockets() <= before)
     gc.collect()
-
-
-@pytest.fixture
-def full() -> Iterator[str]:
-    """The base URL of a server whose backlog is full: connecting takes for ever."""
-    if sys.platform != "linux":
-        pytest.skip("other systems treat a full backlog differently")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        others = [socket.socket() for _ in range(4)]
-        for other in others:
-            other.setblocking(False)
-            with suppress(BlockingIOError):
-                other.connect(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        for other in others:
-            other.close()
 
 
 async def silent(peer: Peer) -> None:

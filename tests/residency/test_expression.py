@@ -14,6 +14,7 @@ from llmstack.residency.expression import (
 )
 
 
+@pytest.mark.top40(9, "expressions")
 def test_and_binds_tighter_than_or() -> None:
     assert parse("a & b | c") == Either((Together((Name("a"), Name("b"))), Name("c")))
 
@@ -23,6 +24,7 @@ def test_parentheses_group_and_white_space_means_nothing() -> None:
     assert parse(" a&( b\n|\tc )") == expected == parse("((a)) & (b | c)")
 
 
+@pytest.mark.top40(9, "expressions")
 def test_a_plus_refers_to_a_set_and_names_take_dots_dashes_and_letters_of_any_script() -> None:
     expected = Together((Reference("base.set"), Name("größe_1"), Name("-x")))
     assert parse("+base.set & größe_1 & -x") == expected

@@ -17,6 +17,7 @@ def residency(*groups: Group) -> Residency:
     return compile_residency(SwapConfig("config.yaml", models=models, groups=groups))
 
 
+@pytest.mark.top40(8, "truth table")
 @pytest.mark.parametrize(
     ("swap", "exclusive", "persistent", "h_persistent"),
     list(itertools.product(BOTH, BOTH, BOTH, BOTH)),
@@ -31,11 +32,13 @@ def test_truth_table(*, swap: bool, exclusive: bool, persistent: bool, h_persist
     assert ("h1" in rule.evict("g1", {"h1"})) is (exclusive and not h_persistent)
 
 
+@pytest.mark.top40(8, "default group")
 def test_models_without_a_group_swap_among_themselves_and_push_others_out() -> None:
     rule = residency(Group("g", ("g1", "g2"), swap=False), Group("h", ("h1",), persistent=True))
     assert rule.evict("loose", {"other", "g1", "g2", "h1"}) == {"other", "g1", "g2"}
 
 
+@pytest.mark.top40(8, "asymmetry of groups that are not exclusive")
 def test_a_group_that_is_not_exclusive_never_pushes_an_exclusive_one_out() -> None:
     """The asymmetry of llama-swap: the other way round the models do leave."""
     rule = residency(Group("g", ("g1",), exclusive=False), Group("h", ("h1",)))

@@ -37,6 +37,9 @@ def residency(sets: Mapping[str, str], costs: Mapping[str, int] | None = None) -
     return compile_residency(config(sets, costs))
 
 
+@pytest.mark.top40(9, "the cheapest set, ties by the file")
+@pytest.mark.top40(9, "parts of sets are permitted")
+@pytest.mark.top40(9, "an unlisted model runs alone")
 @pytest.mark.parametrize(
     ("sets", "costs", "target", "running", "evicted"),
     [
@@ -261,6 +264,7 @@ def brute_force(
     return running - best
 
 
+@pytest.mark.top40(9, "the cheapest set, ties by the file")
 @settings(max_examples=600, deadline=None)
 @given(matrices(), st.sampled_from(MODELS), st.sets(st.sampled_from(MODELS), min_size=2))
 def test_the_solver_decides_as_listing_every_combination_would(

@@ -10,8 +10,10 @@ import pytest
 from tests.server.house import fake, running, side_by_side, tier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
+    from tests.server.daemons import Place
     from tests.server.house import House
     from tests.server.raw_upstream import RawUpstream
 
@@ -101,3 +103,19 @@ async def surface_house(shared_surface: House) -> AsyncIterator[House]:
     await activate(shared_surface, None)
     yield shared_surface
     await shared_surface.freed()
+
+
+@pytest.fixture
+def place_at(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+    """Makes work directories; kills what is left in them."""
+    from tests.server.daemons import make_place
+
+    places = []
+
+    def make(*flags: str, extra: str = "") -> Place:
+        places.append(make_place(tmp_path / f"place{len(places)}", *flags, extra=extra))
+        return places[-1]
+
+    yield make
+    for place in places:
+        place.end()

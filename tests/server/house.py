@@ -176,5 +176,6 @@ def anthropic_error_of(answer: Answer) -> tuple[int, str]:
     assert answer.header("content-type") == "application/json"
     body = answer.json()
     assert body["type"] == "error", body
+    assert body["src"] == "llama-swap"
     assert body["error"].keys() == {"type", "message"}
     return answer.status, body["error"]["message"]

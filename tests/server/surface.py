@@ -40,7 +40,8 @@ PROFILES = (
 async def surface(root: Path) -> AsyncIterator[House]:
     """``plain``, ``filtered``, ``org/deep``, ``comfyui_auto``; peers ``away`` and ``gone``.
 
-    The peer ``away`` is the model ``echo``, which the caller keeps loaded; ``slow`` never answers.
+    The peer ``away`` is the model ``echo``, which the caller keeps loaded. The peer ``late``, whose
+    model is ``slow``, says nothing unless it is played.
     """
     ports = free_ports(6)
     slow = RawUpstream()
@@ -59,7 +60,7 @@ async def surface(root: Path) -> AsyncIterator[House]:
             ports[2],
             ignore_websockets=True,
             capabilities=Capabilities(("text", "image"), ("text",), tools=True, context=4096),
-            metadata={"architecture": "dropped", "kept": True},
+            metadata={"architecture": "dropped", "kept": True, "odd": [float("nan")]},
         ),
         fake("comfyui_auto", ports[3], unlisted=True),
         fake("echo", ports[4], unlisted=True),
@@ -92,6 +93,7 @@ async def surface(root: Path) -> AsyncIterator[House]:
     await slow.listen()
     try:
         async with running(root, config) as house:
+            house.raw = {"late": slow}
             yield house
     finally:
         await slow.close()

@@ -53,6 +53,7 @@ async def locked(
         yield house
 
 
+@pytest.mark.top40(26, "WWW-Authenticate")
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -118,6 +119,8 @@ async def test_the_gateways_own_pages_need_an_admins_key(locked: House, path: st
     assert (await ask(locked.gateway, "GET", path, headers=bearer("everything"))).status == 200
 
 
+@pytest.mark.top40(26, "open endpoints")
+@pytest.mark.top40(27, "without a key")
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -138,6 +141,7 @@ async def test_a_few_answers_are_open(locked: House, method: str, path: str, sta
         assert (await ask(port, method, path)).status == status
 
 
+@pytest.mark.top40(26, "password, bearer, x-api-key")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -162,6 +166,7 @@ async def test_a_key_may_be_shown_in_three_ways(
         assert (await ask(port, "POST", CHAT, chat("one"), headers)).status == 200
 
 
+@pytest.mark.top40(26, "password, bearer, x-api-key")
 @pytest.mark.parametrize(
     "headers",
     [

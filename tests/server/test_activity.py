@@ -75,6 +75,7 @@ async def test_the_tokens_of_a_real_model_are_counted_streamed_or_not(
     assert counted['llmstack_model_load_seconds_count{model="tiny"}'] == 1
 
 
+@pytest.mark.top40(30, "pages and statistics")
 async def test_rows_come_in_pages_and_statistics_add_them_up() -> None:
     async with watched(NOTHING, raw=["one"]) as house, house.raw["one"].play(ok):
         for _ in range(5):
@@ -120,6 +121,7 @@ async def test_prompts_are_not_stored_unless_asked() -> None:
     assert (wrong.status, wrong.json()["error"]["message"]) == (400, "invalid capture ID")
 
 
+@pytest.mark.top40(30, "captures")
 async def test_captures_hold_both_bodies_and_no_secrets() -> None:
     async with watched(NOTHING, raw=["one"], captures=True) as house, house.raw["one"].play(ok):
         secret = [("Authorization", "Bearer sk-1"), ("X-Api-Key", "sk-2"), ("X-Session-Id", "s")]
@@ -233,6 +235,7 @@ async def test_swaps_and_evictions_are_counted_by_reason() -> None:
     assert counted['llmstack_model_state{model="one",state="stopped"}'] == 1
 
 
+@pytest.mark.top40(30, "performance and hardware")
 async def test_metrics_performance_and_hardware_have_llama_swaps_names() -> None:
     swap = replace(side_by_side(), performance=replace(QUIET, disabled=False, every=3600))
     async with watched(swap) as house:

@@ -81,6 +81,7 @@ async def test_cancelling_a_queued_request_never_loads_its_model() -> None:
         assert [row["model"] for row in await house.rows()] == ["one", "two"]
 
 
+@pytest.mark.top40(28, "envelope and initial order")
 async def test_the_event_stream_begins_with_the_present_state_byte_for_byte() -> None:
     swap = replace(NOTHING, session_headers=("x-session-id",))
     async with watched(swap, raw=["one"]) as house, events(house.port) as reader:
@@ -112,6 +113,7 @@ async def test_the_event_stream_begins_with_the_present_state_byte_for_byte() ->
     ]
 
 
+@pytest.mark.top40(28, "requests are told")
 async def test_a_request_is_told_from_its_arrival_to_its_row() -> None:
     async with (
         watched(NOTHING, raw=["one"]) as house,
@@ -132,6 +134,7 @@ async def test_a_request_is_told_from_its_arrival_to_its_row() -> None:
     assert told == {"id": 1}
 
 
+@pytest.mark.top40(28, "states and logs are told")
 async def test_states_and_logs_are_told_as_they_change() -> None:
     (port,) = free_ports(1)
     model = fake("one", port, "--print", "weights are read")
@@ -169,6 +172,7 @@ async def test_a_slow_reader_loses_messages_and_gets_the_present_state(
         assert await reader.until("inflight", operation="snapshot")
 
 
+@pytest.mark.top40(40, "streams are closed")
 async def test_a_stopping_server_ends_event_streams() -> None:
     async with watched(NOTHING) as house, events(house.port) as reader:
         for _ in INITIAL:

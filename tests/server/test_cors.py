@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.top40(27, "204 everywhere")
 @pytest.mark.parametrize(
     "path", ["/", "/v1/chat/completions", "/nothing", "/upstream/smart/x", "/running"]
 )
@@ -39,6 +40,7 @@ async def test_requested_headers_are_allowed_if_they_are_names(house: House) -> 
     assert got.header("access-control-allow-headers") == "x-api-key, x-other"
 
 
+@pytest.mark.top40(24, "Origin is echoed")
 async def test_the_list_of_models_may_be_read_by_the_page_that_asks(house: House) -> None:
     """Top 40, number 24: the origin is echoed there and nowhere else."""
     origin = [("Origin", "https://page.test")]

@@ -49,6 +49,7 @@ class Watched:
         self.gone.set()
 
 
+@pytest.mark.top40(21, "leaving ends the generation")
 @pytest.mark.parametrize("target", [CHAT, "/v1/messages", "/upstream/raw/v1/chat/completions"])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_hangs_up_ends_the_work_upstream(
@@ -67,6 +68,7 @@ async def test_a_client_that_hangs_up_ends_the_work_upstream(
         await house.freed()
 
 
+@pytest.mark.top40(21, "leaving ends the generation")
 async def test_a_client_that_leaves_in_mid_stream_ends_it(house: House, raw: RawUpstream) -> None:
     upstream = Watched(SSE_HEAD + b"\r\n9\r\ndata: 1\n\n\r\n")
     async with raw.play(upstream):
@@ -148,6 +150,7 @@ async def test_many_clients_that_leave_do_not_use_up_anything(
         assert (await ask(house.gateway, "GET", "/upstream/raw/last")).body == b"served"
 
 
+@pytest.mark.top40(21, "leaving the queue starts no load")
 async def test_a_client_that_leaves_the_queue_is_not_served(tmp_path: Path) -> None:
     """Its model is not even loaded when nobody else wants it."""
     ports = free_ports(2)

@@ -52,6 +52,7 @@ async def running_models(house: House) -> dict[str, str]:
     return {row["model"]: row["state"] for row in rows}
 
 
+@pytest.mark.top40(25, "/health")
 async def test_health_is_ok(house: House) -> None:
     for port in (house.door, house.gateway):
         got = await ask(port, "GET", "/health")
@@ -59,6 +60,7 @@ async def test_health_is_ok(house: House) -> None:
         assert (await ask(port, "HEAD", "/health")).status == 200
 
 
+@pytest.mark.top40(25, "/running")
 async def test_running_shows_what_is_loaded(house: House) -> None:
     assert (await ask(house.door, "GET", "/running")).json() == {"running": []}
     await load(house, "org/two", "one")
@@ -71,6 +73,7 @@ async def test_running_shows_what_is_loaded(house: House) -> None:
     assert rows[0]["proxy"].startswith("http://127.0.0.1:")
 
 
+@pytest.mark.top40(25, "/unload")
 async def test_unload_stops_everything_before_it_answers(house: House) -> None:
     await load(house, "one", "org/two")
     got = await ask(house.door, "GET", "/unload")
@@ -78,6 +81,7 @@ async def test_unload_stops_everything_before_it_answers(house: House) -> None:
     assert await running_models(house) == {}
 
 
+@pytest.mark.top40(25, "/api/models/unload")
 async def test_the_json_form_of_unload(house: House) -> None:
     await load(house, "one")
     got = await ask(house.door, "POST", "/api/models/unload")
@@ -85,6 +89,7 @@ async def test_the_json_form_of_unload(house: House) -> None:
     assert await running_models(house) == {}
 
 
+@pytest.mark.top40(25, "/api/models/unload/id")
 @pytest.mark.parametrize(
     ("name", "left"),
     [
@@ -106,6 +111,7 @@ async def test_unloading_what_is_not_loaded_is_fine(house: House) -> None:
     assert (await ask(house.door, "GET", "/unload")).status == 200
 
 
+@pytest.mark.top40(25, "/api/models/unload/id")
 async def test_unloading_an_unknown_model_is_not_found(house: House) -> None:
     got = await ask(house.door, "POST", "/api/models/unload/nobody")
     assert error_of(got) == (404, "model not found")
@@ -179,6 +185,7 @@ async def test_the_stream_of_all_models_shows_what_they_printed(house: House) ->
         await read_until(wire, got, b"two speaks")
 
 
+@pytest.mark.top40(29, "/logs/stream")
 @pytest.mark.parametrize("path", ["/logs/stream", "/logs/stream/proxy"])
 async def test_the_stream_of_our_own_lines_goes_on(house: House, path: str) -> None:
     log = logging.getLogger("llmstack.test")
@@ -198,6 +205,7 @@ async def read_until(wire: Wire, got: object, text: bytes) -> None:
         assert await wire.piece(got)  # type: ignore[arg-type]
 
 
+@pytest.mark.top40(29, "/logs/stream/upstream")
 @pytest.mark.parametrize("path", ["/logs/stream/upstream", "/logs/stream/uno"])
 async def test_a_log_stream_begins_with_the_past_and_goes_on(house: House, path: str) -> None:
     await load(house, "one")
@@ -212,6 +220,7 @@ async def test_a_log_stream_begins_with_the_past_and_goes_on(house: House, path:
         await read_until(wire, got, b"one speaks")
 
 
+@pytest.mark.top40(29, "/logs/stream/model")
 async def test_a_log_stream_of_one_model_holds_no_other(house: House) -> None:
     await load(house, "one")
     async with Wire(house.door) as wire:
@@ -235,10 +244,21 @@ async def test_a_reader_of_logs_that_leaves_is_forgotten(house: House) -> None:
     await eventually(lambda: len(log._readers) == before)
 
 
+async def test_the_head_of_a_log_stream_ends(house: House) -> None:
+    """The next request on the connection would wait for ever."""
+    async with Wire(house.door) as wire:
+        for _ in range(2):
+            await wire.request("HEAD", "/logs/stream")
+            got = await wire.answer(method="HEAD")
+            assert got.status == 200
+            assert got.header("x-content-type-options") == "nosniff"
+
+
 async def test_a_log_of_nobody_is_refused(house: House) -> None:
     assert (await ask(house.door, "GET", "/logs/stream/nobody")).status == 400
 
 
+@pytest.mark.top40(23, "redirects 301 and 308")
 @pytest.mark.parametrize(
     ("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 308), ("DELETE", 308)]
 )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack import errors
+from llmstack.config.swap import Timeouts
 from llmstack.errors import RequestError, ShuttingDown
 from llmstack.server import asgi
-from llmstack.server.errors import error_body
+from llmstack.server.errors import error_body, error_object
 from tests.server.conftest import free_ports
 from tests.server.house import anthropic_error_of, error_of, fake, release, running, side_by_side
 from tests.server.wire import Wire, ask, chat, eventually
@@ -24,6 +26,19 @@ pytestmark = pytest.mark.anyio
 
 CHAT = "/v1/chat/completions"
 JSON_ROUTES = [CHAT, "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/rerank", "/infill"]
+JSON = [("Content-Type", "application/json")]
+BROKEN = [
+    b'{"model": ["smart"]}',
+    b'{"model": {"id": "smart"}}',
+    b'{"model": "smart"',
+    b"model=smart",
+    b"\xff\xfe",
+    b"{}{}",
+    b"[" * 100_000,
+    b'{"model":' * 20_000,
+]
+#: JSON, but none that could name a model.
+NAMELESS = [b'[{"role": "user"}]', b'"smart"', b"null", b" 7\n", b"", b" \r\n"]
 
 
 def as_json(body: object) -> bytes:
@@ -31,32 +46,44 @@ def as_json(body: object) -> bytes:
 
 
 @pytest.mark.parametrize("path", JSON_ROUTES)
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'[{"role": "user"}]',
-        b'{"model": ["smart"]}',
-        b'{"model": {"id": "smart"}}',
-        b'{"model": 7}',
-        b'{"model": "smart"',
-        b"model=smart",
-        b'"smart"',
-        b"null",
-        b"\xff\xfe",
-        b"{}{}",
-        b"",
-        b"[" * 100_000,
-        b'{"model":' * 20_000,
-    ],
-)
+@pytest.mark.parametrize("body", BROKEN)
 async def test_a_body_that_is_no_request_is_the_clients_fault(
     house: House, path: str, body: bytes
 ) -> None:
     """W24: arrays, lists and broken JSON used to be a 500 with a traceback."""
-    kind = [("Content-Type", "application/json")]
-    status, message = error_of(await ask(house.gateway, "POST", path, body, kind))
-    assert status == 400
-    assert message
+    for port in (house.gateway, house.door):
+        status, message = error_of(await ask(port, "POST", path, body, JSON))
+        assert status == 400
+        assert message
+
+
+@pytest.mark.parametrize("body", NAMELESS)
+async def test_json_that_names_no_model_is_for_auto_a_mistake_and_for_the_door_not_found(
+    house: House, body: bytes
+) -> None:
+    assert error_of(await ask(house.gateway, "POST", CHAT, body, JSON))[0] == 400
+    for path in JSON_ROUTES:
+        got = await ask(house.door, "POST", path, body, JSON)
+        assert error_of(got) == (404, "no model id could be identified")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [("7", "7"), ("7e0", "7"), ("-1.50", "-1.5"), ("true", "true")]
+)
+async def test_a_model_that_is_a_number_is_the_one_of_that_name(
+    house: House, model: str, name: str
+) -> None:
+    """As llama-swap's gjson reads it."""
+    body = b'{"model": %b}' % model.encode()
+    status, message = error_of(await ask(house.door, "POST", CHAT, body))
+    assert status == 404
+    assert f"{name!r} is not a model" in message
+
+
+async def test_an_error_repeats_only_the_beginning_of_a_very_long_name(house: House) -> None:
+    got = await ask(house.door, "POST", CHAT, chat("x\\" * 500_000))
+    assert got.status == 404
+    assert len(got.body) < 2000
 
 
 @pytest.mark.parametrize("messages", ["hello", {"role": "user"}, 3, True])
@@ -74,6 +101,7 @@ async def test_odd_messages_are_left_to_the_model_server(house: House, messages:
     assert got.status == 200
 
 
+@pytest.mark.top40(14, "404 for an unknown model")
 @pytest.mark.parametrize("path", JSON_ROUTES)
 async def test_an_unknown_model_is_not_found(house: House, path: str) -> None:
     for port in (house.gateway, house.door):
@@ -107,6 +135,7 @@ async def test_anthropics_clients_are_told_in_their_own_shape(house: House) -> N
     assert got.json()["error"]["type"] == "api_error"
 
 
+@pytest.mark.top40(19, "500 with the cause")
 async def test_a_model_that_does_not_start_says_why(house: House) -> None:
     """500 with the cause and the model's own last words, for every request that waited."""
     status, message = error_of(await ask(house.gateway, "POST", CHAT, chat("broken")))
@@ -133,6 +162,19 @@ async def test_a_model_that_cannot_be_reached_is_a_bad_gateway(
         await house.freed()
 
 
+async def test_a_model_that_does_not_begin_to_answer_is_given_up_after_its_timeout(
+    tmp_path: Path,
+) -> None:
+    """``timeouts.responseHeader``; without one there is no limit."""
+    (port,) = free_ports(1)
+    late = fake("late", port, timeouts=Timeouts(response_header=1))
+    async with running(tmp_path, side_by_side(late)) as house:
+        status, message = error_of(await ask(house.door, "POST", CHAT, chat("late", paced=True)))
+        assert status == 502
+        assert "no answer began within 1 s" in message
+        await house.freed()
+
+
 async def test_a_crash_in_mid_answer_is_told_and_the_next_request_starts_it_anew(
     tmp_path: Path,
 ) -> None:
@@ -153,6 +195,7 @@ async def test_a_crash_in_mid_answer_is_told_and_the_next_request_starts_it_anew
         assert (await ask(house.gateway, "POST", CHAT, chat("m"))).status == 200
 
 
+@pytest.mark.top40(18, "429 with Retry-After and concurrency_limit")
 async def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     swap = side_by_side(fake("m", port, concurrency_limit=1))
@@ -198,6 +241,7 @@ async def test_a_path_that_nobody_serves_is_not_found(house: House, method: str,
         got = await ask(port, method, path)
         assert got.status == 404
         assert got.header("content-type").startswith("text/plain")
+        assert got.header("x-content-type-options") == "nosniff"
         assert method == "HEAD" or got.body == b"404 page not found\n"
 
 
@@ -205,6 +249,13 @@ async def test_a_path_that_nobody_serves_is_not_found(house: House, method: str,
 async def test_an_upstream_that_nobody_is_is_not_found(house: House, path: str) -> None:
     for port in (house.gateway, house.door):
         assert error_of(await ask(port, "GET", path)) == (404, "model not found")
+
+
+async def test_comfyui_without_a_model_is_not_found(house: House) -> None:
+    got = await ask(house.door, "GET", "/comfyui")
+    assert (got.status, got.header("location")) == (301, "/comfyui/")
+    got = await ask(house.door, "GET", "/comfyui/")
+    assert error_of(got) == (404, "local model comfyui_auto not found")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +275,8 @@ async def test_a_known_path_with_another_method_says_which_it_has(
     for port in (house.gateway, house.door):
         got = await ask(port, method, path)
         assert (got.status, got.header("allow")) == (405, allow)
+        assert got.header("content-type") == "text/plain; charset=utf-8"
+        assert got.header("x-content-type-options") == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -239,6 +292,7 @@ async def test_a_path_with_detours_is_redirected(house: House, path: str, clean:
     assert (got.status, got.header("location")) == (307, clean)
 
 
+@pytest.mark.top40(17, "text or HTML by Accept")
 @pytest.mark.parametrize(
     ("accept", "kind", "body"),
     [
@@ -281,6 +335,36 @@ async def test_a_path_of_very_many_segments_costs_next_to_nothing(house: House) 
     got = await ask(house.gateway, "GET", "/upstream/" + "a/" * 30_000)
     assert got.status == 404
     assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.top40(17, "error object with src")
+@pytest.mark.top40(17, "type and code of every status")
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        (errors.BadRequest, 400, "invalid_request_error", "bad_request"),
+        (errors.Unauthorized, 401, "authentication_error", "unauthorized"),
+        (errors.Forbidden, 403, "authentication_error", "forbidden"),
+        (errors.ModelNotFound, 404, "invalid_request_error", "not_found"),
+        (errors.Conflict, 409, "invalid_request_error", "conflict"),
+        (errors.ConcurrencyLimit, 429, "rate_limit_error", "concurrency_limit"),
+        (errors.StartFailed, 500, "server_error", "internal_error"),
+        (errors.ModelUnloaded, 500, "server_error", "internal_error"),
+        (errors.UpstreamUnreachable, 502, "server_error", "bad_gateway"),
+        (errors.PeerUnreachable, 502, "server_error", "bad_gateway"),
+        (errors.NothingAvailable, 503, "server_error", "service_unavailable"),
+        (errors.ShuttingDown, 503, "server_error", "service_unavailable"),
+    ],
+)
+def test_every_error_has_llama_swaps_object(
+    error: type[RequestError], status: int, kind: str, code: str
+) -> None:
+    """The table of section 3.3 of the report."""
+    assert error.status == status
+    assert error_object(error("what"), CHAT) == {
+        "src": "llama-swap",
+        "error": {"message": "what", "type": kind, "param": None, "code": code},
+    }
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503, 504])

@@ -96,6 +96,7 @@ async def test_a_load_that_fails_ends_the_stream_with_an_error_event(tmp_path: P
     assert "unloaded" in error["message"]
 
 
+@pytest.mark.top40(18, "before any streamed byte")
 async def test_an_error_that_is_known_at_once_keeps_its_status(tmp_path: Path) -> None:
     model = fake(
         "full", free_port(), "--slow-start", "600", send_loading_state=True, concurrency_limit=0

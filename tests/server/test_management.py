@@ -25,6 +25,10 @@ def house(surface_house: House) -> House:
     return surface_house
 
 
+@pytest.mark.top40(24, "records")
+@pytest.mark.top40(24, "status")
+@pytest.mark.top40(24, "sorted")
+@pytest.mark.top40(24, "meta.llamaswap")
 async def test_the_list_has_every_kind_of_name(house: House) -> None:
     """Top 40, number 24."""
     await house.engine.load("plain")
@@ -53,7 +57,7 @@ async def test_the_list_has_every_kind_of_name(house: House) -> None:
     assert deep["capabilities"] == {"vision": True, "function_calling": True}
     assert deep["supported_parameters"] == ["tools", "tool_choice"]
     assert deep["context_length"] == deep["meta"]["n_ctx"] == 4096
-    assert deep["meta"]["llamaswap"] == {"kept": True, "type": "model"}
+    assert deep["meta"]["llamaswap"] == {"kept": True, "odd": [None], "type": "model"}
     assert rows["away/far"]["name"] == "away: far"
     assert rows["away/far"]["meta"]["llamaswap"] == {"type": "peer", "peerID": "away"}
     assert rows["away/far"]["status"] == {"value": "unloaded"}

@@ -25,6 +25,26 @@ def house(surface_house: House) -> House:
     return surface_house
 
 
+@pytest.mark.top40(13, "the list of routes")
+def test_the_model_routes_are_llama_swaps() -> None:
+    """The list of section 3.5 of the report, written out."""
+    text = "chat/completions responses completions messages messages/count_tokens embeddings"
+    text += " rerank reranking"
+    others = (
+        "/rerank /reranking /infill /completion /v1/audio/speech /v1/audio/voices"
+        " /v1/audio/transcriptions /v1/images/generations /v1/images/edits"
+        " /sdapi/v1/txt2img /sdapi/v1/img2img /audioapi/v1/tasks/run"
+    )
+    posts = {f"{prefix}/{name}" for prefix in ("/v1", "/v") for name in text.split()}
+    assert set(MODEL_POSTS) == posts | set(others.split())
+    assert set(MODEL_GETS) == {"/v1/audio/voices", "/sdapi/v1/loras", "/props"}
+
+
+@pytest.mark.top40(13, "POST routes are answered")
+@pytest.mark.top40(13, "/v and /audioapi are stripped")
+@pytest.mark.top40(13, "multipart")
+@pytest.mark.top40(14, "by content type")
+@pytest.mark.top40(15, "byte for byte")
 @pytest.mark.parametrize("path", sorted(MODEL_POSTS - {CHAT, "/v1/completions"}))
 async def test_every_post_route_takes_every_encoding(house: House, path: str) -> None:
     """Top 40, numbers 13 to 15; the prefixes ``/v`` and ``/audioapi`` do not go on."""
@@ -46,6 +66,7 @@ async def test_every_post_route_takes_every_encoding(house: House, path: str) ->
         assert got.header("x-llmstack-model") == "plain"
 
 
+@pytest.mark.top40(13, "GET routes are answered")
 @pytest.mark.parametrize("path", sorted(MODEL_GETS))
 async def test_get_routes_name_the_model_in_the_query(house: House, path: str) -> None:
     """Top 40, number 13."""
@@ -57,6 +78,7 @@ async def test_get_routes_name_the_model_in_the_query(house: House, path: str) -
     )
 
 
+@pytest.mark.top40(14, "404 without a model")
 @pytest.mark.parametrize(
     ("body", "headers"),
     [(b"", []), (b"x=1", FORM), (b"{}", JSON), (multipart(""), MULTIPART), (b"plain", [])],
@@ -74,6 +96,8 @@ async def test_a_form_may_name_its_model_in_the_query(house: House) -> None:
     assert got.header("x-llmstack-model") == "plain"
 
 
+@pytest.mark.top40(15, "Content-Length after filters")
+@pytest.mark.top40(16, "order of filters")
 async def test_filters_change_what_they_name(house: House) -> None:
     """Top 40, number 16."""
     body = {"model": "loud", "secret": {"deep": 1, "kept": 2}, "temperature": 1}

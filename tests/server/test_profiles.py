@@ -62,6 +62,7 @@ async def test_a_spilled_request_names_its_target(house: House) -> None:
     assert echoed(got) == {"model": "plain", "input": "x"}
 
 
+@pytest.mark.top40(12, "profiles, then selectors, then names")
 async def test_a_profile_gives_names_their_meaning(house: House) -> None:
     """Top 40, number 12: profiles, then selectors, then models."""
     assert (await ask(house.door, "POST", ECHO, {"model": "new"})).status == 404
@@ -93,6 +94,9 @@ async def test_profiles_are_listed_and_switched(house: House) -> None:
     ("body", "status", "message"),
     [
         (b"nonsense", 400, "invalid profile request"),
+        (b'{"name": "\xff"}', 400, "invalid profile request"),
+        (b'{"name": "\\ud800"}', 400, "invalid profile request"),
+        (b"[" * 100_000, 400, "invalid profile request"),
         (b"[]", 400, "invalid profile request"),
         (b"{}", 400, "profile name is required"),
         (b'{"name": 3}', 400, "profile name must be a string or null"),

@@ -13,8 +13,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from llmstack.server.ending import DRAIN
 from llmstack.server.listen import listen
 from llmstack.server.stack import RunningStack
+from llmstack.server.swap import BACK_STOP
 from tests.server.conftest import free_ports
 from tests.server.house import (
     House,
@@ -80,6 +82,12 @@ async def test_a_running_answer_ends_before_its_model_does(house: House) -> None
     assert not psutil.pid_exists(pid)
 
 
+@pytest.mark.top40(40, "answers may end for 30 s")
+def test_running_answers_have_thirty_seconds() -> None:
+    """And the process has five more before it ends by force."""
+    assert (DRAIN, BACK_STOP) == (30, 35)
+
+
 async def test_who_waits_in_the_queue_is_told_at_once(house: House) -> None:
     async with Wire(house.gateway) as busy, Wire(house.gateway) as one, Wire(house.door) as other:
         await busy.request("POST", CHAT, (), body("m", paced=True, tokens=1))
@@ -109,6 +117,7 @@ async def test_newcomers_are_told_that_it_is_stopping(house: House) -> None:
         assert got.json()["error"]["code"] == "service_unavailable"
 
 
+@pytest.mark.top40(40, "streams are closed")
 async def test_log_streams_end(house: House) -> None:
     await ask(house.gateway, "POST", CHAT, chat("m"))
     async with Wire(house.gateway) as one, Wire(house.door) as other:

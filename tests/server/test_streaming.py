@@ -36,6 +36,7 @@ def data_of(event: str) -> dict[str, object]:
     return decoded
 
 
+@pytest.mark.top40(20, "chunks leave at once")
 @pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/responses", "/v1/completions"])
 async def test_a_chunk_leaves_before_the_next_one_exists(
     house: House, raw: RawUpstream, path: str
@@ -97,6 +98,7 @@ async def test_comments_and_pings_reach_the_client(house: House, raw: RawUpstrea
     assert got.body == b"".join(sent)
 
 
+@pytest.mark.top40(20, "X-Accel-Buffering: no")
 async def test_an_event_stream_asks_proxies_not_to_buffer(house: House, raw: RawUpstream) -> None:
     async def answer(peer: Peer, request: RawRequest) -> None:
         await peer.send(SSE_HEAD + b"\r\n")
@@ -140,6 +142,7 @@ async def test_a_server_that_closes_after_every_stream_is_never_noticed(
     assert len(raw.requests) >= 400
 
 
+@pytest.mark.top40(20, "a truncated stream ends cleanly")
 async def test_a_stream_that_breaks_off_ends_with_an_error_event(
     house: House, raw: RawUpstream
 ) -> None:

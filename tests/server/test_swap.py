@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.top40(40, "nothing is left, exit 0")
 def test_a_chat_request_is_answered_and_sigterm_ends_it_with_0(tmp_path: Path) -> None:
     quick = "routing: {scheduler: {settings: {fifo: {minResidency: 0}}}}"
     with swapping(tmp_path, config("a", "b", more=quick)) as swap:
@@ -33,6 +34,7 @@ def test_a_chat_request_is_answered_and_sigterm_ends_it_with_0(tmp_path: Path) -
     assert all(re.match(r"\[(DEBUG|INFO|WARN|ERROR)\] .", line) for line in swap.lines), swap.lines
 
 
+@pytest.mark.top40(32, "no orphan after a crash")
 def test_kill_9_leaves_no_orphan(tmp_path: Path) -> None:
     with swapping(tmp_path, config("a")) as swap:
         assert swap.chat("a")[0] == 200
@@ -42,6 +44,7 @@ def test_kill_9_leaves_no_orphan(tmp_path: Path) -> None:
         swap.nothing_left()
 
 
+@pytest.mark.top40(40, "answers may end for 30 s")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_running_answer_ends_before_the_process_does(
     number: signal.Signals, tmp_path: Path
@@ -77,6 +80,8 @@ def test_a_second_signal_hurries(tmp_path: Path) -> None:
         swap.nothing_left()
 
 
+@pytest.mark.top40(39, "a bad file keeps the old one")
+@pytest.mark.top40(39, "SIGHUP")
 def test_sighup_brings_a_new_model_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
     """Top 40, 39: a bad configuration keeps the old one, a good one takes its place."""
     with swapping(tmp_path, config("a")) as swap:
@@ -201,6 +206,7 @@ def _logs(swap: Swap, mark: str) -> bool:
     return len(swap.ask("/logs")[1]) > before
 
 
+@pytest.mark.top40(29, "/logs")
 def test_the_logs_over_http_are_what_is_shown(tmp_path: Path) -> None:
     """Top 40, 29: /logs holds what goes to standard output, by default our own lines."""
     with swapping(tmp_path, config("a")) as swap:
@@ -209,6 +215,26 @@ def test_the_logs_over_http_are_what_is_shown(tmp_path: Path) -> None:
         swap.until(lambda: "a: ready" in swap.ask("/logs")[1], lambda: "no line of the model")
 
 
+def test_every_request_has_one_line_as_llama_swap_writes_it(tmp_path: Path) -> None:
+    with swapping(tmp_path, config("a")) as swap:
+        assert swap.chat("a")[0] == 200
+        assert swap.chat("nobody")[0] == 404
+        for path in ("/health?x=secret", "/wol-health", "/metrics", "/upstream/a/b"):
+            swap.ask(path)
+        swap.said("GET /upstream/a/b HTTP/1.1")
+    told = [line for line in swap.lines if "Request " in line]
+    line = re.compile(r'\[INFO\] Request 127\.0\.0\.1 "(.*) HTTP/1\.1" (\d+) \d+ "" \d[^ ]*s')
+    found = [line.fullmatch(text) for text in told]
+    assert [match and match.groups() for match in found] == [
+        ("POST /v1/chat/completions", "200"),
+        ("POST /v1/chat/completions", "404"),
+        ("GET /health", "200"),
+        ("GET /upstream/a/b", "200"),
+    ]
+    assert len([text for text in swap.lines if "/v1/chat/completions" in text]) == 2
+
+
+@pytest.mark.top40(39, "polled every 2 s")
 def test_a_changed_file_is_loaded_when_watched(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     flags = ("--watch-config", "--config-dir=more")

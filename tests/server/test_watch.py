@@ -82,6 +82,7 @@ def test_only_yaml_files_directly_in_the_directory_count(tmp_path: Path) -> None
     assert not any_changed(sources)
 
 
+@pytest.mark.top40(39, "symbolic links")
 def test_pointing_a_symbolic_link_elsewhere_is_a_change(tmp_path: Path) -> None:
     """What Kubernetes does with a ConfigMap."""
     for name, text in (("one", "models: {}"), ("two", "models: {} ")):
@@ -135,6 +136,7 @@ class Ticking:
         self.slept.append(seconds)
 
 
+@pytest.mark.top40(39, "polled every 2 s")
 @pytest.mark.anyio
 async def test_a_look_is_taken_every_two_seconds_and_each_change_is_told(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"

@@ -98,6 +98,7 @@ async def socket(port: int, target: str, **more: Any) -> AsyncIterator[ClientCon
         yield client
 
 
+@pytest.mark.top40(22, "WebSocket")
 @pytest.mark.parametrize(
     "target", ["/upstream/ws/live", "/v1/chat/completions?model=ws", "/props?model=ws"]
 )

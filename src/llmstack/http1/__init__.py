@@ -5,7 +5,8 @@ relay needs around it: kept connections, back-pressure, raw headers, and a cance
 the work upstream. ``docs/decisions`` says what it was measured against.
 """
 
+from llmstack.http1.limits import Limits
 from llmstack.http1.pool import Pool
 from llmstack.http1.response import Broken, Response, Unreachable
 
-__all__ = ["Broken", "Pool", "Response", "Unreachable"]
+__all__ = ["Broken", "Limits", "Pool", "Response", "Unreachable"]

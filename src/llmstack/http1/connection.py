@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from llmstack.http1.response import Broken, Response, Unreachable
+from llmstack.http1.response import Broken, Response, TooLate, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +36,17 @@ class Connection(asyncio.Protocol):
         self._bodiless = False
         self._keep = False
 
-    async def request(self, head: bytes, body: bytes, *, bodiless: bool) -> Response:
+    async def request(
+        self, head: bytes, body: bytes, *, bodiless: bool, limit: float | None = None
+    ) -> Response:
         """Send a request and wait for the head of its answer.
 
-        ``bodiless`` says that the answer has no body whatever its headers say (HEAD).
+        ``bodiless`` says that the answer has no body whatever its headers say (HEAD). ``limit`` is
+        how many seconds the head may take once the request has been sent; twice that at most.
 
         Raises:
             Unreachable: the connection ended before the head of an answer was complete.
+            TooLate: the head did not come within ``limit``.
         """
         if self._transport is None or self.closed:
             raise Unreachable("the connection was closed")
@@ -55,7 +59,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        return await self._head
+        if limit is None:
+            return await self._head
+        return await self._head_within(limit, self._head)
 
     @property
     def closed(self) -> bool:
@@ -82,6 +88,18 @@ class Connection(asyncio.Protocol):
         self._closed = True
         if self._transport:
             self._transport.abort()
+
+    async def _head_within(self, limit: float, head: asyncio.Future[Response]) -> Response:
+        try:
+            while True:
+                sending = self._transport and self._transport.get_write_buffer_size()
+                await asyncio.wait({head}, timeout=limit)
+                if head.done():
+                    return head.result()
+                if not sending:
+                    raise TooLate(f"no answer began within {limit:g} s")
+        finally:
+            head.cancel()  # so that nobody misses what becomes of it
 
     # asyncio's side.
 

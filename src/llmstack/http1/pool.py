@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from llmstack.http1.connection import Connection
-from llmstack.http1.response import Response, Unreachable
+from llmstack.http1.limits import probe
+from llmstack.http1.response import Response, TooLate, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from llmstack.http1.limits import Limits
 
 Origin = tuple[str, str, int]  # scheme, host, port
 
 #: Seconds a connection is kept; llama-server drops idle ones after 5, and we let go first.
 KEEP_ALIVE = 4.0
 
-#: Seconds a connection may take to be made; nothing else about a request is bounded here.
+#: Seconds a connection may take to be made when the caller has no limits of its own.
 CONNECT = 10.0
 
 #: Kept connections per origin.
 KEPT = 256
+
+#: A machine does not vanish from itself.
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 
@@ -49,6 +56,7 @@ class Pool:
         target: bytes,
         headers: Iterable[tuple[bytes, bytes]] = (),
         body: bytes = b"",
+        limits: Limits | None = None,
     ) -> Response:
         """Send a request and wait for the head of its answer.
 
@@ -58,14 +66,17 @@ class Pool:
         (the caller's task). The caller must ``close`` the response; when its
         body has not been read by then, that ends the connection and so the work upstream.
 
+        Without ``limits`` only making the connection is bounded, by ``CONNECT``.
+
         Raises:
             Unreachable: no connection, or it ended before the head of an answer was complete.
+            TooLate: an Unreachable, the head did not come within its limit.
         """
         if self._closed:
             raise Unreachable("the client is closed")
         origin, prefix = self._origin(base)
         head = _head(method, prefix + target, origin, headers, len(body))
-        connection, response = await self._exchange(origin, method, head, body)
+        connection, response = await self._exchange(origin, method, head, body, limits)
         response.on_close = lambda: self._release(origin, connection, response)
         return response
 
@@ -76,53 +87,65 @@ class Pool:
             connection.close()
 
     async def _exchange(
-        self, origin: Origin, method: str, head: bytes, body: bytes
+        self, origin: Origin, method: str, head: bytes, body: bytes, limits: Limits | None
     ) -> tuple[Connection, Response]:
-        kept = self._take(origin)
+        limit = limits.head if limits else None
+        kept = self._take(origin, limits.idle if limits else None)
         if kept:
             try:
-                return kept, await self._send(kept, method, head, body)
+                return kept, await self._send(kept, method, head, body, limit)
+            except TooLate:
+                raise  # it is being answered, if slowly
             except Unreachable:
                 if self._closed or not kept.silent:
                     raise
-        fresh = await self._connect(origin)
-        return fresh, await self._send(fresh, method, head, body)
+        fresh = await self._connect(origin, limits)
+        return fresh, await self._send(fresh, method, head, body, limit)
 
     @staticmethod
-    async def _send(connection: Connection, method: str, head: bytes, body: bytes) -> Response:
+    async def _send(
+        connection: Connection, method: str, head: bytes, body: bytes, limit: float | None
+    ) -> Response:
         try:
-            return await connection.request(head, body, bodiless=method == "HEAD")
+            return await connection.request(head, body, bodiless=method == "HEAD", limit=limit)
         except BaseException:
             connection.close()
             raise
 
-    async def _connect(self, origin: Origin) -> Connection:
+    async def _connect(self, origin: Origin, limits: Limits | None) -> Connection:
         scheme, host, port = origin
-        if scheme == "https" and self._tls is None:
+        tls = scheme == "https"
+        if tls and self._tls is None:
             self._tls = ssl.create_default_context()
         loop = asyncio.get_running_loop()
+        limit = limits.connection(tls=tls) if limits else CONNECT
         try:
-            async with asyncio.timeout(CONNECT):
-                _, connection = await loop.create_connection(
+            async with asyncio.timeout(limit):
+                transport, connection = await loop.create_connection(
                     lambda: Connection(lambda lost: self._forget(origin, lost)),
                     host,
                     port,
-                    ssl=self._tls if scheme == "https" else None,
+                    ssl=self._tls if tls else None,
+                    ssl_handshake_timeout=limits.handshake if tls and limits else None,
                 )
         except (OSError, TimeoutError, UnicodeError) as error:  # the last from a host name
-            raise Unreachable(str(error) or f"no connection within {CONNECT:g} s") from error
+            raise Unreachable(str(error) or f"no connection within {limit or 0:g} s") from error
+        if limits and limits.probe and host not in _LOOPBACK:
+            with suppress(OSError):  # the connection may have ended already
+                probe(transport.get_extra_info("socket"), limits.probe)
         if self._closed:
             connection.close()
         if not connection.closed:
             self._all.add(connection)
         return connection
 
-    def _take(self, origin: Origin) -> Connection | None:
+    def _take(self, origin: Origin, idle: float | None) -> Connection | None:
         kept = self._kept.get(origin)
         now = asyncio.get_running_loop().time()
+        longest = KEEP_ALIVE if idle is None else min(KEEP_ALIVE, idle)
         while kept:
             connection, _ = kept.popitem()
-            if not connection.closed and now - connection.idle_since < KEEP_ALIVE:
+            if not connection.closed and now - connection.idle_since < longest:
                 return connection
             connection.close()
         return None

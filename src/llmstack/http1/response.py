@@ -16,6 +16,10 @@ class Unreachable(Exception):
     """No connection, or it ended before the head of an answer was complete."""
 
 
+class TooLate(Unreachable):
+    """The head of the answer did not come in time."""
+
+
 class Broken(Exception):
     """The answer broke off after its head."""
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.errors import ModelNotFound, RequestError
+from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
+from llmstack.server.upstream import limits_of
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -85,7 +87,15 @@ class Dispatcher:
                             meter.leased(lease.waited)
                         unsent = None if notice and notice.begun else extra
                         status = await relay(
-                            scope, send, self.pool, lease.base_url, body, unsent, raw_path, meter
+                            scope,
+                            send,
+                            self.pool,
+                            lease.base_url,
+                            body,
+                            unsent,
+                            raw_path,
+                            meter,
+                            limits_of(model.timeouts),
                         )
                 except RequestError as error:
                     status = error.status
@@ -106,9 +116,7 @@ class Dispatcher:
                 meter.finish(status, failure)
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(CANCELLED), scope)
-        took = (time.perf_counter() - begun) * 1000
-        path = _path(scope)
-        log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
+        tell(scope, model.id, status, begun, note)
 
     def resolve(self, scope: Scope, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.
@@ -159,6 +167,15 @@ class Dispatcher:
 
 def _refusal(error: RequestError) -> dict[str, object]:
     return {"type": "websocket.close", "code": 1011, "reason": error.what[:120]}
+
+
+def tell(scope: Scope, model: str, status: int, begun: float, note: str) -> None:
+    """Log a request that began at ``begun`` (``perf_counter``), unless another log has it."""
+    if LOGGED in scope:
+        return
+    took = (time.perf_counter() - begun) * 1000
+    path = _path(scope)
+    log.info("%s %s %s %d %.1fms%s", scope["method"], path, model, status, took, note)
 
 
 def announced(scope: Scope, model: SwapModel) -> bool:

@@ -6,10 +6,10 @@ Every rule here is in llama-swap's behaviour report, section 3.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
 from llmstack.errors import ModelNotFound, RequestError
@@ -23,10 +23,11 @@ from llmstack.server.model_routes import MODEL_ROUTES, ModelRoutes, fits, method
 from llmstack.server.models_api import ModelsApi
 from llmstack.server.naming import Naming
 from llmstack.server.ollama_api import OllamaApi
+from llmstack.server.openapi import openapi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.profiles_api import ProfilesApi
-from llmstack.server.routes import Routes, answer_not_allowed
+from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
 from llmstack.server.schema_route import SCHEMA
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Door:
             every_key=[
                 Route("/v1/models", self._models),
                 Route("/models", self._models),
+                Route("/api/openapi.json", self._openapi),
                 profiles.version,
                 SCHEMA,
                 *OllamaApi(engine, self.naming, self.access, self.listing, self.serve_json).routes,
@@ -114,6 +116,10 @@ class Door:
         request = json_request(body, scope["query_string"])
         await self.model_routes.serve(scope, receive, send, request, extra=[], note=note)
 
+    def description(self) -> dict[str, Any]:
+        """Everything that can be asked here, as an OpenAPI document."""
+        return openapi(self._table.routes, self._table.open)
+
     def _profile_changed(self) -> None:
         """Tell those who follow the events."""
         if self._dispatcher.activity is not None:
@@ -123,6 +129,10 @@ class Door:
         """The names that can be asked for, with what is known of them."""
         rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
         return list_response(request, rows)
+
+    async def _openapi(self, _: Request) -> Response:
+        """This list as an OpenAPI description."""
+        return JSONResponse(self.description())
 
 
 async def _health(_: Request) -> Response:
@@ -164,7 +174,7 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, 307, b"text/plain", b"", (b"location", location))
     else:
         kind = b"text/plain; charset=utf-8"
-        await answer(send, 404, kind, b"404 page not found\n")
+        await answer(send, 404, kind, b"404 page not found\n", NO_SNIFFING)
 
 
 def cleaned(path: str) -> str:

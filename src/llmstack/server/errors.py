@@ -37,7 +37,7 @@ _PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><p>{1}</p><
 def error_object(error: RequestError, path: str) -> dict[str, Any]:
     """The JSON object for ``error`` in the dialect of ``path``: Anthropic's, Ollama's or OpenAI's.
 
-    The OpenAI object carries ``src`` beside ``error`` as llama-swap's does.
+    Both carry ``src`` beside ``error`` as llama-swap's does.
     """
     message = str(error)
     if path in OLLAMA_PATHS:
@@ -47,7 +47,7 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
         kind = _ANTHROPIC_TYPES.get(
             error.status, "api_error" if server_side else "invalid_request_error"
         )
-        return {"type": "error", "error": {"type": kind, "message": message}}
+        return {"src": SOURCE, "type": "error", "error": {"type": kind, "message": message}}
     kind = _OPENAI_TYPES.get(
         error.status, "server_error" if server_side else "invalid_request_error"
     )

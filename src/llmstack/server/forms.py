@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, unquote_plus
 
-from llmstack.errors import BadRequest
+from llmstack.errors import BadRequest, BodyTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,12 @@ _BOUNDARY = re.compile(rb'(?i)[;\s]boundary=(?:"([^"]+)"|([^\s;"]+))')
 _DISPOSITION = re.compile(rb"(?im)^content-disposition:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)")
 _NAME = re.compile(rb'(?i);\s*name=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _FILE = re.compile(rb"(?i);\s*filename\*?=")
+
+#: Largest urlencoded body in bytes, and most parts of a multipart body, as in Go's parsers: what is
+#: beyond would only keep everybody else waiting.
+FORM_LIMIT, PARTS = 10 * 1024 * 1024, 1000
+#: Places that look like a boundary and are none, after which a body is given up.
+_LOOKALIKES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,36 @@ def form_values(form: bytes, name: str) -> list[str]:
 
 def with_form_value(form: bytes, name: str, value: str) -> bytes:
     """``form`` with every value of a field replaced."""
-    pieces = form.split(b"&")
-    for index, piece in enumerate(pieces):
-        key = piece.partition(b"=")[0]
-        if _decoded(key) == name:
-            pieces[index] = key + b"=" + quote_plus(value).encode()
-    return b"&".join(pieces)
+    written = b"=" + quote_plus(value).encode()
+
+    def replaced(piece: re.Match[bytes]) -> bytes:
+        return piece[1] + written if _decoded(piece[1]) == name else piece[0]
+
+    return _pieces(name).sub(replaced, form)
+
+
+def form_of(body: bytes, *, declared: bool) -> bytes:
+    """``body`` if it may be a form: one that is very large and not declared to be one is none.
+
+    Raises:
+        BodyTooLarge: it is declared to be one, and larger than ``FORM_LIMIT``.
+    """
+    if len(body) <= FORM_LIMIT:
+        return body
+    if declared:
+        raise BodyTooLarge(
+            f"the form is larger than {FORM_LIMIT >> 20} MiB",
+            fix="Send JSON or multipart/form-data.",
+        )
+    return b""
+
+
+@lru_cache(maxsize=16)
+def _pieces(name: str) -> re.Pattern[bytes]:
+    """Matches pieces of a form whose key, escaped in whatever way, may be ``name``."""
+    most = 3 * len(name.encode())
+    key = rb"%b|[^&=]{0,%d}%%[^&=]{0,%d}" % (re.escape(name.encode()), most, most)
+    return re.compile(rb"(?:^|(?<=&))(%b)(?:=([^&]*))?(?=&|\Z)" % key)
 
 
 def multipart_value(body: bytes, content_type: bytes, name: str) -> str:
@@ -72,7 +103,7 @@ def multipart_fields(body: bytes, content_type: bytes) -> Iterator[Part]:
     """The text fields of a multipart body, in order; files are passed over.
 
     Raises:
-        BadRequest: there is no boundary, or a part does not end.
+        BadRequest: there is no boundary, a part does not end, or there are too many.
     """
     found = _BOUNDARY.search(content_type)
     if found is None:
@@ -81,11 +112,15 @@ def multipart_fields(body: bytes, content_type: bytes) -> Iterator[Part]:
     at = 0 if body.startswith(line) else _next(body, b"\r\n" + line, 0) + 2
     if at == 1:
         raise BadRequest("could not parse multipart form: its boundary does not occur")
+    parts = 0
     while body[at + len(line) : at + len(line) + 2] != b"--":
         blank = body.find(b"\r\n\r\n", at)
         end = _next(body, b"\r\n" + line, blank + 2)
         if blank < 0 or end < 0:
             raise BadRequest("could not parse multipart form: a part has no end")
+        parts += 1
+        if parts > PARTS:
+            raise BadRequest(f"could not parse multipart form: more than {PARTS} parts")
         head = _DISPOSITION.search(body, at, blank + 2)
         name = head and _NAME.search(head[1])
         start = blank + 4
@@ -97,7 +132,10 @@ def multipart_fields(body: bytes, content_type: bytes) -> Iterator[Part]:
 
 def _next(body: bytes, line: bytes, at: int) -> int:
     """Where ``line`` next stands as a boundary, not as the beginning of a longer text; or -1."""
-    while (at := body.find(line, at)) >= 0:
+    for _ in range(_LOOKALIKES):
+        at = body.find(line, at)
+        if at < 0:
+            return -1
         after = body[at + len(line) : at + len(line) + 2]
         if after in (b"\r\n", b"--") or after[:1] in (b" ", b"\t"):
             return at
@@ -106,10 +144,9 @@ def _next(body: bytes, line: bytes, at: int) -> int:
 
 
 def _form_values(form: bytes, name: str) -> Iterator[str]:
-    for piece in form.split(b"&"):
-        key, _, value = piece.partition(b"=")
-        if _decoded(key) == name:
-            yield _decoded(value)
+    for piece in _pieces(name).finditer(form):
+        if _decoded(piece[1]) == name:
+            yield _decoded(piece[2] or b"")
 
 
 def _multipart_values(body: bytes, content_type: bytes, name: str) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
+import msgspec
+from starlette.responses import Response
 
 from llmstack.config.names import Local, Unknown
 from llmstack.engine import State
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from llmstack.config.names import Selected, Target
     from llmstack.config.swap import Capabilities, SwapModel
@@ -143,10 +143,14 @@ def auto_record(ladder: Ladder) -> dict[str, Any]:
 
 
 def list_response(request: Request, rows: list[dict[str, Any]]) -> Response:
-    """``rows`` as the list that clients expect, for whatever origin the page that asks has."""
+    """``rows`` as the list that clients expect, for whatever origin the page that asks has.
+
+    Numbers in metadata that JSON does not have (``.nan``, ``.inf``) are null.
+    """
     origin = request.headers.get("origin")
     headers = {"access-control-allow-origin": origin} if origin else None
-    return JSONResponse({"object": "list", "data": rows}, headers=headers)
+    text = msgspec.json.encode({"object": "list", "data": rows})
+    return Response(text, media_type="application/json", headers=headers)
 
 
 def _record(

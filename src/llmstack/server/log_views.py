@@ -58,6 +58,8 @@ class LogViews:
                 raise BadRequest(
                     "invalid logger. Use 'proxy', 'upstream' or a model's ID"
                 ) from None
+        if request.method == "HEAD":
+            return PlainTextResponse(headers=_HEADERS)
         history = "no-history" not in request.query_params
         follow = source.follow(history=history)
         return StreamingResponse(follow, media_type="text/plain", headers=_HEADERS)

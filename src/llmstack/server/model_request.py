@@ -1,23 +1,26 @@
 """A request that names a model: in JSON, in a form, in multipart, or in the query.
 
 Rules: llama-swap's behaviour report, section 3.4. One is wider: a body that begins as JSON does is
-read as JSON even when its content type is that of a form, which is what curl sends by itself.
+read as JSON even when its content type is that of a form, which is what curl sends by itself. One
+is stricter: JSON that is broken is an error at once, before any model is loaded for it.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from llmstack.dialects import read, replace_model
+from llmstack.dialects import replace_model
 from llmstack.dialects.filters import apply_filters
 from llmstack.dialects.layout import cut
+from llmstack.dialects.wire import decode_envelope, model_name
 from llmstack.errors import BadRequest
 from llmstack.server.asgi import header
 from llmstack.server.forms import (
+    form_of,
     form_value,
     form_values,
     multipart_value,
@@ -144,6 +147,7 @@ def read_request(scope: Scope, body: bytes) -> ModelRequest:
 
     Raises:
         BadRequest: the body is not what its content type says.
+        BodyTooLarge: it is a form beyond the limit of forms.
     """
     query: bytes = scope["query_string"]
     if scope["type"] == "websocket" or scope["method"] in ("GET", "HEAD"):
@@ -159,12 +163,50 @@ def read_request(scope: Scope, body: bytes) -> ModelRequest:
         return ModelRequest("multipart", model, stream, body, query, kind)
     if body[:64].lstrip()[:1] in (b"{", b"["):
         return json_request(body, query)
-    model = form_value(body, "model") or form_value(query, "model")
-    stream = (form_value(body, "stream") or form_value(query, "stream")) == "true"
+    form = form_of(body, declared=b"urlencoded" in plain)
+    model = form_value(form, "model") or form_value(query, "model")
+    stream = (form_value(form, "stream") or form_value(query, "stream")) == "true"
     return ModelRequest("form", model, stream, body, query)
 
 
 def json_request(body: bytes, query: bytes) -> ModelRequest:
-    """A request whose body is JSON. Only the model and the stream flag are decoded."""
-    view = read("", body)
-    return ModelRequest("json", view.model or "", view.stream, body, query)
+    """A request whose body is JSON. Only the model and the stream flag are decoded.
+
+    A body that is empty or no object names no model; a number or a boolean names what it is
+    written as, and what counts as true for ``stream`` is what does for llama-swap (its gjson).
+
+    Raises:
+        BadRequest: the body is not JSON, or its model is an object or a list.
+    """
+    if not body.startswith(b"{") and _is_no_object(body):
+        return ModelRequest("json", "", False, body, query)
+    envelope = decode_envelope(body)
+    model = _written(envelope.model) or model_name(envelope) or ""
+    return ModelRequest("json", model, _is_true(envelope.stream), body, query)
+
+
+def _is_no_object(body: bytes) -> bool:
+    """Whether ``body`` is empty or JSON of another kind."""
+    text = body.lstrip(b" \t\r\n")
+    if not text or text.startswith(b"{"):
+        return not text
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _written(model: Any) -> str:
+    """A number or a boolean as JSON writes it, without an exponent; nothing for other values."""
+    if isinstance(model, bool):
+        return "true" if model else "false"
+    if isinstance(model, float):
+        return f"{model:f}".rstrip("0").rstrip(".")
+    return str(model) if isinstance(model, int) else ""
+
+
+def _is_true(stream: Any) -> bool:
+    if isinstance(stream, str):
+        return stream.lower() in ("1", "t", "true")
+    return isinstance(stream, (bool, int, float)) and stream != 0

@@ -15,6 +15,7 @@ from llmstack.server.asgi import read_body
 from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.model_request import read_request
+from llmstack.server.naming import shortened
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class ModelRoutes:
             return self._naming.find(name)
         except ModelNotFound as error:
             if self._dispatcher.activity:
-                self._dispatcher.activity.refused(scope, name, error)
+                self._dispatcher.activity.refused(scope, shortened(name), error)
             raise
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:

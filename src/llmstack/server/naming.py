@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine
 
+#: Characters of an unknown name that an error repeats; clients may send megabytes.
+SHOWN = 200
+
 #: The one message for a request without a model, or with one that a profile has switched off.
 NO_MODEL = "no model id could be identified"
 
@@ -165,8 +168,14 @@ def none_available(selector: str) -> NothingAvailable:
 
 def unknown(target: Unknown, requested: str) -> ModelNotFound:
     """The error for a name that means nothing."""
+    shown = repr(shortened(requested))
     if target.candidates:
-        why = f"{requested!r} is offered by several peers: {', '.join(target.candidates)}"
+        why = f"{shown} is offered by several peers: {', '.join(target.candidates)}"
     else:
-        why = f"{requested!r} is not a model or alias of this configuration"
+        why = f"{shown} is not a model or alias of this configuration"
     return ModelNotFound("no router for requested model", why=why)
+
+
+def shortened(name: str) -> str:
+    """``name``, or its beginning if it is longer than any name of a model."""
+    return name if len(name) <= SHOWN else f"{name[:SHOWN]}\u2026"

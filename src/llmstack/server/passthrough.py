@@ -64,7 +64,7 @@ class PassThrough:
             target, rest = self._split(scope["raw_path"][len(UPSTREAM) :])
         else:
             target, rest = Local(COMFYUI_MODEL, COMFYUI_MODEL), scope["raw_path"][len(COMFYUI) :]
-            if target.id not in self._engine.config.models:
+            if rest and target.id not in self._engine.config.models:
                 raise ModelNotFound(f"local model {target.id} not found")
         self._access.admit(scope, target)
         if not isinstance(target, Local):
@@ -78,13 +78,18 @@ class PassThrough:
     async def _forward(
         self, scope: Scope, receive: Receive, send: Send, target: Local | Remote, rest: bytes
     ) -> None:
-        model = self._engine.config.models[target.id] if isinstance(target, Local) else None
+        websocket = scope["type"] == "websocket"
+        body = b"" if websocket else await read_body(receive)
+        # A reload may have removed the model while its request came in.
+        model = None
+        if isinstance(target, Local):
+            model = self._engine.config.models.get(target.id)
+            if model is None:
+                raise ModelNotFound("no local server found for requested model")
         scope = self._access.outgoing(scope, keep=model is not None and model.forward_api_key)
-        if scope["type"] == "websocket":
+        if websocket:
             await self._model_routes.pass_websocket(scope, receive, send, target, rest)
-            return
-        body = await read_body(receive)
-        if model is not None:
+        elif model is not None:
             await self._dispatcher.serve(scope, receive, send, model, body, extra=[], raw_path=rest)
         elif not isinstance(target, Local):
             await self._peers.serve(scope, receive, send, target, body, extra=[], raw_path=rest)

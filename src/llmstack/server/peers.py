@@ -5,22 +5,20 @@ Rules: llama-swap's behaviour report, section 3.10.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from llmstack.errors import PeerUnreachable, RequestError
+from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
 from llmstack.http1 import Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import answer_error, refuse_websocket
 from llmstack.server.departure import CLIENT_LEFT, Departure
-from llmstack.server.dispatch import RequestCancelled
+from llmstack.server.dispatch import RequestCancelled, tell
 from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.meter import readable_headers
-from llmstack.server.upstream import raw_target, request_headers, response_headers
+from llmstack.server.upstream import limits_of, raw_target, request_headers, response_headers
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.meter import Meter
-
-log = logging.getLogger("llmstack.requests")
 
 #: The client's headers that are between it and us; the peer's own Host goes out instead.
 _OURS = frozenset({b"host", b"forwarded"})
@@ -45,8 +41,15 @@ class Peers:
         self._pool = dispatcher.pool
 
     def peer(self, remote: Remote) -> Peer:
-        """The peer that has the model."""
-        return self._dispatcher.engine.config.peers[remote.peer]
+        """The peer that has the model.
+
+        Raises:
+            ModelNotFound: a reload removed it while the request came in.
+        """
+        peer = self._dispatcher.engine.config.peers.get(remote.peer)
+        if peer is None:
+            raise ModelNotFound("no peer found for requested model")
+        return peer
 
     async def serve(
         self,
@@ -84,19 +87,15 @@ class Peers:
                 meter.finish(status, failure)
         if departure.dismissed and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(failure), scope)
-        took = (time.perf_counter() - begun) * 1000
-        path = scope["raw_path"].decode("latin-1")
-        log.info(
-            "%s %s %s %d %.1fms%s", scope["method"], path, remote.canonical, status, took, note
-        )
+        tell(scope, remote.canonical, status, begun, note)
 
     async def serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, remote: Remote, raw_path: bytes | None
     ) -> None:
         """Pass a WebSocket through; ``websocket.connect`` has not been received yet."""
+        peer = self.peer(remote)
         if (await receive())["type"] != "websocket.connect":
             return
-        peer = self.peer(remote)
         out = {**scope, "headers": _headers(scope, peer)}
         base, activity = peer.proxy.rstrip("/"), self._dispatcher.activity
         with FollowedSocket(activity, scope, remote.canonical, raw_path) as socket:
@@ -118,20 +117,17 @@ class Peers:
         headers = _headers(scope, peer)
         if meter and meter.recorded:
             headers = readable_headers(headers)
-        limit = peer.timeouts.response_header or None
         try:
-            async with asyncio.timeout(limit):
-                return await self._pool.request(
-                    scope["method"],
-                    peer.proxy.rstrip("/"),
-                    raw_target(scope, raw_path),
-                    headers,
-                    body,
-                )
+            return await self._pool.request(
+                scope["method"],
+                peer.proxy.rstrip("/"),
+                raw_target(scope, raw_path),
+                headers,
+                body,
+                limits_of(peer.timeouts),
+            )
         except Unreachable as error:
             raise _unreachable(str(error)) from error
-        except TimeoutError as error:
-            raise _unreachable(f"no answer began within {limit} s") from error
 
 
 async def _answer(
@@ -141,6 +137,7 @@ async def _answer(
     streaming = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
     headers = response_headers(response) + extra
     if streaming:
+        headers = [pair for pair in headers if pair[0] != b"x-accel-buffering"]
         headers.append((b"x-accel-buffering", b"no"))
     try:
         start = {"type": "http.response.start", "status": response.status, "headers": headers}

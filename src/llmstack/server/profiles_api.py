@@ -57,7 +57,7 @@ class ProfilesApi:
         """Switch to ``{"name": ...}``, to none with null or an empty name."""
         try:
             wanted = msgspec.json.decode(await read_body(request.receive))
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):  # the first covers text that is not UTF-8
             raise BadRequest("invalid profile request") from None
         if not isinstance(wanted, dict):
             raise BadRequest("invalid profile request")

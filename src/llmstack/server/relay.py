@@ -11,7 +11,7 @@ from llmstack.server.meter import readable_headers
 from llmstack.server.upstream import raw_target, request_headers, response_headers, unreachable
 
 if TYPE_CHECKING:
-    from llmstack.http1 import Pool, Response
+    from llmstack.http1 import Limits, Pool, Response
     from llmstack.server.asgi import Headers, Scope, Send
     from llmstack.server.meter import Meter
 
@@ -29,6 +29,7 @@ async def relay(
     extra: Headers | None,
     raw_path: bytes | None = None,
     meter: Meter | None = None,
+    limits: Limits | None = None,
 ) -> int:
     """Send the request to the model process at ``base`` and its answer to the client.
 
@@ -37,7 +38,7 @@ async def relay(
     flat. Cancelling the caller closes the upstream connection, which ends a generation. ``extra``
     headers are added to the answer, None when its head has been sent already (an event stream that
     began with a loading notice). ``raw_path`` takes the place of the request's own. ``meter`` gets
-    head and chunks as they pass.
+    head and chunks as they pass. ``limits`` are those of the model.
 
     An event stream that breaks off gets an error event; any other answer that breaks off is left
     incomplete, so that the client notices.
@@ -50,7 +51,7 @@ async def relay(
     if meter and meter.recorded:
         headers = readable_headers(headers)
     try:
-        response = await pool.request(scope["method"], base, target, headers, body)
+        response = await pool.request(scope["method"], base, target, headers, body, limits)
     except Unreachable as error:
         raise unreachable(base, error) from error
     try:

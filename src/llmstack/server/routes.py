@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Receive, Scope, Send
 
 
+#: Goes with Go's plain-text errors, whose text a browser must not take for something else.
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+
 class Routes:
     """Routes that are open, for every key, and for admins' keys."""
 
@@ -29,6 +33,7 @@ class Routes:
         admin: Sequence[Route] = (),
     ) -> None:
         self._access = access
+        self.open = tuple(open)
         self._open = frozenset(map(id, open))
         self._admin = frozenset(map(id, admin))
         self.routes = [*open, *every_key, *admin]
@@ -63,4 +68,4 @@ async def answer_not_allowed(send: Send, methods: set[str]) -> None:
     """The path is known, the method is not."""
     allow = ", ".join(sorted(methods)).encode()
     kind = b"text/plain; charset=utf-8"
-    await answer(send, 405, kind, b"Method Not Allowed\n", (b"allow", allow))
+    await answer(send, 405, kind, b"Method Not Allowed\n", NO_SNIFFING, (b"allow", allow))

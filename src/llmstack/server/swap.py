@@ -17,6 +17,7 @@ from llmstack.engine.footprints import told
 from llmstack.errors import ConfigError, DaemonError
 from llmstack.http1 import Pool
 from llmstack.residency.problems import residency_problems
+from llmstack.server.access_log import AccessLog
 from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
@@ -174,7 +175,9 @@ class SwapServer:
         self.engine.events.subscribe(note)
         self._logs.follow(self.engine.output)
         await self.activity.start()
-        self._http = HttpServers([(self._app, self._listener)], drain=DRAIN, tls=self._tls)
+        self._http = HttpServers(
+            [(AccessLog(self._app), self._listener)], drain=DRAIN, tls=self._tls
+        )
         await self._http.start()
         log.info("llmstack swap listening on %s", self.url)
         if self._narrowed:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmstack.errors import UpstreamUnreachable
+from llmstack.http1 import Limits
 
 if TYPE_CHECKING:
+    from llmstack.config.swap import Timeouts
     from llmstack.http1 import Response
     from llmstack.server.asgi import Headers, Scope
 
@@ -24,18 +27,30 @@ _HOP = frozenset(
         b"upgrade",
     }
 )
+_USUAL = frozenset({b"keep-alive", b"close", b"upgrade"})
 # The body has been read, so its length is known and nobody waits for a 100 Continue.
 _REQUEST_ONLY = _HOP | {b"content-length", b"expect"}
 
 
 def request_headers(scope: Scope) -> Headers:
     """The client's headers as they go upstream: all, repeated ones too, but the hop-by-hop."""
-    return [pair for pair in scope["headers"] if pair[0] not in _REQUEST_ONLY]
+    dropped = _without(_REQUEST_ONLY, scope["headers"])
+    return [pair for pair in scope["headers"] if pair[0] not in dropped]
 
 
 def response_headers(response: Response) -> Headers:
     """The upstream's headers as they go to the client, repeated ones too."""
-    return [pair for pair in response.headers if pair[0] not in _HOP]
+    dropped = _without(_HOP, response.headers)
+    return [pair for pair in response.headers if pair[0] not in dropped]
+
+
+def _without(fixed: frozenset[bytes], headers: Headers) -> frozenset[bytes]:
+    """``fixed`` and what ``Connection`` names beside what it usually does."""
+    for name, value in headers:
+        if name == b"connection" and value.lower() not in _USUAL:
+            names = (token.strip().lower() for token in value.split(b","))
+            fixed |= frozenset(names) - {b"host"}  # the request needs one
+    return fixed
 
 
 def raw_target(scope: Scope, raw_path: bytes | None = None) -> bytes:
@@ -43,6 +58,18 @@ def raw_target(scope: Scope, raw_path: bytes | None = None) -> bytes:
     path: bytes = scope["raw_path"] if raw_path is None else raw_path
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
+
+
+@lru_cache(maxsize=256)
+def limits_of(timeouts: Timeouts) -> Limits:
+    """``timeouts`` of a model or peer as the client towards it takes them; 0 is no limit."""
+    return Limits(
+        connect=timeouts.connect or None,
+        handshake=timeouts.tls_handshake or None,
+        head=timeouts.response_header or None,
+        idle=timeouts.idle_conn or None,
+        probe=timeouts.keepalive or None,
+    )
 
 
 def unreachable(base: str, error: Exception) -> UpstreamUnreachable:

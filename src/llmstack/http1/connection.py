@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
             Unreachable: the connection ended before the head of an answer was complete.
         """
         if self._transport is None or self.closed:
-            raise Unreachable("the connection was closed")
+            raise Unreachable("the connection was closed", connected=False)
         self._overhead = 0
         self._bodiless = bodiless
         self._keep = False
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         head, self._head = self._head, None
         if head and not head.done():
-            head.set_exception(Unreachable(why))
+            head.set_exception(Unreachable(why, silent=self.silent))
         if self._response and not self._response.complete:
             self._response.fail(Broken(why))
 

@@ -110,7 +110,8 @@ class Pool:
                     ssl=self._tls if scheme == "https" else None,
                 )
         except (OSError, TimeoutError, UnicodeError) as error:  # the last from a host name
-            raise Unreachable(str(error) or f"no connection within {CONNECT:g} s") from error
+            why = str(error) or f"no connection within {CONNECT:g} s"
+            raise Unreachable(why, connected=False) from error
         if self._closed:
             connection.close()
         if not connection.closed:

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import ModelNotFound, RequestError, UpstreamUnreachable
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
 from llmstack.server.errors import error_event
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
+from llmstack.server.second_chance import has_died, may_repeat
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from llmstack.http1 import Pool
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Receive, Scope, Send
+    from llmstack.server.meter import Meter
 
 log = logging.getLogger("llmstack.requests")
 
@@ -75,20 +77,18 @@ class Dispatcher:
         try:
             with departure:
                 try:
-                    lease = self.engine.try_lease(model)
-                    if lease is None and stream and announced(scope, model):
+                    if stream and announced(scope, model):
                         notice = LoadingNotice(send, extra, model.id)
-                        lease = await notice.wait(
-                            self.engine.lease(model), lambda: self.engine.queue_position(model)
+                    try:
+                        status = await self._relay(
+                            scope, send, model, body, extra, raw_path, notice, meter
                         )
-                    elif lease is None:
-                        lease = await self.engine.lease(model)
-                    with lease:
-                        if meter:
-                            meter.leased(lease.waited)
-                        unsent = None if notice and notice.begun else extra
-                        status = await relay(
-                            scope, send, self.pool, lease.base_url, body, unsent, raw_path, meter
+                    except UpstreamUnreachable as error:
+                        repeat = may_repeat(error, scope["method"])
+                        if not (repeat and await has_died(self.engine, model.id)):
+                            raise
+                        status = await self._relay(
+                            scope, send, model, body, extra, raw_path, notice, meter
                         )
                 except RequestError as error:
                     status = error.status
@@ -112,6 +112,37 @@ class Dispatcher:
         took = (time.perf_counter() - begun) * 1000
         path = _path(scope)
         log.info("%s %s %s %d %.1fms%s", scope["method"], path, model.id, status, took, note)
+
+    async def _relay(
+        self,
+        scope: Scope,
+        send: Send,
+        model: SwapModel,
+        body: bytes,
+        extra: Headers,
+        raw_path: bytes | None,
+        notice: LoadingNotice | None,
+        meter: Meter | None,
+    ) -> int:
+        """Wait for the model and have it answer; the answer's status.
+
+        Raises:
+            RequestError: nothing has been sent to the client yet, but for ``notice``.
+        """
+        lease = self.engine.try_lease(model)
+        if lease is None and notice and not notice.begun:
+            lease = await notice.wait(
+                self.engine.lease(model), lambda: self.engine.queue_position(model)
+            )
+        elif lease is None:
+            lease = await self.engine.lease(model)
+        with lease:
+            if meter:
+                meter.leased(lease.waited)
+            unsent = None if notice and notice.begun else extra
+            return await relay(
+                scope, send, self.pool, lease.base_url, body, unsent, raw_path, meter
+            )
 
     def resolve(self, scope: Scope, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.

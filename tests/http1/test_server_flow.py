@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmstack.http1.exchange import HIGH
+from llmstack.http1.exchange import EXCHANGE, HIGH
 from tests.http1.raw_server import PATIENCE, until
 from tests.http1.served import GET, HOST, Echo, body, post, read, serving, start
 
@@ -122,6 +122,49 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_noticed() -> No
             await until(lambda: served.service.tasks)
         async with asyncio.timeout(PATIENCE):
             assert await noticed == {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize("when", ["before it watches", "while it watches", "after it watched"])
+async def test_whoever_watches_for_a_departure_is_told_at_once(when: str) -> None:
+    told = asyncio.Event()
+    asked, gone, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        exchange = scope[EXCHANGE]
+        assert exchange.task is asyncio.current_task()
+        asked.set()
+        if when == "before it watches":
+            await gone.wait()
+        exchange.watch(told.set)
+        if when == "after it watched":
+            exchange.watch(None)
+        await gone.wait()
+        if when != "after it watched":
+            await told.wait()
+        done.set()
+
+    async with serving(app) as served:
+        async with served.client() as client:
+            await client.send(GET)
+            await asked.wait()
+        await until(lambda: not served.service.connections)
+        gone.set()
+        async with asyncio.timeout(PATIENCE):
+            await done.wait()
+    assert told.is_set() is (when != "after it watched")
+
+
+async def test_an_answer_to_the_end_is_no_departure() -> None:
+    told = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope[EXCHANGE].watch(told.set)
+        await Echo()(scope, receive, send)
+
+    async with serving(app) as served, served.client() as client:
+        await client.send(GET)
+        assert (await client.answer()).status == 200
+    assert not told.is_set()
 
 
 async def test_once_the_answer_is_complete_there_is_nothing_to_receive() -> None:

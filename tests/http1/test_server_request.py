@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmstack.http1 import ServerConnection, Service
+from llmstack.http1 import EXCHANGE, ServerConnection, Service
 from tests.http1.raw_server import chunk, cut
 from tests.http1.served import GET, HOST, Echo, post, serving
 from tests.http1.wire import Wire
@@ -35,6 +35,7 @@ async def test_the_scope_is_what_was_sent() -> None:
         assert (await client.answer()).body == b"hi"
         name = client.writer.get_extra_info("sockname")
     (scope,) = app.scopes
+    assert scope.pop(EXCHANGE).scope is scope
     assert scope == {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -168,6 +169,8 @@ def told(pieces: list[bytes]) -> tuple[list[Scope], list[bytes], bytes]:
         return bytes(wire.written)
 
     written = asyncio.run(play())
+    for scope in app.scopes:
+        del scope[EXCHANGE]
     return app.scopes, app.bodies, written
 
 

@@ -5,8 +5,18 @@ kept connections, back-pressure, raw headers, and a cancellation that ends the w
 server runs an ASGI application. ``docs/decisions`` (2 and 6) says what they were measured against.
 """
 
+from llmstack.http1.exchange import EXCHANGE, Exchange
 from llmstack.http1.pool import Pool
 from llmstack.http1.response import Broken, Response, Unreachable
 from llmstack.http1.server import ServerConnection, Service
 
-__all__ = ["Broken", "Pool", "Response", "ServerConnection", "Service", "Unreachable"]
+__all__ = [
+    "EXCHANGE",
+    "Broken",
+    "Exchange",
+    "Pool",
+    "Response",
+    "ServerConnection",
+    "Service",
+    "Unreachable",
+]

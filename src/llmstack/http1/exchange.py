@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +9,7 @@ from llmstack.http1.answer_head import Framing, answer_head
 from llmstack.http1.gate import Gate
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine
 
 Scope = MutableMapping[str, Any]
@@ -30,9 +30,14 @@ PIECE = 16 * 1024 * 1024
 SMALL = 64 * 1024
 
 
+#: Where an exchange is found in its scope.
+EXCHANGE = "llmstack.exchange"
+
+
 class Wire(Protocol):
     """What an exchange asks of its connection."""
 
+    loop: asyncio.AbstractEventLoop
     paused: bool
     writable: Gate
 
@@ -70,12 +75,15 @@ class Exchange:
         "expects",
         "gone",
         "old",
+        "on_leave",
         "scope",
         "started",
+        "task",
     )
 
     def __init__(self, wire: Wire, scope: Scope, *, old: bool, close: bool, expects: bool) -> None:
         self.scope = scope
+        scope[EXCHANGE] = self
         self.old = old
         #: Whether the connection ends after the answer.
         self.close = close
@@ -86,6 +94,10 @@ class Exchange:
         self.started = False  # the answer's head has been given
         self.answered = False  # and all of its body
         self.gone = False  # the client has left
+        #: What answers it, once that has begun.
+        self.task: asyncio.Task[None] | None = None
+        #: Called when the client leaves before the answer is complete.
+        self.on_leave: Callable[[], None] | None = None
         self._wire = wire
         self._body: list[bytes] = []
         self._arrived = 0
@@ -116,8 +128,20 @@ class Exchange:
         """The client has left."""
         self.gone = True
         self._gate.open()
+        if self.on_leave and not self.answered:
+            self.on_leave()
 
     # The application's side.
+
+    def watch(self, on_leave: Callable[[], None] | None) -> None:
+        """Call ``on_leave`` when the client leaves, at once if it has; None ends that."""
+        self.on_leave = on_leave
+        if on_leave is None:
+            return
+        if self.gone:
+            self._wire.loop.call_soon(on_leave)
+        else:
+            self._wire.want_body()  # a connection that is not read from tells nothing
 
     async def receive(self) -> Message:
         """The next piece of the body; the disconnect when there is none left."""
@@ -170,7 +194,7 @@ class Exchange:
         self.started = True
         self.close = self._framing.close
         # With the first piece of the body, if that comes within this step of the loop.
-        asyncio.get_running_loop().call_soon(self.flush)
+        self._wire.loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Send the head, unless it has left already."""

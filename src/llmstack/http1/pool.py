@@ -120,10 +120,9 @@ class Pool:
 
     def _take(self, origin: Origin) -> Connection | None:
         kept = self._kept.get(origin)
-        now = asyncio.get_running_loop().time()
         while kept:
             connection, _ = kept.popitem()
-            if not connection.closed and now - connection.idle_since < KEEP_ALIVE:
+            if not connection.closed and _now(connection) - connection.idle_since < KEEP_ALIVE:
                 return connection
             connection.close()
         return None
@@ -137,7 +136,7 @@ class Pool:
             connection.close()
             return
         kept = self._kept.setdefault(origin, {})
-        now = connection.idle_since = asyncio.get_running_loop().time()
+        now = connection.idle_since = _now(connection)
         oldest = next(iter(kept), None)
         if oldest and now - oldest.idle_since >= KEEP_ALIVE:  # one for each, so that none gather
             del kept[oldest]
@@ -156,6 +155,10 @@ class Pool:
             known = origin, where.path.rstrip("/").encode()
             self._origins[base] = known
         return known
+
+
+def _now(connection: Connection) -> float:
+    return connection.loop.time() if connection.loop else 0.0
 
 
 def _head(

@@ -60,12 +60,12 @@ class ServerConnection(asyncio.Protocol):
         self.paused = False  # whether the client reads too slowly
         self.writable = Gate()
         self._service = service
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._connection: Scope = {}  # what the scopes of all requests have in common
         self._timer: asyncio.TimerHandle | None = None
-        self._idle_since = self._loop.time()
+        self._idle_since = self.loop.time()
         self._reading = True
         self._deaf = False  # whether what still comes is of no interest
         self._stopping = False
@@ -95,7 +95,7 @@ class ServerConnection(asyncio.Protocol):
             "scheme": "https" if secure else "http",
             "root_path": "",
         }
-        self._timer = self._loop.call_later(self._service.keep_alive, self._look)
+        self._timer = self.loop.call_later(self._service.keep_alive, self._look)
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         if self._deaf:
@@ -213,7 +213,7 @@ class ServerConnection(asyncio.Protocol):
     def answered(self, exchange: Exchange) -> None:
         """Go on with the next request, or wait for one."""
         self._current = None
-        self._idle_since = self._loop.time()
+        self._idle_since = self.loop.time()
         if exchange.close or self._stopping:
             self._close(linger=not exchange.complete)
         elif self._queue:
@@ -229,7 +229,7 @@ class ServerConnection(asyncio.Protocol):
         self._current = self._queue.popleft()
         if self._stopping:
             self._current.close = True
-        task = self._loop.create_task(self._answer(self._current))
+        task = self._current.task = self.loop.create_task(self._answer(self._current))
         self._service.tasks.add(task)
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -246,9 +246,8 @@ class ServerConnection(asyncio.Protocol):
             self._close()
             raise
         finally:
-            task = asyncio.current_task()
-            if task:
-                self._service.tasks.discard(task)
+            if exchange.task:
+                self._service.tasks.discard(exchange.task)
 
     async def _give_up(self, exchange: Exchange) -> None:
         """Answer with 500; leave an answer that has begun incomplete, so that it is noticed."""
@@ -369,7 +368,7 @@ class ServerConnection(asyncio.Protocol):
         if linger and not self._stopping and transport.can_write_eof():
             transport.write_eof()
             self.want_body()
-            self._loop.call_later(LINGER, transport.close)
+            self.loop.call_later(LINGER, transport.close)
         else:
             transport.close()
 
@@ -378,11 +377,11 @@ class ServerConnection(asyncio.Protocol):
         patience = self._service.keep_alive
         ends = patience
         if self._current is None:
-            ends = self._idle_since + patience - self._loop.time()
+            ends = self._idle_since + patience - self.loop.time()
             if ends <= 0:
                 self._close()
                 return
-        self._timer = self._loop.call_later(ends, self._look)
+        self._timer = self.loop.call_later(ends, self._look)
 
 
 def _address(transport: asyncio.BaseTransport, name: str) -> tuple[str, int] | None:

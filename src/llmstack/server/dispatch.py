@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.errors import ModelNotFound, RequestError, UpstreamUnreachable
+from llmstack.http1 import EXCHANGE
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import Departure
 from llmstack.server.errors import error_event
@@ -67,7 +68,7 @@ class Dispatcher:
         ``note`` is appended to the log line. ``stream`` says that the client asked for a stream.
         """
         begun = time.perf_counter()
-        departure = Departure(receive)
+        departure = Departure(receive, exchange=scope.get(EXCHANGE))
         status = CLIENT_LEFT
         failure = ""
         notice: LoadingNotice | None = None

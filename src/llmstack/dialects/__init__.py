@@ -5,8 +5,8 @@ every other byte alone. Nothing here does input or output.
 """
 
 from llmstack.dialects.edit import replace_model
-from llmstack.dialects.read import read
+from llmstack.dialects.read import asked, read
 from llmstack.dialects.text import without_blocks
 from llmstack.dialects.view import Dialect, RequestView
 
-__all__ = ["Dialect", "RequestView", "read", "replace_model", "without_blocks"]
+__all__ = ["Dialect", "RequestView", "asked", "read", "replace_model", "without_blocks"]

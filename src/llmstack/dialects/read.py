@@ -69,8 +69,7 @@ def read(path: str, body: bytes) -> RequestView:
     """
     dialect = dialect_of(path)
     if dialect == "other":
-        envelope = decode_envelope(body)
-        return RequestView(dialect, model_name(envelope), envelope.stream is True)
+        return RequestView(dialect, *asked(body))
     decoded = decode_body(body)
     try:
         if dialect == "completions":
@@ -80,6 +79,15 @@ def read(path: str, body: bytes) -> RequestView:
         return _conversation_view(dialect, decoded)
     except RecursionError:
         raise too_deep() from None
+
+
+def asked(body: bytes) -> tuple[str | None, bool]:
+    """The model that a body names and whether it asks for a stream; nothing else is decoded.
+
+    Raises BadRequest as ``read`` does.
+    """
+    envelope = decode_envelope(body)
+    return model_name(envelope), envelope.stream is True
 
 
 def _conversation_view(dialect: Dialect, body: Body) -> RequestView:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from llmstack.dialects import read, replace_model
+from llmstack.dialects import asked, replace_model
 from llmstack.dialects.filters import apply_filters
 from llmstack.server.asgi import header
 from llmstack.server.forms import (
@@ -114,5 +114,5 @@ def read_request(scope: Scope, body: bytes) -> ModelRequest:
 
 def json_request(body: bytes, query: bytes) -> ModelRequest:
     """A request whose body is JSON. Only the model and the stream flag are decoded."""
-    view = read("", body)
-    return ModelRequest("json", view.model or "", view.stream, body, query)
+    model, stream = asked(body)
+    return ModelRequest("json", model or "", stream, body, query)

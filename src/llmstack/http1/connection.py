@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         head, self._head = self._head, None
         if head and not head.done():
-            head.set_exception(Unreachable(why, silent=self.silent))
+            head.set_exception(Unreachable(why))
         if self._response and not self._response.complete:
             self._response.fail(Broken(why))
 

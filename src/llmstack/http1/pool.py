@@ -85,7 +85,11 @@ class Pool:
             except Unreachable:
                 if self._closed or not kept.silent:
                     raise
-        fresh = await self._connect(origin)
+        try:
+            fresh = await self._connect(origin)
+        except Unreachable as error:
+            error.connected = kept is not None  # that one may have carried it
+            raise
         return fresh, await self._send(fresh, method, head, body)
 
     @staticmethod

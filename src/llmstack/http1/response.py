@@ -15,14 +15,12 @@ HIGH = 256 * 1024
 class Unreachable(Exception):
     """No connection, or it ended before the head of an answer was complete.
 
-    ``connected`` is False when nothing of the request can have arrived, ``silent`` True when not a
-    byte of an answer has.
+    ``connected`` is False when nothing of the request can have arrived anywhere.
     """
 
-    def __init__(self, why: str, *, connected: bool = True, silent: bool = False) -> None:
+    def __init__(self, why: str, *, connected: bool = True) -> None:
         super().__init__(why)
         self.connected = connected
-        self.silent = silent or not connected
 
 
 class Broken(Exception):

@@ -85,7 +85,7 @@ class Dispatcher:
                             scope, send, model, body, extra, raw_path, notice, meter
                         )
                     except UpstreamUnreachable as error:
-                        repeat = may_repeat(error, scope["method"])
+                        repeat = may_repeat(error)
                         if not (repeat and await has_died(self.engine, model.id)):
                             raise
                         status = await self._relay(

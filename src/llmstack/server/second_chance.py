@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 #: Seconds in which the engine must notice that a process has ended; else it is alive.
 PATIENCE = 0.5
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
 
+def may_repeat(error: UpstreamUnreachable) -> bool:
+    """Whether the request never left, so that sending it does nothing twice.
 
-def may_repeat(error: UpstreamUnreachable, method: str) -> bool:
-    """Whether the same request can be sent again without anything being done twice.
-
-    It can if it never left, or if it changes nothing and no byte of an answer came.
+    What was sent is not repeated whatever its method: its process may have been stopped on
+    purpose, and would be started again for it.
     """
     cause = error.__cause__
-    if not isinstance(cause, Unreachable):
-        return False
-    return not cause.connected or (cause.silent and method in _SAFE)
+    return isinstance(cause, Unreachable) and not cause.connected
 
 
 async def has_died(engine: Engine, model: str, patience: float = PATIENCE) -> bool:

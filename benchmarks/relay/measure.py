@@ -39,6 +39,7 @@ CELLS = (
     Cell("1 MB x1", 1_000_000, 1),
     Cell("1 MB x8", 1_000_000, 8),
     Cell("1 MB x32", 1_000_000, 32),
+    Cell("1 MB x256", 1_000_000, 256),
     Cell("SSE x1", 1_000, 1, "sse"),
     Cell("SSE x32", 1_000, 32, "sse"),
     Cell("paced x200", 1_000, 200, "paced"),

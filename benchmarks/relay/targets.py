@@ -1,4 +1,4 @@
-"""What is measured: the upstream itself, nginx in front of it, and llmstack in front of it."""
+"""What is measured: the upstream itself, nginx in front of it, llmstack and its swap engine."""
 
 import http.client
 import os
@@ -156,15 +156,21 @@ def nginx_target(workdir: Path, upstream_port: int) -> Iterator[Target]:
         yield _await_answer("nginx", port, process, log)
 
 
+def _models(upstream_port: int) -> str:
+    """The models of a configuration: every one is a `sleep` whose proxy is the upstream."""
+    return "models:\n" + "".join(
+        MODEL_CONFIG.format(name=name, upstream=upstream_port) for name in MODELS
+    )
+
+
 @contextmanager
 def llmstack_target(workdir: Path, upstream_port: int) -> Iterator[Target]:
-    """Run the real gateway and engine; every model is a `sleep` whose proxy is the upstream."""
+    """Run the real gateway and engine."""
     port = free_port()
     names = ", ".join(MODELS)
     config = workdir / "llama-swap.yaml"
     config.write_text(
-        "models:\n"
-        + "".join(MODEL_CONFIG.format(name=name, upstream=upstream_port) for name in MODELS)
+        _models(upstream_port)
         + f"groups:\n  bench:\n    swap: false\n    exclusive: false\n    members: [{names}]\n"
     )
     log = workdir / "llmstack.log"
@@ -173,8 +179,22 @@ def llmstack_target(workdir: Path, upstream_port: int) -> Iterator[Target]:
         yield _await_answer("llmstack", port, process, log)
 
 
+@contextmanager
+def swap_target(workdir: Path, upstream_port: int) -> Iterator[Target]:
+    """Run `llmstack swap`, which records every request; "auto" is an alias of its first model."""
+    port = free_port()
+    config = workdir / "swap.yaml"
+    aliases = '    aliases: ["auto"]\n'
+    config.write_text(_models(upstream_port).replace(f"  {MODELS[1]}:", f"{aliases}  {MODELS[1]}:"))
+    log = workdir / "swap.log"
+    command = [sys.executable, "-m", "llmstack", "swap", "--config", str(config)]
+    with running([*command, "--listen", f"127.0.0.1:{port}"], log, proxy=True) as process:
+        yield _await_answer("swap", port, process, log)
+
+
 TARGETS: dict[str, Callable[[Path, int], AbstractContextManager[Target]]] = {
     "direct": direct_target,
     "nginx": nginx_target,
     "llmstack": llmstack_target,
+    "swap": swap_target,
 }

@@ -43,6 +43,12 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def can_write_eof(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.abort()
+
 
 def wired() -> tuple[Connection, Wire]:
     """A connection that has just been made."""

@@ -46,14 +46,15 @@ def spoken(content: Any) -> str | None:
     but harness text. A message with only an image is a turn with empty text.
     """
     written = "\n".join(texts(content))
-    text = without_blocks(written, HARNESS_TAGS) if "</" in written else written
-    if text.strip():
+    # One letter is looked for far faster than two, and megabytes of code often have none.
+    text = without_blocks(written, HARNESS_TAGS) if "<" in written else written
+    if text and not text.isspace():
         return text
     parts = content if isinstance(content, list) else [content]
     others = [part for part in parts if _is_other(part)]
     if others:
         return None if all(part["type"] == "tool_result" for part in others) else ""
-    return None if written.strip() or content == [] else ""
+    return None if (written and not written.isspace()) or content == [] else ""
 
 
 def unquoted(text: str) -> str:

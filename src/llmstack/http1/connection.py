@@ -25,6 +25,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[[Connection], None]) -> None:
         self.idle_since = 0.0
+        self.loop: asyncio.AbstractEventLoop | None = None  # once it has been asked something
         self._closed = False
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -49,12 +50,15 @@ class Connection(asyncio.Protocol):
             TooLate: the head did not come within ``limit``.
         """
         if self._transport is None or self.closed:
-            raise Unreachable("the connection was closed")
+            raise Unreachable("the connection was closed", connected=False)
         self._overhead = 0
         self._bodiless = bodiless
         self._keep = False
         self._response = None
-        self._head = asyncio.get_running_loop().create_future()
+        loop = self.loop
+        if loop is None:  # found out once: it takes a system call
+            loop = self.loop = asyncio.get_running_loop()
+        self._head = loop.create_future()
         if len(body) <= SMALL:
             self._transport.write(head + body)
         else:

@@ -99,7 +99,11 @@ class Pool:
             except Unreachable:
                 if self._closed or not kept.silent:
                     raise
-        fresh = await self._connect(origin, limits)
+        try:
+            fresh = await self._connect(origin, limits)
+        except Unreachable as error:
+            error.connected = kept is not None  # that one may have carried it
+            raise
         return fresh, await self._send(fresh, method, head, body, limit)
 
     @staticmethod
@@ -129,7 +133,8 @@ class Pool:
                     ssl_handshake_timeout=limits.handshake if tls and limits else None,
                 )
         except (OSError, TimeoutError, UnicodeError) as error:  # the last from a host name
-            raise Unreachable(str(error) or f"no connection within {limit or 0:g} s") from error
+            why = str(error) or f"no connection within {limit or 0:g} s"
+            raise Unreachable(why, connected=False) from error
         if limits and limits.probe and host not in _LOOPBACK:
             with suppress(OSError):  # the connection may have ended already
                 probe(transport.get_extra_info("socket"), limits.probe)
@@ -141,11 +146,10 @@ class Pool:
 
     def _take(self, origin: Origin, idle: float | None) -> Connection | None:
         kept = self._kept.get(origin)
-        now = asyncio.get_running_loop().time()
         longest = KEEP_ALIVE if idle is None else min(KEEP_ALIVE, idle)
         while kept:
             connection, _ = kept.popitem()
-            if not connection.closed and now - connection.idle_since < longest:
+            if not connection.closed and _now(connection) - connection.idle_since < longest:
                 return connection
             connection.close()
         return None
@@ -159,7 +163,7 @@ class Pool:
             connection.close()
             return
         kept = self._kept.setdefault(origin, {})
-        now = connection.idle_since = asyncio.get_running_loop().time()
+        now = connection.idle_since = _now(connection)
         oldest = next(iter(kept), None)
         if oldest and now - oldest.idle_since >= KEEP_ALIVE:  # one for each, so that none gather
             del kept[oldest]
@@ -178,6 +182,10 @@ class Pool:
             known = origin, where.path.rstrip("/").encode()
             self._origins[base] = known
         return known
+
+
+def _now(connection: Connection) -> float:
+    return connection.loop.time() if connection.loop else 0.0
 
 
 def _head(

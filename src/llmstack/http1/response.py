@@ -13,7 +13,14 @@ HIGH = 256 * 1024
 
 
 class Unreachable(Exception):
-    """No connection, or it ended before the head of an answer was complete."""
+    """No connection, or it ended before the head of an answer was complete.
+
+    ``connected`` is False when nothing of the request can have arrived anywhere.
+    """
+
+    def __init__(self, why: str, *, connected: bool = True) -> None:
+        super().__init__(why)
+        self.connected = connected
 
 
 class TooLate(Unreachable):

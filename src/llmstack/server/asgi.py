@@ -33,22 +33,20 @@ async def read_body(receive: Receive) -> bytes:
         ClientGone: the client left while sending it.
         BodyTooLarge: it is larger than ``BODY_LIMIT``.
     """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    if not message.get("more_body"):
-        return bytes(message.get("body", b""))
-    parts = [message.get("body", b"")]
-    size = len(parts[0])
-    while message.get("more_body"):
+    parts: list[bytes] = []
+    size = 0
+    while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        part: bytes = message.get("body", b"")
+        size += len(part)
         if size > BODY_LIMIT:
             raise BodyTooLarge(f"the request body is larger than {BODY_LIMIT >> 20} MiB")
-    return b"".join(parts)
+        if not message.get("more_body"):
+            # Most bodies come in one message; those are not copied.
+            return b"".join((*parts, part)) if parts else part
+        parts.append(part)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

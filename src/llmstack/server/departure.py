@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from llmstack.http1 import Exchange
     from llmstack.server.asgi import Receive
 
 #: Seconds that a request may take before anybody watches its client. Short requests then cost no
@@ -25,8 +26,15 @@ class Departure:
     ``left``.
     """
 
-    def __init__(self, receive: Receive, after: float = GRACE) -> None:
+    def __init__(
+        self, receive: Receive, after: float = GRACE, exchange: Exchange | None = None
+    ) -> None:
+        """``exchange`` is the request that this task answers, if our own server brought it.
+
+        Then departures are told at once, and nothing has to watch for them.
+        """
         self._receive = receive
+        self._exchange = exchange
         self._after = after
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -35,6 +43,10 @@ class Departure:
         self.dismissed = False
 
     def __enter__(self) -> Self:
+        if self._exchange and self._exchange.task:
+            self._worker = self._exchange.task
+            self._exchange.watch(self._leave)
+            return self
         self._worker = asyncio.current_task()
         self._timer = asyncio.get_running_loop().call_later(self._after, self._begin)
         return self
@@ -45,6 +57,8 @@ class Departure:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        if self._exchange:
+            self._exchange.watch(None)
         if self._timer:
             self._timer.cancel()
         if self._watch:
@@ -67,6 +81,9 @@ class Departure:
     async def _wait(self) -> None:
         while (await self._receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
             pass
+        self._leave()
+
+    def _leave(self) -> None:
         if self._worker and not self.dismissed:
             self.left = True
             self._worker.cancel()

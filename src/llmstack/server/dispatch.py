@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import ModelNotFound, RequestError, UpstreamUnreachable
+from llmstack.http1 import EXCHANGE
 from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import CLIENT_LEFT, Departure
@@ -15,6 +16,7 @@ from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
+from llmstack.server.second_chance import has_died, may_repeat
 from llmstack.server.upstream import limits_of
 from llmstack.server.websocket import relay_websocket
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from llmstack.http1 import Pool
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Receive, Scope, Send
+    from llmstack.server.meter import Meter
 
 log = logging.getLogger("llmstack.requests")
 
@@ -64,7 +67,7 @@ class Dispatcher:
         ``note`` is appended to the log line. ``stream`` says that the client asked for a stream.
         """
         begun = time.perf_counter()
-        departure = Departure(receive)
+        departure = Departure(receive, exchange=scope.get(EXCHANGE))
         status = CLIENT_LEFT
         failure = ""
         notice: LoadingNotice | None = None
@@ -74,28 +77,18 @@ class Dispatcher:
         try:
             with departure:
                 try:
-                    lease = self.engine.try_lease(model)
-                    if lease is None and stream and announced(scope, model):
+                    if stream and announced(scope, model):
                         notice = LoadingNotice(send, extra, model.id)
-                        lease = await notice.wait(
-                            self.engine.lease(model), lambda: self.engine.queue_position(model)
+                    try:
+                        status = await self._relay(
+                            scope, send, model, body, extra, raw_path, notice, meter
                         )
-                    elif lease is None:
-                        lease = await self.engine.lease(model)
-                    with lease:
-                        if meter:
-                            meter.leased(lease.waited)
-                        unsent = None if notice and notice.begun else extra
-                        status = await relay(
-                            scope,
-                            send,
-                            self.pool,
-                            lease.base_url,
-                            body,
-                            unsent,
-                            raw_path,
-                            meter,
-                            limits_of(model.timeouts),
+                    except UpstreamUnreachable as error:
+                        repeat = may_repeat(error)
+                        if not (repeat and await has_died(self.engine, model.id)):
+                            raise
+                        status = await self._relay(
+                            scope, send, model, body, extra, raw_path, notice, meter
                         )
                 except RequestError as error:
                     status = error.status
@@ -117,6 +110,45 @@ class Dispatcher:
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(CANCELLED), scope)
         tell(scope, model.id, status, begun, note)
+
+    async def _relay(
+        self,
+        scope: Scope,
+        send: Send,
+        model: SwapModel,
+        body: bytes,
+        extra: Headers,
+        raw_path: bytes | None,
+        notice: LoadingNotice | None,
+        meter: Meter | None,
+    ) -> int:
+        """Wait for the model and have it answer; the answer's status.
+
+        Raises:
+            RequestError: nothing has been sent to the client yet, but for ``notice``.
+        """
+        lease = self.engine.try_lease(model)
+        if lease is None and notice and not notice.begun:
+            lease = await notice.wait(
+                self.engine.lease(model), lambda: self.engine.queue_position(model)
+            )
+        elif lease is None:
+            lease = await self.engine.lease(model)
+        with lease:
+            if meter:
+                meter.leased(lease.waited)
+            unsent = None if notice and notice.begun else extra
+            return await relay(
+                scope,
+                send,
+                self.pool,
+                lease.base_url,
+                body,
+                unsent,
+                raw_path,
+                meter,
+                limits_of(model.timeouts),
+            )
 
     def resolve(self, scope: Scope, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.

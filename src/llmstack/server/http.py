@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from llmstack.server.corked import CorkedProtocol
+from llmstack.http1 import ServerConnection, Service
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+    from uvicorn.server import ServerState
+
     from llmstack.server.asgi import App
+
+#: Seconds that a connection is kept without a request.
+KEEP_ALIVE = 75
 
 
 class _Server(uvicorn.Server):
@@ -23,6 +28,34 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Protocol(ServerConnection):
+    """Our connection as uvicorn makes it; uvicorn's part begins again with a WebSocket."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        def websocket(transport: asyncio.Transport, request: bytes) -> None:
+            make: Any = config.ws_protocol_class
+            protocol = make(config=config, server_state=server_state, app_state=app_state)
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+            protocol.data_received(request)
+
+        super().__init__(
+            Service(
+                app=config.loaded_app,
+                keep_alive=config.timeout_keep_alive,
+                websocket=websocket,
+                connections=server_state.connections,
+                tasks=server_state.tasks,
+            )
+        )
 
 
 class HttpServers:
@@ -64,7 +97,7 @@ def _config(app: App, drain: float, tls: tuple[str, str] | None) -> uvicorn.Conf
     certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
-        http=CorkedProtocol,
+        http=_Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -72,7 +105,7 @@ def _config(app: App, drain: float, tls: tuple[str, str] | None) -> uvicorn.Conf
         date_header=False,  # an answer keeps the upstream's own
         lifespan="off",
         ws="websockets-sansio",
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(drain),
         ssl_certfile=certificate,
         ssl_keyfile=key,

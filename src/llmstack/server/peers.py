@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
-from llmstack.http1 import Broken, Unreachable
+from llmstack.http1 import EXCHANGE, Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import answer_error, refuse_websocket
 from llmstack.server.departure import CLIENT_LEFT, Departure
@@ -65,7 +65,7 @@ class Peers:
     ) -> None:
         """Answer an HTTP request whose body has been read. Errors are answered, not raised."""
         begun = time.perf_counter()
-        departure = Departure(receive)
+        departure = Departure(receive, exchange=scope.get(EXCHANGE))
         status, failure = CLIENT_LEFT, ""
         meter = None
         if activity := self._dispatcher.activity:

@@ -16,6 +16,7 @@ from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.hub.file_lock import Lock
 from llmstack.server.logfile import BatchedFileHandler
+from llmstack.server.memory import calm_collector
 from llmstack.server.record import DaemonRecord, living_daemon
 from llmstack.server.stack import RunningStack
 
@@ -51,6 +52,7 @@ async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
         stack = RunningStack(plan)
         plan.write()
         stopping, hurry = signals()
+        calm_collector()
         await stack.start()
         try:
             assert stack.engine is not None

@@ -24,6 +24,7 @@ from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import is_loopback, listen, read_address, url_of
+from llmstack.server.memory import calm_collector, resident, return_memory, trimmer
 from llmstack.server.serve import note, signals
 from llmstack.server.swap_logs import SwapLogs
 from llmstack.server.watch import watch, watched
@@ -102,6 +103,7 @@ async def swap(options: SwapOptions) -> int:
     try:
         server = SwapServer(options, config, logs)
         stopping, hurry = signals()
+        calm_collector()
         await server.start()
         hung_up.call(server.reload)
         watching = asyncio.ensure_future(watch(sources, server.reload)) if sources else None
@@ -195,6 +197,8 @@ class SwapServer:
         _tell(self.engine.config)
         self._tell_memory()
         self._background(self._preload())
+        if trim := trimmer():
+            self._background(return_memory(resident, trim))
 
     def reload(self) -> None:
         """Read the configuration again, soon. While one reload runs, one more is remembered."""

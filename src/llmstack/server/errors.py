@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.errors import ConcurrencyLimit
+from llmstack.errors import ConcurrencyLimit, ModelUnloaded, StartFailed
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -39,7 +39,7 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
 
     Both carry ``src`` beside ``error`` as llama-swap's does.
     """
-    message = str(error)
+    message = _message(error)
     if path in OLLAMA_PATHS:
         return {"error": message}
     server_side = error.status >= 500
@@ -57,6 +57,12 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
     }
 
 
+def _message(error: RequestError) -> str:
+    """What clients read. llmstack's own words stand behind those that llama-swap begins with."""
+    unspecific = isinstance(error, StartFailed | ModelUnloaded)
+    return f"unspecific error: {error}" if unspecific else str(error)
+
+
 def error_body(error: RequestError, path: str) -> bytes:
     """``error_object`` as JSON."""
     return msgspec.json.encode(error_object(error, path))
@@ -70,9 +76,11 @@ def error_answer(error: RequestError, path: str, accept: bytes) -> tuple[bytes, 
     """
     if not isinstance(error, ConcurrencyLimit):
         if b"text/plain" in accept:
-            return b"text/plain; charset=utf-8", f"{SOURCE}: {error}".encode()
+            return b"text/plain; charset=utf-8", f"{SOURCE}: {_message(error)}".encode()
         if b"text/html" in accept:
-            return b"text/html; charset=utf-8", _PAGE.format(SOURCE, escape(str(error))).encode()
+            return b"text/html; charset=utf-8", _PAGE.format(
+                SOURCE, escape(_message(error))
+            ).encode()
     return b"application/json", error_body(error, path)
 
 

@@ -67,7 +67,7 @@ def test_the_demo_shows_every_step_of_the_ladder() -> None:
     fast = tier(stack, "code-fast")
     assert stack.routing.high_fidelity_ceiling < stack.routing.mid_fidelity_ceiling < 3200
     assert 3200 + 400 <= 3200 + (fast.max_output_tokens or 0) <= fast.ctx_size
-    assert stack.settings.n_gpu_layers == 0
+    assert stack.settings.server.n_gpu_layers == 0
 
 
 @pytest.mark.parametrize("model", ["/a;b/x.gguf", "/with blank/ü.gguf", "/50%/x.gguf", "/#1/x = y"])

@@ -17,6 +17,7 @@ class Command:
 COMMANDS = {
     "demo": Command("demo", "See the whole stack work on a real small model.", "Begin"),
     "init": Command("init", "Write a first models.ini into .llmstack/ here.", "Begin"),
+    "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
     "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
     "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),

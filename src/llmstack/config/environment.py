@@ -53,6 +53,11 @@ _PLAYERS = {
 VARIABLES = (*_ROUTING, *_PLAYERS, *_SETTINGS)
 
 
+def variable_of(key: str) -> str | None:
+    """The variable that stands over a key of ``models.ini``, None where there is none."""
+    return next((name for name, (of, _) in {**_ROUTING, **_SETTINGS}.items() if of == key), None)
+
+
 def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
     """The stack with the ``ROUTER_*`` variables of ``environ`` put over it.
 

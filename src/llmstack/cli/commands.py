@@ -16,7 +16,9 @@ class Command:
 
 COMMANDS = {
     "demo": Command("demo", "See the whole stack work on a real small model.", "Begin"),
-    "init": Command("init", "Write a first models.ini into .llmstack/ here.", "Begin"),
+    "install": Command("install", "Begin a project here and wire opencode to it.", "Begin"),
+    "init": Command("init", "Write a project's first files, choose its channel.", "Begin"),
+    "configure": Command("configure", "Render opencode.json and llama-swap.yaml.", "Begin"),
     "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
     "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
@@ -28,6 +30,7 @@ COMMANDS = {
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
+    "models": Command("models", "List the models that can be asked for.", "Use"),
     "run": Command("run", "Ask one question and stream the answer.", "Use"),
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
     "version": Command("version", "Print the version.", "Use"),

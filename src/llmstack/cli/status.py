@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from llmstack.cli.here import work_dir
+from llmstack.cli.here import api_key, channel, work_dir
 from llmstack.client.http import get_json
 from llmstack.errors import DaemonError
 from llmstack.server.record import living_daemon
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from llmstack.config.marker import Marker
+    from llmstack.config.workdir import WorkDir
 
 EXAMPLES = """examples:
   llmstack status          exit status 0 when the stack is up and ready, 1 when not
@@ -26,19 +29,52 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Print what runs."""
     work = work_dir()
-    record = living_daemon(work)
-    state: dict[str, Any] = {"running": False, "ready": False, "work_dir": str(work.root)}
-    if record:
-        state |= {"running": True, "pid": record.pid, "gateway": record.gateway}
-        try:
-            state |= get_json(record.gateway, "/api/status")
-        except DaemonError as error:
-            state["problems"] = [str(error)]
+    marker = channel(work)
+    state = _thin(marker) if marker.channel == "external" else _own(work)
+    state = {"channel": marker.channel, "work_dir": str(work.root), **state}
     if arguments.json:
         print(json.dumps(state, indent=1))
+    elif marker.channel == "external":
+        _print_thin(state)
     else:
         _print(state)
     return 0 if state["ready"] else 1
+
+
+def _own(work: WorkDir) -> dict[str, Any]:
+    record = living_daemon(work)
+    state: dict[str, Any] = {"running": False, "ready": False}
+    if record:
+        state |= {"running": True, "pid": record.pid, "gateway": record.gateway}
+        try:
+            state |= get_json(record.gateway, "/api/status", key=api_key())
+        except DaemonError as error:
+            state["problems"] = [str(error)]
+    return state
+
+
+def _thin(marker: Marker) -> dict[str, Any]:
+    """A thin client: whether the other machine's gateway answers, and which models it has."""
+    state: dict[str, Any] = {"running": False, "ready": False, "gateway": marker.url}
+    try:
+        rows = get_json(marker.url, "/v1/models", key=api_key())["data"]
+    except (DaemonError, KeyError, TypeError) as error:
+        return {**state, "problems": [str(error)]}
+    names = [
+        str(row["id"])
+        for row in rows
+        if (row.get("meta") or {}).get("llamaswap", {}).get("type") != "alias"
+    ]
+    return {**state, "running": True, "ready": True, "models": names}
+
+
+def _print_thin(state: dict[str, Any]) -> None:
+    mark = "[OK] ready" if state["ready"] else "[!] no response"
+    print(f"{mark}   thin client of {state['gateway']}")
+    for problem in state.get("problems", []):
+        print(f"[!] {problem}")
+    for name in state.get("models", []):
+        print(f"     {name}")
 
 
 def _print(state: dict[str, Any]) -> None:

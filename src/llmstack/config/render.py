@@ -96,7 +96,7 @@ def _model(
         "name": tier.description or tier.name,
         "description": tier.description or tier.name,
         "cmd": _Literal("\n".join(lines) + "\n"),
-        "proxy": f"http://{_reachable(settings.host)}:${{PORT}}",
+        "proxy": f"http://{reachable(settings.host)}:${{PORT}}",
         "ttl": tier.ttl,
         **({"env": env} if env else {}),
         "aliases": _Flow(tier.aliases),
@@ -122,7 +122,7 @@ def _plain(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """The address at which a server that listens on ``host`` can be called from here."""
     if ":" not in host:
         return "127.0.0.1" if host.replace("0", "").strip(".") == "" else host

@@ -36,6 +36,11 @@ class WorkDir:
         return self.state / "opencode.json"
 
     @property
+    def agents_md(self) -> Path:
+        """What coding agents should know of the project; the user's own after ``init``."""
+        return self.state / "AGENTS.md"
+
+    @property
     def default_channel(self) -> Path:
         """The channel marker that was written with the configuration."""
         return self.state / "default-channel"

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from llmstack.cli.commands import COMMANDS, overview
+from llmstack.cli.commands import ALIASES, COMMANDS, overview
 from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(overview())
         return OK
     name, rest = arguments[0], arguments[1:]
-    name = {"-V": "version", "--version": "version"}.get(name, name)
+    name = ALIASES.get(name, name)
     if name not in COMMANDS:
         from llmstack.config.problems import nearest
 

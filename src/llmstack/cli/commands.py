@@ -19,6 +19,8 @@ COMMANDS = {
     "install": Command("install", "Begin a project here and wire opencode to it.", "Begin"),
     "init": Command("init", "Write a project's first files, choose its channel.", "Begin"),
     "configure": Command("configure", "Render opencode.json and llama-swap.yaml.", "Begin"),
+    "download": Command("download", "Fetch the models that models.ini names.", "Begin"),
+    "check": Command("check", "Compare models.ini with the hub and what is here.", "Begin"),
     "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
     "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
@@ -35,6 +37,14 @@ COMMANDS = {
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
     "version": Command("version", "Print the version.", "Use"),
     "help": Command("version", "Print this overview, or 'llmstack help COMMAND'.", "Use"),
+}
+
+#: Other spellings, from earlier versions and from habit.
+ALIASES = {
+    "-V": "version",
+    "--version": "version",
+    "download-models": "download",
+    "check-models": "check",
 }
 
 

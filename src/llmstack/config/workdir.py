@@ -61,6 +61,11 @@ class WorkDir:
         return self.state / "logs"
 
     @property
+    def download_record(self) -> Path:
+        """How far the last download came."""
+        return self.state / "download.json"
+
+    @property
     def daemon_record(self) -> Path:
         """Who the running daemon is."""
         return self.state / "daemon.json"

@@ -22,6 +22,7 @@ COMMANDS = {
     "download": Command("download", "Fetch the models that models.ini names.", "Begin"),
     "check": Command("check", "Compare models.ini with the hub and what is here.", "Begin"),
     "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
+    "connect": Command("connect", "Point a coding agent at this project's stack.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
     "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
     "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),

@@ -20,6 +20,9 @@ COMMANDS = {
     "init": Command("init", "Write a project's first files, choose its channel.", "Begin"),
     "configure": Command("configure", "Render opencode.json and llama-swap.yaml.", "Begin"),
     "download": Command("download", "Fetch the models that models.ini names.", "Begin"),
+    "install-llama-swap": Command(
+        "install_llama_swap", "Fetch llama-swap, for engine = llama-swap.", "Begin"
+    ),
     "check": Command("check", "Compare models.ini with the hub and what is here.", "Begin"),
     "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
     "connect": Command("connect", "Point a coding agent at this project's stack.", "Begin"),
@@ -61,7 +64,7 @@ def overview() -> str:
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {name:<10}{command.summary}")
+        lines.append(f"  {name:<20}{command.summary}")
     lines += [
         "",
         "Files: .llmstack/models.ini (yours), .llmstack/llama-swap.yaml (generated).",

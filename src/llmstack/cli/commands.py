@@ -16,6 +16,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command("demo", "See the whole stack work on a real small model.", "Begin"),
+    "setup": Command("setup", "Begin a project, fetch its models, look for agents.", "Begin"),
     "install": Command("install", "Begin a project here and wire opencode to it.", "Begin"),
     "init": Command("init", "Write a project's first files, choose its channel.", "Begin"),
     "configure": Command("configure", "Render opencode.json and llama-swap.yaml.", "Begin"),

@@ -31,6 +31,9 @@ EXAMPLES = """examples:
 A download that was cut, stopped or killed goes on where it was. Private and gated models need a
 token: HF_TOKEN, or 'hf auth login'. Files go where llama-server looks: HF_HOME."""
 
+#: Files that are fetched at a time.
+AT_ONCE = 2
+
 #: Seconds between two looks at what has come.
 LOOK = 0.2
 
@@ -41,7 +44,9 @@ NOTE = 1.0
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("tier", nargs="*", help="only these tiers")
-    parser.add_argument("-j", "--jobs", type=int, default=2, help="files at a time (default 2)")
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=AT_ONCE, help=f"files at a time (default {AT_ONCE})"
+    )
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     parser.add_argument("--status", action="store_true", help="show how far a download is")
     parser.add_argument("--json", action="store_true", help="print one JSON array at the end")
@@ -57,7 +62,7 @@ def run(arguments: Namespace) -> int:
         print("[=] no tier needs a file from the hub")
         return 0
     if arguments.detach:
-        return _detach(work, arguments)
+        return detach(work, arguments.tier, at_once=arguments.jobs)
     return fetch_all(work, wanted, at_once=max(1, arguments.jobs), as_json=arguments.json)
 
 
@@ -161,16 +166,16 @@ def _watch(work: WorkDir, downloads: Downloads, at_once: int, *, as_json: bool) 
     return 1
 
 
-def _detach(work: WorkDir, arguments: Namespace) -> int:
-    """Run the same command without us, its output in a log."""
+def detach(work: WorkDir, tiers: Sequence[str] = (), *, at_once: int) -> int:
+    """Fetch without us, the output in a log; the exit status."""
     import subprocess
 
     log = work.logs / "download.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-P", "-m", "llmstack", "download", "-j", str(arguments.jobs)]
+    argv = [sys.executable, "-P", "-m", "llmstack", "download", "-j", str(at_once)]
     with log.open("wb") as stream:
         child = subprocess.Popen(
-            [*argv, *arguments.tier],
+            [*argv, *tiers],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

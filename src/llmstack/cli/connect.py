@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -34,6 +35,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="put back what was there before")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only show what would change")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="print the list as one JSON array")
 
 
 def run(arguments: Namespace) -> int:
@@ -48,7 +50,9 @@ def run(arguments: Namespace) -> int:
     record = connections_record(data_dir(os.environ), project)
     place = Place(project, Path.home(), record, everywhere=arguments.everywhere)
     if arguments.agent is None:
-        return _list(place)
+        return _list(place, as_json=arguments.json)
+    if arguments.json:
+        raise LlmstackError("--json is for the list", fix="Leave out the name of the agent.")
     if arguments.agent not in AGENTS:
         raise LlmstackError(
             f"no agent is called {arguments.agent!r}",
@@ -63,11 +67,24 @@ def run(arguments: Namespace) -> int:
     return _connect(arguments, place)
 
 
-def _list(place: Place) -> int:
+def _list(place: Place, *, as_json: bool) -> int:
     from llmstack.wiring.agents import AGENTS
     from llmstack.wiring.connection import read_connections
 
-    connected = {one.agent: one for one in read_connections(place.project)}
+    connected = {one.agent: one for one in read_connections(place.record)}
+    if as_json:
+        rows = [
+            {
+                "agent": name,
+                "connected": name in connected,
+                "everywhere": name in connected and connected[name].everywhere,
+                "files": [file.path for file in connected[name].files] if name in connected else [],
+                "windows": connected[name].windows if name in connected else {},
+            }
+            for name in AGENTS
+        ]
+        print(json.dumps(rows, indent=1))
+        return 0
     for name in AGENTS:
         if one := connected.get(name):
             print(f"[OK] {name:<10} {', '.join(file.path for file in one.files)}")

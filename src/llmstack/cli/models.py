@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, gateway, work_dir
 from llmstack.client.http import get_json
+from llmstack.errors import DaemonError
 from llmstack.server.record import living_daemon
 
 if TYPE_CHECKING:
@@ -45,10 +46,19 @@ def _answers(work: WorkDir) -> bool:
 
 def _asked(work: WorkDir) -> list[dict[str, Any]]:
     """What the stack says; aliases are folded into the model that they stand for."""
-    answer = get_json(gateway(work), "/v1/models", key=api_key())
+    base = gateway(work)
+    try:
+        return _rows(get_json(base, "/v1/models", key=api_key()))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DaemonError(
+            f"what {base} answers is no list of models", fix="Is that the gateway of an llmstack?"
+        ) from error
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     aliases: list[tuple[str, str]] = []
-    for record in answer.get("data", []):
+    for record in answer["data"]:
         about = (record.get("meta") or {}).get("llamaswap") or {}
         if about.get("type") == "alias":
             aliases.append((str(about.get("modelID")), str(record["id"])))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, work_dir
 from llmstack.client.http import get_json
-from llmstack.errors import DaemonError
+from llmstack.errors import DaemonError, LlmstackError
 from llmstack.server.record import living_daemon
 
 if TYPE_CHECKING:
@@ -43,14 +43,37 @@ def run(arguments: Namespace) -> int:
 
 def _own(work: WorkDir) -> dict[str, Any]:
     record = living_daemon(work)
-    state: dict[str, Any] = {"running": False, "ready": False}
+    state: dict[str, Any] = {"running": False, "ready": False, "queued": _queued(work)}
     if record:
         state |= {"running": True, "pid": record.pid, "gateway": record.gateway}
         try:
             state |= get_json(record.gateway, "/api/status", key=api_key())
-        except DaemonError as error:
+            for model in state["models"]:
+                model["memory"] = _memory(model["pid"])
+        except (DaemonError, KeyError, TypeError, ValueError) as error:
             state["problems"] = [str(error)]
     return state
+
+
+def _queued(work: WorkDir) -> list[str]:
+    """The tiers that have an upgrade in waiting; none when models.ini is missing or wrong."""
+    from llmstack.config.stack_loader import load_stack
+
+    try:
+        stack = load_stack(work.models_ini).stack
+    except (LlmstackError, OSError):
+        return []
+    return [tier.name for tier in stack.tiers if tier.weights_next]
+
+
+def _memory(pid: int | None) -> int | None:
+    """Bytes of main memory that a model's process holds; what is on a GPU does not count."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).memory_info().rss if pid else None
+    except psutil.Error:
+        return None
 
 
 def _thin(marker: Marker) -> dict[str, Any]:
@@ -58,13 +81,15 @@ def _thin(marker: Marker) -> dict[str, Any]:
     state: dict[str, Any] = {"running": False, "ready": False, "gateway": marker.url}
     try:
         rows = get_json(marker.url, "/v1/models", key=api_key())["data"]
-    except (DaemonError, KeyError, TypeError) as error:
+        names = [
+            str(row["id"])
+            for row in rows
+            if (row.get("meta") or {}).get("llamaswap", {}).get("type") != "alias"
+        ]
+    except DaemonError as error:
         return {**state, "problems": [str(error)]}
-    names = [
-        str(row["id"])
-        for row in rows
-        if (row.get("meta") or {}).get("llamaswap", {}).get("type") != "alias"
-    ]
+    except (AttributeError, KeyError, TypeError):
+        return {**state, "problems": ["what it answers is no list of models"]}
     return {**state, "running": True, "ready": True, "models": names}
 
 
@@ -87,4 +112,8 @@ def _print(state: dict[str, Any]) -> None:
         print(f"[!] {problem}")
     for model in state.get("models", []):
         busy = f"  {model['in_flight']} running" if model["in_flight"] else ""
-        print(f"     {model['id']:<20} {model['state']:<9} {model['since_s']:>8.1f} s{busy}")
+        memory = f"  {model['memory'] / 1e9:.1f} GB" if model.get("memory") else ""
+        since = f"{model['since_s']:>8.1f} s"
+        print(f"     {model['id']:<20} {model['state']:<9} {since}{memory}{busy}")
+    if state["queued"]:
+        print(f"     on the next channel: {', '.join(state['queued'])}")

@@ -114,6 +114,8 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
             os.fsync(stream.fileno())
         fresh.chmod(mode)
         fresh.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
         fresh.unlink(missing_ok=True)
         raise

@@ -7,9 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, gateway, work_dir
-from llmstack.client.http import get_json
 from llmstack.errors import DaemonError
-from llmstack.server.record import living_daemon
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -41,11 +39,15 @@ def run(arguments: Namespace) -> int:
 
 
 def _answers(work: WorkDir) -> bool:
+    from llmstack.server.record import living_daemon
+
     return channel(work).channel == "external" or living_daemon(work) is not None
 
 
 def _asked(work: WorkDir) -> list[dict[str, Any]]:
     """What the stack says; aliases are folded into the model that they stand for."""
+    from llmstack.client.http import get_json
+
     base = gateway(work)
     try:
         return _rows(get_json(base, "/v1/models", key=api_key()))

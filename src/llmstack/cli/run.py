@@ -6,8 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import api_key, gateway, work_dir
-from llmstack.client.chat import chat
-from llmstack.client.http import get_json
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -35,6 +33,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Ask and stream."""
+    from llmstack.client.chat import chat
+
     base = gateway(work_dir())
     model, words = _model(base, arguments)
     prompt = " ".join(words)
@@ -64,6 +64,8 @@ def run(arguments: Namespace) -> int:
 
 def _model(base: str, arguments: Namespace) -> tuple[str, list[str]]:
     """The model and the words of the question: a first word that names a model is no question."""
+    from llmstack.client.http import get_json
+
     words: list[str] = arguments.prompt
     if arguments.model or len(words) == 1:
         return arguments.model or "auto", words

@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, work_dir
-from llmstack.client.http import get_json
 from llmstack.errors import DaemonError, LlmstackError
-from llmstack.server.record import living_daemon
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -42,6 +40,9 @@ def run(arguments: Namespace) -> int:
 
 
 def _own(work: WorkDir) -> dict[str, Any]:
+    from llmstack.client.http import get_json
+    from llmstack.server.record import living_daemon
+
     record = living_daemon(work)
     state: dict[str, Any] = {"running": False, "ready": False, "queued": _queued(work)}
     if record:
@@ -78,6 +79,8 @@ def _memory(pid: int | None) -> int | None:
 
 def _thin(marker: Marker) -> dict[str, Any]:
     """A thin client: whether the other machine's gateway answers, and which models it has."""
+    from llmstack.client.http import get_json
+
     state: dict[str, Any] = {"running": False, "ready": False, "gateway": marker.url}
     try:
         rows = get_json(marker.url, "/v1/models", key=api_key())["data"]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from llmstack.client.http import get_json
 from llmstack.config.marker import read_marker
-from llmstack.config.numbers import shown
 from llmstack.errors import DaemonError
 from llmstack.server.project import gateway_url
 from llmstack.server.record import living_daemon
@@ -14,6 +13,9 @@ from llmstack.server.record import living_daemon
 if TYPE_CHECKING:
     from llmstack.config.workdir import WorkDir
     from llmstack.server.plan import StackPlan
+
+#: Characters of a path that another stack says; it may say anything.
+_LONGEST = 500
 
 
 def refuse_occupied(work: WorkDir, wanted: StackPlan) -> None:
@@ -47,7 +49,7 @@ def _refuse_another_project(wanted: StackPlan, here: str) -> None:
         return
     raise DaemonError(
         f"the stack of another project has {gateway}",
-        why=f"It belongs to {shown(str(owner))}.",
+        why=f"It belongs to {str(owner)[:_LONGEST]!r}.",
         fix=f"Share it: llmstack install --external {gateway}\n"
         "Or choose other ports: router_port, engine_port and start_port in models.ini.",
     )

@@ -72,20 +72,18 @@ def test_claude_code_keeps_its_prompts_in_the_cache(place: Place) -> None:
 
 
 def test_codex_is_started_with_options_or_gets_a_profile(place: Place) -> None:
-    """Its own file is only touched when that is asked for, and stays valid TOML."""
+    """Since 0.134 a profile is a file of its own; a table in config.toml keeps it from starting."""
     project = wired("codex", place)
     assert project.edits == ()
     assert f'base_url="{BASE}/v1"' in project.command
-    path = place.home / ".codex" / "config.toml"
-    path.parent.mkdir(parents=True)
-    path.write_text('model = "gpt-5" # mine\n[tui]\nnotifications = true\n')
-    text = written("codex", everywhere(place))["config.toml"]
-    config = tomllib.loads(text)
-    assert text.startswith('model = "gpt-5" # mine\n')
+    profile = everywhere(place)
+    (edit,) = wired("codex", profile).edits
+    assert edit.path == place.home / ".codex" / "llmstack.config.toml"
+    config = tomllib.loads(edit.text)
+    assert config["model_provider"] == "llmstack"
+    assert config["model"] == "auto"
+    assert config["model_context_window"] == 16_384
     assert config["model_providers"]["llmstack"]["wire_api"] == "responses"
-    assert config["profiles"]["llmstack"]["model_context_window"] == 16_384
-    path.write_text(text)
-    assert written("codex", everywhere(place))["config.toml"] == text
 
 
 def test_aider_gets_address_models_and_windows(place: Place) -> None:

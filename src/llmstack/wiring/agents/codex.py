@@ -6,32 +6,34 @@ import json
 import shlex
 
 from llmstack.wiring.endpoint import Endpoint, FileEdit, Place, Wiring
-from llmstack.wiring.merge import with_block, without_block
+from llmstack.wiring.merge import with_block
 
 _PROVIDER = "llmstack"
 
 
 def plan(endpoint: Endpoint, place: Place) -> Wiring:
-    """A profile in the user's own ``config.toml``, else options to start it with."""
+    """A profile, which is a file of its own among the user's, else options to start it with.
+
+    Since Codex 0.134 a profile is ``NAME.config.toml``, which lies over ``config.toml``; it refuses
+    to start when a table of ``config.toml`` has the profile's name.
+    Source: "Profiles" on https://developers.openai.com/codex/config-advanced.
+    """
     if not place.everywhere:
         return Wiring(
             command=shlex.join(["codex", *_options(endpoint)]),
             notes=("To have it as a profile of your own: llmstack connect codex --global",),
         )
-    path = place.home / ".codex" / "config.toml"
-    block = "\n".join(
-        (
-            f"[model_providers.{_PROVIDER}]",
-            *(f"{key} = {value}" for key, value in _provider(endpoint)),
-            "",
-            f"[profiles.{_PROVIDER}]",
-            f'model_provider = "{_PROVIDER}"',
-            'model = "auto"',
-            f"model_context_window = {endpoint.auto.window}",
-            f"model_max_output_tokens = {endpoint.auto.output}",
-        )
+    path = place.home / ".codex" / f"{_PROVIDER}.config.toml"
+    lines = (
+        f'model_provider = "{_PROVIDER}"',
+        'model = "auto"',
+        f"model_context_window = {endpoint.auto.window}",
+        f"model_max_output_tokens = {endpoint.auto.output}",
+        "",
+        f"[model_providers.{_PROVIDER}]",
+        *(f"{key} = {value}" for key, value in _provider(endpoint)),
     )
-    text = with_block(without_block(place.read(path) or ""), block)
+    text = with_block("", "\n".join(lines))
     return Wiring(edits=(FileEdit(path, text),), command=f"codex --profile {_PROVIDER}")
 
 

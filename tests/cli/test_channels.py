@@ -118,7 +118,7 @@ def test_a_machine_that_does_not_answer_leaves_the_project_as_it_was(
 def test_next_with_nothing_queued_is_refused(
     command: Callable[..., Outcome], work: WorkDir
 ) -> None:
-    """Before anything is started."""
+    """W19: before anything is started."""
     work.state.mkdir()
     work.models_ini.write_text(INI)
     outcome = command("start", "--next")

@@ -27,7 +27,10 @@ def tier(stack: Stack, name: str) -> Tier:
 
 
 def test_the_default_file_loads_without_a_warning() -> None:
-    """What a new project starts with is in order, with its four tiers."""
+    """What a new project starts with is in order, with its four tiers.
+
+    W11: a hosted tier, which needs a profile that nobody has, is never switched on by itself.
+    """
     loaded = parse_stack(default_ini(), "models.ini")
     assert loaded.warnings == ()
     assert [(tier.name, tier.role, tier.ttl) for tier in loaded.stack.tiers] == [

@@ -201,7 +201,10 @@ def test_status_names_what_waits_for_the_next_channel(
 def test_the_list_of_connections_is_json_too(command: Callable[..., Outcome], state: Path) -> None:
     """The list named nobody as connected, because it looked in the wrong place."""
     (state / "models.ini").write_text(INI, "utf-8")
-    assert command("connect", "claude", "--yes").status == 0
+    connected = command("connect", "claude", "--yes")
+    assert connected.status == 0
+    assert connected.out == "", "a shell may evaluate it"
+    assert "+" in connected.err
     rows = {row["agent"]: row for row in json.loads(command("connect", "--json").out)}
     assert rows["claude"]["connected"]
     assert rows["claude"]["files"]

@@ -104,7 +104,8 @@ def _connect(arguments: Namespace, place: Place) -> int:
     endpoint = project_endpoint(work, marker, os.environ)
     wiring: Wiring = AGENTS[arguments.agent](endpoint, place)
     changes = differences(wiring, place)
-    print(changes, end="")
+    # Standard output is for the variables, so that a shell can evaluate it.
+    print(changes, end="", file=sys.stdout if arguments.dry_run else sys.stderr, flush=True)
     if arguments.dry_run:
         print("[*] nothing was written", file=sys.stderr)
     elif changes:

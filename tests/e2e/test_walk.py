@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(600)  # the model is 93 MB, and may have to be fetched first
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TIERS = ("plan", "code-smart", "code-fast", "plan-uncensored")
 
@@ -51,6 +53,7 @@ class Walk(Stack):
         """Run ``llmstack`` in the project, without its hub."""
         nowhere = "http://127.0.0.1:9"
         own = {"HF_HOME": str(self.cache), "HF_ENDPOINT": nowhere, "MODEL_ENDPOINT": nowhere}
+        own["HOME"] = str(self.root.parent)  # where the hook of a shell would go
         data = str(self.root.parent / "data")
         return super().command(
             *arguments, timeout=timeout, cwd=cwd, LLMSTACK_DATA_DIR=data, **{**own, **environ}

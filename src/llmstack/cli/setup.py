@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
@@ -70,7 +71,7 @@ def run(arguments: Namespace) -> int:
 
 def _steps() -> dict[str, Step]:
     steps: dict[str, Step] = {"project": _project, "models": _models}
-    if find_spec("llmstack.cli.activate"):
+    if find_spec("llmstack.wiring.shell_hook"):
         steps["shell"] = _shell
     return {**steps, "agents": _agents}
 
@@ -106,9 +107,20 @@ def _models(work: WorkDir, arguments: Namespace) -> bool:
 
 
 def _shell(_: WorkDir, __: Namespace) -> bool:
-    """What ``llmstack activate`` does for the shell of the environment."""
-    status: int = import_module("llmstack.cli.activate").run(Namespace(shell=None))
-    return status == 0
+    """Write the hook of the user's shell, and say where its line belongs."""
+    hook = import_module("llmstack.wiring.shell_hook")
+    name, _variable = hook.detect_shell(os.environ)
+    shell = hook.shell_named(name)
+    if shell is None:
+        print(f"[=] there is no hook for {name or 'this shell'}; 'llmstack start' opens a shell")
+        return True
+    try:
+        path, fresh = hook.install_hook(shell, Path.home(), hook.own_command())
+    except OSError as error:
+        raise LlmstackError("the shell hook cannot be written", why=str(error)) from error
+    print(f"[OK] wrote {path}" if fresh else f"[=] {path} is up to date")
+    print(f"     For every new shell, add to {hook.advice(shell)}")
+    return True
 
 
 def _agents(_: WorkDir, __: Namespace) -> bool:

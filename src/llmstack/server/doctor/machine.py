@@ -72,7 +72,8 @@ def judge_memory(
     """
     finding = f"{total / GB:.0f} GB, {free / GB:.0f} GB free"
     if needed:
-        finding += f"; models need about {needed / GB:.0f} GB, and their contexts some more"
+        about = f"{needed / GB:.0f}" if needed >= 10 * GB else f"{needed / GB:.1f}"
+        finding += f"; models need about {about} GB, and their contexts some more"
     if needed > total:
         return Check("memory", "warning", finding, "Choose smaller models or quants.")
     gpu = sum(device.memory_total or 0 for device in devices)

@@ -16,7 +16,17 @@ class Command:
 
 COMMANDS = {
     "demo": Command("demo", "See the whole stack work on a real small model.", "Begin"),
-    "init": Command("init", "Write a first models.ini into .llmstack/ here.", "Begin"),
+    "setup": Command("setup", "Begin a project, fetch its models, look for agents.", "Begin"),
+    "install": Command("install", "Begin a project here and wire opencode to it.", "Begin"),
+    "init": Command("init", "Write a project's first files, choose its channel.", "Begin"),
+    "configure": Command("configure", "Render opencode.json and llama-swap.yaml.", "Begin"),
+    "download": Command("download", "Fetch the models that models.ini names.", "Begin"),
+    "install-llama-swap": Command(
+        "install_llama_swap", "Fetch llama-swap, for engine = llama-swap.", "Begin"
+    ),
+    "check": Command("check", "Compare models.ini with the hub and what is here.", "Begin"),
+    "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
+    "connect": Command("connect", "Point a coding agent at this project's stack.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),
     "start": Command("start", "Start the daemon; returns once a request would succeed.", "Run"),
     "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),
@@ -27,10 +37,19 @@ COMMANDS = {
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
+    "models": Command("models", "List the models that can be asked for.", "Use"),
     "run": Command("run", "Ask one question and stream the answer.", "Use"),
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
     "version": Command("version", "Print the version.", "Use"),
     "help": Command("version", "Print this overview, or 'llmstack help COMMAND'.", "Use"),
+}
+
+#: Other spellings, from earlier versions and from habit.
+ALIASES = {
+    "-V": "version",
+    "--version": "version",
+    "download-models": "download",
+    "check-models": "check",
 }
 
 
@@ -46,7 +65,7 @@ def overview() -> str:
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {name:<10}{command.summary}")
+        lines.append(f"  {name:<20}{command.summary}")
     lines += [
         "",
         "Files: .llmstack/models.ini (yours), .llmstack/llama-swap.yaml (generated).",

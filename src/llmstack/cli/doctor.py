@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   llmstack doctor          exit status 1 when something is a problem
-  llmstack doctor --json   the same for a script"""
+  llmstack doctor --json   the same for a script
+
+A warning is what may go wrong, a problem what will. Neither the model hub nor any model is asked,
+only the machine, the project, and the stack that the project uses."""
 
 _MARKS = {"ok": "[OK]", "warning": "[!] ", "problem": "[X] "}
 
@@ -32,10 +35,10 @@ def run(arguments: Namespace) -> int:
     for check in examine(work_dir(), os.environ):
         checks.append(check)
         if not arguments.json:
-            finding = check.finding.replace("\n", f"\n{'':<18}")
-            print(f"{_MARKS[check.level]} {check.name:<13}{finding}", flush=True)
+            finding = check.finding.replace("\n", f"\n{'':<19}")
+            print(f"{_MARKS[check.level]} {check.name:<14}{finding}", flush=True)
             if check.fix and check.level != "ok":
-                print(f"{'':<18}{check.fix}", flush=True)
+                print(f"{'':<19}{check.fix}", flush=True)
     if arguments.json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     return 1 if any(check.level == "problem" for check in checks) else 0

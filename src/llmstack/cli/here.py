@@ -10,7 +10,11 @@ from llmstack.config.workdir import WorkDir, find_work_dir
 from llmstack.errors import DaemonError
 
 if TYPE_CHECKING:
+    from llmstack.config.marker import Marker
     from llmstack.server.record import DaemonRecord
+
+#: The variable that holds the key which this user's commands show to a stack.
+KEY_VARIABLE = "LLMSTACK_API_KEY"
 
 
 def work_dir() -> WorkDir:
@@ -31,3 +35,26 @@ def daemon() -> DaemonRecord:
     if record is None:
         raise DaemonError(f"no daemon runs for {work.root}", fix="Start it: llmstack start")
     return record
+
+
+def api_key() -> str:
+    """The API key to show to a stack, empty for none."""
+    return os.environ.get(KEY_VARIABLE, "")
+
+
+def channel(work: WorkDir) -> Marker:
+    """The channel of the project, as it is now."""
+    from llmstack.config.marker import effective_marker
+    from llmstack.server.record import living_daemon
+
+    return effective_marker(work, daemon_lives=living_daemon(work) is not None)
+
+
+def gateway(work: WorkDir) -> str:
+    """The base URL that answers for ``work``: its daemon's, or that of another machine.
+
+    Raises:
+        DaemonError: no daemon runs, and the project is no thin client.
+    """
+    marker = channel(work)
+    return marker.url if marker.channel == "external" else daemon().gateway

@@ -35,6 +35,7 @@ def chat(
     messages: list[dict[str, Any]],
     *,
     model: str = "auto",
+    key: str = "",
     on_model: Callable[[str, str], None] | None = None,
     on_text: Callable[[str], None] | None = None,
     **parameters: Any,
@@ -42,14 +43,14 @@ def chat(
     """Ask ``model`` at the gateway ``base`` and stream the answer.
 
     ``on_model`` is called with the tier and the reason as soon as they are known, ``on_text`` with
-    every piece of text. ``parameters`` go into the request body.
+    every piece of text. ``key`` is an API key to show. ``parameters`` go into the request body.
 
     Raises:
         DaemonError: the gateway does not answer, refuses, or the answer breaks off.
     """
     begun = time.monotonic()
     body = {"model": model, "messages": messages, "stream": True, **parameters}
-    stream = EventStream(base, "/v1/chat/completions", body)
+    stream = EventStream(base, "/v1/chat/completions", body, key=key)
     chosen, reason = stream.header("x-llmstack-model"), stream.header("x-llmstack-reason")
     if on_model:
         on_model(chosen, reason)

@@ -17,38 +17,66 @@ if TYPE_CHECKING:
 LIMIT = 5.0
 
 
-def get_json(base: str, path: str, limit: float = LIMIT) -> Any:
+#: Largest answer in bytes that is read whole.
+LARGEST = 8 * 1024 * 1024
+
+
+def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> Any:
     """The decoded body of ``GET base+path``.
 
     Raises:
-        DaemonError: no answer, or not a 200.
+        DaemonError: no answer, not a 200, or no JSON.
+    """
+    try:
+        return json.loads(get_text(base, path, limit, key=key))
+    except ValueError as error:
+        raise DaemonError(f"{base}{path} did not answer with JSON", why=str(error)) from error
+
+
+def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> str:
+    """The body of ``GET base+path``, which is UTF-8. ``key`` is an API key to show.
+
+    Raises:
+        DaemonError: no answer, not a 200, no text, or more than ``LARGEST`` bytes.
     """
     try:
         with closing(_connect(base, limit)) as connection:
-            connection.request("GET", path)
+            prefix = urlsplit(base).path.rstrip("/")
+            connection.request("GET", f"{prefix}{path}", headers=_headers(key))
             answer = connection.getresponse()
-            body = answer.read()
+            body = answer.read(LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise DaemonError(f"{base} does not answer", why=str(error)) from error
+    if answer.status in (401, 403):
+        raise DaemonError(
+            f"{base} wants an API key" if answer.status == 401 else f"{base} refuses this API key",
+            fix="Put a key of that server in the variable LLMSTACK_API_KEY.",
+        )
     if answer.status != 200:
-        raise DaemonError(f"{base}{path} answered {answer.status}", why=body.decode()[:500])
-    return json.loads(body)
+        why = body.decode("utf-8", "replace")[:500]
+        raise DaemonError(f"{base}{path} answered {answer.status}", why=why)
+    if len(body) > LARGEST:
+        raise DaemonError(f"{base}{path} is larger than {LARGEST >> 20} MiB")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DaemonError(f"{base}{path} is not text", why=str(error)) from error
 
 
 class EventStream:
     """A streamed POST: the headers, then the data of every server-sent event."""
 
-    def __init__(self, base: str, path: str, body: Mapping[str, Any]) -> None:
-        """Send the request and read the head of the answer.
+    def __init__(self, base: str, path: str, body: Mapping[str, Any], *, key: str = "") -> None:
+        """Send the request and read the head of the answer. ``key`` is an API key to show.
 
         Raises:
             DaemonError: no answer, or an error status; ``why`` holds its message.
         """
         self._connection = _connect(base, None)
         try:
-            self._connection.request(
-                "POST", path, json.dumps(body), {"content-type": "application/json"}
-            )
+            prefix = urlsplit(base).path.rstrip("/")
+            headers = {"content-type": "application/json", **_headers(key)}
+            self._connection.request("POST", f"{prefix}{path}", json.dumps(body), headers)
             self._answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
@@ -92,7 +120,12 @@ class EventStream:
 
 def _connect(base: str, limit: float | None) -> http.client.HTTPConnection:
     where = urlsplit(base)
-    return http.client.HTTPConnection(where.hostname or "", where.port, timeout=limit)
+    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+    return kind(where.hostname or "", where.port, timeout=limit)
+
+
+def _headers(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 def _message(text: str) -> str:

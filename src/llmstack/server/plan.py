@@ -88,9 +88,14 @@ def _missing_weights(stack: Stack, channel: Channel) -> list[Problem]:
         Problem(
             stack.source,
             None,
-            f"[{tier.name}] path = {path}: there is no such file.",
-            "Put the model there or change the path.",
+            f"[{tier.name}] {key} = {path}: there is no such file.",
+            "Put the file there or change the path.",
         )
         for tier in stack.tiers
-        if (path := tier.effective(channel).path) and not Path(path).is_file()
+        for key, path in (
+            ("path", tier.effective(channel).path),
+            ("mmproj", tier.server.mmproj),
+            ("draft_path", tier.server.draft_path),
+        )
+        if path and not Path(path).is_file()
     ]

@@ -1,0 +1,160 @@
+"""Carrying out a wiring: shown as a diff first, kept on record, taken back on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmstack.config.workdir import write_atomically
+from llmstack.errors import LlmstackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from llmstack.wiring.endpoint import Endpoint, FileEdit, Place, Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file as ``connect`` left it. ``backup`` holds what was there before, empty for nothing."""
+
+    path: str
+    sha256: str
+    backup: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One agent that was wired: its files, and the windows that it was told, in tokens."""
+
+    agent: str
+    files: tuple[WrittenFile, ...]
+    windows: dict[str, int]
+    everywhere: bool = False
+
+
+def connections_record(data_dir: Path, project: Path) -> Path:
+    """Where it is remembered what was connected for ``project``."""
+    name = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:32]
+    return data_dir / "connections" / f"{name}.json"
+
+
+def differences(wiring: Wiring, place: Place) -> str:
+    """What carrying out ``wiring`` would change, as a unified diff; empty for nothing."""
+    parts: list[str] = []
+    for edit in wiring.edits:
+        old = place.read(edit.path) or ""
+        lines = old.splitlines(keepends=True), edit.text.splitlines(keepends=True)
+        parts += unified_diff(*lines, str(edit.path), str(edit.path))
+    return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
+
+
+def carry_out(agent: str, wiring: Wiring, endpoint: Endpoint, place: Place) -> Connection:
+    """Write the files, each with a copy of what was there before.
+
+    Raises:
+        OSError: a file cannot be written; those before it are written.
+    """
+    earlier = {file.path: file.backup for one in recorded(place, agent) for file in one.files}
+    written = tuple(_write(edit, place, earlier) for edit in wiring.edits)
+    windows = {model.name: model.window for model in endpoint.models}
+    connection = Connection(agent, written, windows, place.everywhere)
+    others = [one for one in read_connections(place.record) if one.agent != agent]
+    _save(place.record, [*others, connection])
+    return connection
+
+
+def undo(agent: str, place: Place) -> list[str]:
+    """Put back what was there before ``agent`` was wired; what was done, in sentences.
+
+    Raises:
+        LlmstackError: it was not wired here, or a file was edited since.
+    """
+    found = list(recorded(place, agent))
+    if not found:
+        raise LlmstackError(f"{agent} was not connected here", fix="There is nothing to take back.")
+    files = [file for one in found for file in one.files]
+    if edited := [file for file in files if _is_edited(file)]:
+        listed = "\n".join(f"{file.path} (before: {file.backup or 'nothing'})" for file in edited)
+        raise LlmstackError(
+            "edited since it was connected, so nothing is taken back",
+            why=listed,
+            fix="Take our lines out of it yourself, or put the copy back.",
+        )
+    done = [_restore(file) for file in files]
+    _save(place.record, [one for one in read_connections(place.record) if one.agent != agent])
+    return done
+
+
+def recorded(place: Place, agent: str) -> Iterator[Connection]:
+    """What is on record of ``agent`` in this project."""
+    return (one for one in read_connections(place.record) if one.agent == agent)
+
+
+def read_connections(record: Path) -> list[Connection]:
+    """Everything that ``connect`` did; nothing where the record is broken.
+
+    The record is the user's, not the project's: what it names is deleted or put back by ``undo``.
+    """
+    try:
+        rows: list[Mapping[str, Any]] = json.loads(record.read_text(encoding="utf-8"))
+        return [
+            Connection(
+                agent=str(row["agent"]),
+                files=tuple(WrittenFile(**file) for file in row["files"]),
+                windows={str(name): int(window) for name, window in row["windows"].items()},
+                everywhere=bool(row["everywhere"]),
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def _save(record: Path, connections: list[Connection]) -> None:
+    rows = [asdict(one) for one in connections]
+    write_atomically(record, json.dumps(rows, indent=1) + "\n", mode=0o600)
+
+
+def _write(edit: FileEdit, place: Place, earlier: Mapping[str, str]) -> WrittenFile:
+    path, text = edit.path, edit.text
+    old, backup = place.read(path), earlier.get(str(path))
+    mode = 0o600 if edit.secret else 0o644
+    if old is not None:
+        mode = path.stat().st_mode & 0o777
+    if backup is None:  # the first time: what is there now is the user's
+        backup = ""
+        if old is not None:
+            copy = path.with_name(f"{path.name}.before-llmstack")
+            write_atomically(copy, old, mode=mode)
+            backup = str(copy)
+    write_atomically(path, text, mode=mode)
+    return WrittenFile(str(path), _digest(text), backup)
+
+
+def _restore(file: WrittenFile) -> str:
+    path = Path(file.path)
+    if not path.exists():
+        return f"{path} is gone already"
+    if not file.backup:
+        path.unlink()
+        return f"removed {path}"
+    Path(file.backup).replace(path)
+    return f"restored {path}"
+
+
+def _is_edited(file: WrittenFile) -> bool:
+    try:
+        return _digest(Path(file.path).read_text(encoding="utf-8")) != file.sha256
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

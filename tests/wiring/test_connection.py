@@ -1,0 +1,109 @@
+"""Carrying out a wiring, and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmstack.errors import LlmstackError
+from llmstack.wiring.connection import (
+    carry_out,
+    connections_record,
+    differences,
+    read_connections,
+    undo,
+)
+from llmstack.wiring.endpoint import Endpoint, FileEdit, OfferedModel, Place, Wiring
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDPOINT = Endpoint("http://127.0.0.1:1", (OfferedModel("auto", 8192, 1024),))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "project", tmp_path / "home", tmp_path / "data" / "record.json")
+
+
+def wiring(place: Place, text: str = "new\n") -> Wiring:
+    return Wiring(edits=(FileEdit(place.project / "a.json", text),))
+
+
+def test_the_difference_is_shown_first(place: Place) -> None:
+    """Nothing is written by looking; equal text is no difference."""
+    path = place.project / "a.json"
+    assert "+new" in differences(wiring(place), place)
+    assert not path.exists()
+    carry_out("x", wiring(place), ENDPOINT, place)
+    assert differences(wiring(place), place) == ""
+
+
+def test_what_was_there_comes_back(place: Place) -> None:
+    """Even after it was connected twice: the copy is of the user's file, not of ours."""
+    path = place.project / "a.json"
+    path.parent.mkdir()
+    path.write_text("mine\n")
+    path.chmod(0o640)
+    carry_out("x", wiring(place, "first\n"), ENDPOINT, place)
+    carry_out("x", wiring(place, "second\n"), ENDPOINT, place)
+    assert path.read_text() == "second\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert undo("x", place) == [f"restored {path}"]
+    assert path.read_text() == "mine\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert read_connections(place.record) == []
+
+
+def test_a_file_that_was_not_there_goes(place: Place) -> None:
+    """Undo leaves the project as it was."""
+    carry_out("x", wiring(place), ENDPOINT, place)
+    undo("x", place)
+    assert not (place.project / "a.json").exists()
+
+
+def test_an_edit_since_then_is_not_thrown_away(place: Place) -> None:
+    """The message names the file and the copy."""
+    path = place.project / "a.json"
+    carry_out("x", wiring(place), ENDPOINT, place)
+    path.write_text("edited\n")
+    with pytest.raises(LlmstackError, match="edited since") as caught:
+        undo("x", place)
+    assert str(path) in caught.value.why
+    assert path.read_text() == "edited\n"
+
+
+def test_what_was_not_connected_cannot_be_taken_back(place: Place) -> None:
+    """There is a message, and nothing happens."""
+    with pytest.raises(LlmstackError, match="was not connected"):
+        undo("x", place)
+
+
+def test_a_project_cannot_have_files_removed(place: Place) -> None:
+    """The record is in the user's data directory; one that comes with a project is not read."""
+    hostile = place.project / ".llmstack" / "connected.json"
+    hostile.parent.mkdir(parents=True)
+    victim = place.home / "victim"
+    victim.parent.mkdir()
+    victim.write_text("")
+    hostile.write_text(f'[{{"agent": "x", "files": [{{"path": "{victim}"}}]}}]')
+    with pytest.raises(LlmstackError, match="was not connected"):
+        undo("x", place)
+    assert victim.exists()
+    record = connections_record(place.home / "data", place.project)
+    assert place.project not in record.parents
+
+
+def test_windows_are_remembered(place: Place) -> None:
+    """doctor compares them with what is served later."""
+    carry_out("x", wiring(place), ENDPOINT, place)
+    assert read_connections(place.record)[0].windows == {"auto": 8192}
+
+
+@pytest.mark.parametrize("broken", ["", "nonsense", "{}", "[1]", '[{"agent": "x"}]'])
+def test_a_broken_record_is_none(place: Place, broken: str) -> None:
+    """It is no reason for a traceback."""
+    place.record.parent.mkdir()
+    place.record.write_text(broken)
+    assert read_connections(place.record) == []

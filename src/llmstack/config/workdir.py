@@ -31,6 +31,21 @@ class WorkDir:
         return self.state / "models.ini"
 
     @property
+    def opencode_json(self) -> Path:
+        """The generated configuration of opencode; a directory that has it is a project."""
+        return self.state / "opencode.json"
+
+    @property
+    def default_channel(self) -> Path:
+        """The channel marker that was written with the configuration."""
+        return self.state / "default-channel"
+
+    @property
+    def active_channel(self) -> Path:
+        """The channel marker of the daemon that was started last."""
+        return self.state / "active-channel"
+
+    @property
     def swap_yaml(self) -> Path:
         """The generated engine configuration."""
         return self.state / "llama-swap.yaml"
@@ -52,17 +67,25 @@ class WorkDir:
 
 
 def find_work_dir(environ: Mapping[str, str], cwd: Path) -> WorkDir:
-    """``$LLMSTACK_WORK_DIR``, else the nearest directory upwards with a models.ini, else ``cwd``.
+    """``$LLMSTACK_WORK_DIR``, else the nearest project upwards, else ``cwd``.
+
+    A project has a models.ini, or as a thin client only an opencode.json. A shell that was wired
+    to a project by its hook (``LLMSTACK_ACTIVE``) has that variable without anybody's asking, so
+    there a project nested in the named one is nearer than the named one.
 
     ``$LLMSTACK_MODELS_INI`` is not looked at here; it names a file, not a place for state.
     """
+    nearest = next((work for work in map(WorkDir, (cwd, *cwd.parents)) if _is_project(work)), None)
     if named := environ.get("LLMSTACK_WORK_DIR"):
-        return WorkDir(Path(named).expanduser().resolve())
-    for candidate in (cwd, *cwd.parents):
-        work = WorkDir(candidate)
-        if work.models_ini.is_file():
-            return work
-    return WorkDir(cwd)
+        chosen = WorkDir(Path(named).expanduser().resolve())
+        nested = nearest is not None and chosen.root in nearest.root.resolve().parents
+        if not (nested and environ.get("LLMSTACK_ACTIVE") == "1"):
+            return chosen
+    return nearest or WorkDir(cwd)
+
+
+def _is_project(work: WorkDir) -> bool:
+    return work.models_ini.is_file() or work.opencode_json.is_file()
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.config.workdir import WorkDir, find_work_dir
-from llmstack.errors import DaemonError
+from llmstack.errors import DaemonError, LlmstackError
 
 if TYPE_CHECKING:
     from llmstack.server.record import DaemonRecord
+    from llmstack.wiring.shell_code import Wiring
 
 
 def work_dir() -> WorkDir:
@@ -31,3 +32,30 @@ def daemon() -> DaemonRecord:
     if record is None:
         raise DaemonError(f"no daemon runs for {work.root}", fix="Start it: llmstack start")
     return record
+
+
+def project(directory: str | None) -> WorkDir:
+    """The project in ``directory``, else the one that the command was called in.
+
+    Raises:
+        LlmstackError: there is no ``.llmstack`` in it.
+    """
+    work = WorkDir(Path(directory).resolve()) if directory else work_dir()
+    if not work.state.is_dir():
+        raise LlmstackError(f"{work.root} has no .llmstack", fix="Make it a project: llmstack init")
+    return work
+
+
+def wiring(work: WorkDir) -> Wiring:
+    """What a shell in the project ``work`` is told now."""
+    from llmstack.config.marker import effective_marker
+    from llmstack.wiring.shell_code import Wiring
+    from llmstack.wiring.shell_prompt import wants_colour
+
+    lives = False
+    if work.active_channel.exists():
+        from llmstack.server.record import living_daemon
+
+        lives = living_daemon(work) is not None
+    marker = effective_marker(work, daemon_lives=lives)
+    return Wiring(work, marker, colour=wants_colour(os.environ))

@@ -56,9 +56,11 @@ _llmstack_seen() {
   _llmstack_trust=$2
 }
 
+# Says a text once for each project; no text forgets the last.
 _llmstack_note() {
-  [[ $1 == "${_llmstack_noted-}" ]] || printf '%s\n' "$1" >&2
-  _llmstack_noted=$1
+  local said=${1:+$_llmstack_root:$1}
+  [[ -z $said || $said == "${_llmstack_noted-}" ]] || printf '%s\n' "$1" >&2
+  _llmstack_noted=$said
 }
 
 _llmstack_look() {

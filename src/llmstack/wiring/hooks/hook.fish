@@ -89,9 +89,12 @@ function _llmstack_seen
     set -g _llmstack_trust $argv[2]
 end
 
+# Says a text once for each project; no text forgets the last.
 function _llmstack_note
-    test "$argv[1]" = "$_llmstack_noted"; or printf '%s\n' $argv[1] >&2
-    set -g _llmstack_noted $argv[1]
+    set -l said ""
+    test -n "$argv[1]"; and set said "$_llmstack_root:$argv[1]"
+    test -n "$said"; and test "$said" != "$_llmstack_noted"; and printf '%s\n' $argv[1] >&2
+    set -g _llmstack_noted "$said"
 end
 
 function _llmstack_look

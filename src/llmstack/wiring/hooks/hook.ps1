@@ -59,9 +59,12 @@ function global:_LlmstackSeen([string] $Stamp, [string] $Trust) {
     $global:_LlmstackTrust = $Trust
 }
 
+# Says a text once for each project; no text forgets the last.
 function global:_LlmstackNote([string] $Text) {
-    if ($Text -cne $global:_LlmstackNoted) { [System.Console]::Error.WriteLine($Text) }
-    $global:_LlmstackNoted = $Text
+    $said = ''
+    if ($Text) { $said = $global:_LlmstackRoot + ':' + $Text }
+    if ($said -and $said -cne $global:_LlmstackNoted) { [System.Console]::Error.WriteLine($Text) }
+    $global:_LlmstackNoted = $said
 }
 
 # When the project and the allow-list were changed last, as one text.

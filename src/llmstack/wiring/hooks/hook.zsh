@@ -59,9 +59,12 @@ _llmstack_seen() {
   typeset -g _llmstack_stamp=$1 _llmstack_trust=$2
 }
 
+# Says a text once for each project; no text forgets the last.
 _llmstack_note() {
-  [[ $1 == "${_llmstack_noted-}" ]] || print -r -u2 -- "$1"
-  typeset -g _llmstack_noted=$1
+  emulate -L zsh
+  local said=${1:+$_llmstack_root:$1}
+  [[ -z $said || $said == "${_llmstack_noted-}" ]] || print -r -u2 -- "$1"
+  typeset -g _llmstack_noted=$said
 }
 
 _llmstack_look() {

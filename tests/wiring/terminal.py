@@ -116,6 +116,11 @@ class Terminal:
         self._process.wait(PATIENCE)
         os.close(self._handle)
 
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
     def run(self, line: str) -> str:
         """Type ``line``, wait until it has been done; what the terminal was sent meanwhile."""
         self._count += 1

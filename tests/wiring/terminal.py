@@ -116,6 +116,10 @@ class Terminal:
         self._process.wait(PATIENCE)
         os.close(self._handle)
 
+    def speaks(self, shell: str) -> None:
+        """The program is, or will become, that shell."""
+        self._shell = shell
+
     @property
     def pid(self) -> int:
         """The program's process."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_channel
 from llmstack.cli.here import work_dir
+from llmstack.cli.subshell import open_shell
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -23,7 +24,7 @@ def configure(parser: ArgumentParser) -> None:
         "--detach",
         "--no-shell",
         action="store_true",
-        help="accepted for scripts; the daemon always runs in the background",
+        help="open no shell; the daemon runs in the background in any case",
     )
     add_channel(parser)
 
@@ -44,4 +45,4 @@ def run(arguments: Namespace) -> int:
     print(f"{'[OK] started' if ours else '[=] already running'} (pid {record.pid})")
     print(f"     gateway {record.gateway}/v1   engine {record.engine}")
     print(f"     logs    {work.logs}")
-    return 0
+    return open_shell(work, refused=arguments.detach)

@@ -36,7 +36,7 @@ def quote(shell: Shell, text: str) -> str:
 def _dollar_quote(text: str) -> str:
     """bash and zsh: ``'...'``, or ``$'...'`` with octal numbers of three digits."""
     data = _bytes(text)
-    if _PLAIN.fullmatch(data):
+    if not data or _PLAIN.fullmatch(data):
         return f"'{data.decode('ascii')}'"
     return "$'" + "".join(_plain(byte) or f"\\{byte:03o}" for byte in data) + "'"
 

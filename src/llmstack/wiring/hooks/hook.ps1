@@ -25,7 +25,12 @@ function global:_LlmstackFind {
 }
 
 function global:_LlmstackSet([string] $Name, $Value) {
-    [System.Environment]::SetEnvironmentVariable($Name, $Value, 'Process')
+    # Explicitly, because newer versions keep a variable that is set to nothing.
+    if ([string]::IsNullOrEmpty($Value)) {
+        Remove-Item -LiteralPath ('Env:' + $Name) -ErrorAction Ignore
+    } else {
+        [System.Environment]::SetEnvironmentVariable($Name, $Value, 'Process')
+    }
 }
 
 function global:_LlmstackUnwire {

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -26,18 +27,30 @@ PATIENCE = 60.0
 #: Variables of the developer's own that must not leak into a test.
 OURS = ("LLMSTACK", "_LLMSTACK", "OPENCODE", "ROUTER_", "PROMPT_COMMAND", "ZDOTDIR", "NO_COLOR")
 
+#: Takes the terminal as its own, as a login does, then becomes the program.
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
 #: What every shell's set-up has: the hook, and a prompt that shows no directory.
 SETUP = {
     "bash": (".bashrc", f"PS1='ready> '\nset +o history\neval \"$({LLMSTACK} activate bash)\"\n"),
     "zsh": (
         ".zshrc",
-        "PROMPT='ready> '\nsetopt PROMPT_SUBST PROMPT_BANG NO_BEEP\nunsetopt PROMPT_SP\n"
-        f'eval "$({LLMSTACK} activate zsh)"\n',
+        f"""PROMPT='ready> '
+setopt PROMPT_SUBST PROMPT_BANG NO_BEEP
+unsetopt PROMPT_SP
+eval "$({LLMSTACK} activate zsh)"
+""",
     ),
     "fish": (
         ".config/fish/config.fish",
-        "function fish_prompt; printf 'ready> '; end\nfunction fish_title; end\n"
-        f"{LLMSTACK} activate fish | source\n",
+        f"""function fish_prompt; printf 'ready> '; end
+function fish_title; end
+{LLMSTACK} activate fish | source
+""",
     ),
 }
 
@@ -46,7 +59,7 @@ ARGV = {"bash": ["bash", "-i"], "zsh": ["zsh", "-d", "-i"], "fish": ["fish", "-i
 
 #: Commands that print the prompt with all that the shell expands in it.
 SHOW_PROMPT = {
-    "bash": "printf %s \"${PS1@P}\"",
+    "bash": 'printf %s "${PS1@P}"',
     "zsh": 'print -rnP -- "$PROMPT"',
     "fish": "fish_prompt",
 }
@@ -94,16 +107,18 @@ class Terminal:
         self._scratch = cwd / f".answers-{time.monotonic_ns()}"
         self._scratch.mkdir()
         ours, theirs = pty.openpty()
+        attributes = termios.tcgetattr(theirs)
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(theirs, termios.TCSANOW, attributes)
         self._handle = ours
         self._process = subprocess.Popen(
-            argv,
+            [sys.executable, "-I", "-S", "-c", OWN_TERMINAL, *argv],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             env={**environ, "ANSWERS": str(self._scratch)},
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_own_terminal,
         )
         os.close(theirs)
 
@@ -173,13 +188,3 @@ class Terminal:
             return False
         self.output += data
         return bool(data)
-
-
-def _own_terminal() -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    attributes = termios.tcgetattr(0)
-    attributes[3] &= ~termios.ECHO
-    termios.tcsetattr(0, termios.TCSANOW, attributes)

@@ -20,16 +20,30 @@ if TYPE_CHECKING:
 
 #: The command stands in for itself: it shows what was typed. Completion alone is looked at.
 SETUP = {
-    "bash": (".bashrc", 'PS1="> "\nllmstack() {{ printf "called=%s.\\n" "$*"; }}\n{load}\n'),
+    "bash": (
+        ".bashrc",
+        """PS1="> "
+llmstack() {{ printf "called=%s.\\n" "$*"; }}
+{load}
+""",
+    ),
     "zsh": (
         ".zshrc",
-        'PROMPT="> "\nautoload -Uz compinit\ncompinit -u -d $HOME/dump\nunsetopt LIST_BEEP\n'
-        'llmstack() {{ printf "called=%s.\\n" "$*" }}\n{load}\n',
+        """PROMPT="> "
+autoload -Uz compinit
+compinit -u -d $HOME/dump
+unsetopt LIST_BEEP
+llmstack() {{ printf "called=%s.\\n" "$*" }}
+{load}
+""",
     ),
     "fish": (
         ".config/fish/config.fish",
-        "function fish_prompt; printf '> '; end\nfunction fish_title; end\n"
-        "function llmstack; printf 'called=%s.\\n' \"$argv\"; end\n{load}\n",
+        """function fish_prompt; printf '> '; end
+function fish_title; end
+function llmstack; printf 'called=%s.\\n' "$argv"; end
+{load}
+""",
     ),
 }
 
@@ -73,7 +87,7 @@ def test_every_command_is_completed_and_the_text_is_always_the_same(shell: str) 
 @every_shell
 def test_the_code_is_valid_with_any_help_text(shell: str, tmp_path: Path) -> None:
     """Quotes, dollars and colons of a help text stay text."""
-    odd = "it's \"$(touch pwned)\" `touch pwned` a:b [c] (d) %s {e}; \\"
+    odd = 'it\'s "$(touch pwned)" `touch pwned` a:b [c] (d) %s {e}; \\'
     below = (Word("--odd", odd, valued=True, values=("a", "b")), Word("-x", odd), Word("sub", odd))
     path = tmp_path / "completion"
     path.write_text(completion(shell, (Word("one", odd, below),)))  # type: ignore[arg-type]

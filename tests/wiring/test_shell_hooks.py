@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -310,12 +311,8 @@ def test_a_prompt_costs_less_than_a_millisecond_and_no_process(
     assert faults <= (500 if shell == "fish" else 0), "only seq is a process"
 
 
-def test_asking_is_quick_enough(
-    home: Path, project: Callable[..., Path]
-) -> None:
+def test_asking_is_quick_enough(home: Path, project: Callable[..., Path]) -> None:
     """What a hook waits for when something changed: 100 ms of CPU, starting Python included."""
-    import subprocess
-
     root = project("proj")
     allow(root)
     argv = [*LLMSTACK.split(), "hook", "bash", "--root", str(root), "--shell-pid", str(os.getpid())]

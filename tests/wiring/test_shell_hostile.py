@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.wiring.trust import allow
-from tests.wiring.terminal import ARGV, Terminal, environment, every_shell, set_up
+from tests.wiring.terminal import ARGV, LLMSTACK, Terminal, environment, every_shell, set_up
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,19 +91,19 @@ def test_no_directory_name_executes_or_wires(
     targets = {f"T{number}": os.fspath(root) for number, root in enumerate(roots)}
     monkeypatch.setenv("LLMSTACK_DATA_DIR", str(home / "data"))
     with Terminal(ARGV[shell], environment(home, **targets), place) as terminal:
-        for name in targets:
+        for name, root in targets.items():
             terminal.run(f'cd "${name}"')
             told = terminal.environ()
-            assert told["PWD"] == targets[name], "the shell is where it was sent"
+            assert told["PWD"] == root, "the shell is where it was sent"
             assert "OPENCODE_CONFIG" not in told, name
             assert "LLMSTACK_ACTIVE" not in told
-        for root in roots:
-            allow(root)
-        for name in targets:
+        for place_of_one in roots:
+            allow(place_of_one)
+        for name, root in targets.items():
             terminal.run(f'cd "${name}"')
             told = terminal.environ()
-            assert told["OPENCODE_CONFIG"] == f"{targets[name]}/.llmstack/opencode.json"
-            assert told["LLMSTACK_WORK_DIR"] == targets[name]
+            assert told["OPENCODE_CONFIG"] == f"{root}/.llmstack/opencode.json"
+            assert told["LLMSTACK_WORK_DIR"] == root
             assert "[llmstack:" in terminal.prompt()
         terminal.run("cd /")
         assert "OPENCODE_CONFIG" not in terminal.environ()
@@ -148,14 +148,12 @@ def test_reload_prints_nothing_that_executes(
     targets = {f"T{number}": os.fspath(root) for number, root in enumerate(roots)}
     plain = {"bash": ["bash", "--norc", "-i"], "zsh": ["zsh", "-f", "-i"]}
     argv = plain.get(shell, ["fish", "--no-config", "-i"])
-    from tests.wiring.terminal import LLMSTACK
-
     again = {"fish": f"{LLMSTACK} reload fish | source"}
     line = again.get(shell, f'eval "$({LLMSTACK} reload {shell})"')
     with Terminal(argv, environment(home, **targets), place) as terminal:
         for root, name in zip(roots, targets, strict=True):
-            terminal.run(f'cd "${name}"; set -e LLMSTACK_WORK_DIR' if shell == "fish" else
-                         f'cd "${name}"; unset LLMSTACK_WORK_DIR')
+            unset = "set -e" if shell == "fish" else "unset"
+            terminal.run(f'cd "${name}"; {unset} LLMSTACK_WORK_DIR')
             terminal.run(line)
             assert terminal.environ().get("OPENCODE_CONFIG") != f"{root}/.llmstack/opencode.json"
             allow(root)

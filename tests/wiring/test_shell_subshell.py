@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from llmstack.config.workdir import WorkDir
 from llmstack.errors import LlmstackError
 from llmstack.wiring.subshell import enter, launch, wanted, write_files
 from tests.wiring.terminal import Terminal, environment, every_shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CURRENT = Marker("current")
 REMOTE = Marker("external", "http://box:10101")
@@ -191,6 +194,4 @@ def test_another_shell_is_at_least_wired(work: WorkDir) -> None:
 def test_start_ends_in_a_shell_only_where_one_is_of_use(
     environ: dict[str, str], refused: bool, stdin_tty: bool, stdout_tty: bool, expected: bool
 ) -> None:
-    assert (
-        wanted(environ, refused=refused, stdin_tty=stdin_tty, stdout_tty=stdout_tty) is expected
-    )
+    assert wanted(environ, refused=refused, stdin_tty=stdin_tty, stdout_tty=stdout_tty) is expected

@@ -55,8 +55,15 @@ def test_what_is_denied_stays_denied_until_it_is_allowed(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["opencode.json", "models.ini", "default-channel", "AGENTS.md", "instructions.md"]
-    + ["agents/plan.md", "agents/new.md"],
+    [
+        "opencode.json",
+        "models.ini",
+        "default-channel",
+        "AGENTS.md",
+        "instructions.md",
+        "agents/plan.md",
+        "agents/new.md",
+    ],
 )
 def test_an_edit_asks_again(root: Path, name: str) -> None:
     """W32: also a file that was not there before, for opencode reads it."""

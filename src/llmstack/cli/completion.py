@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from llmstack.wiring.completion import Word
+    from llmstack.wiring.shell_quote import Shell
 
 EXAMPLES = """examples:
   eval "$(llmstack completion bash)"                         ~/.bashrc
@@ -30,7 +31,7 @@ def run(arguments: Namespace) -> int:
     """Print the code."""
     from llmstack.wiring.completion import completion
 
-    shell = "powershell" if arguments.shell == "pwsh" else arguments.shell
+    shell: Shell = "powershell" if arguments.shell == "pwsh" else arguments.shell
     sys.stdout.write(completion(shell, commands()))
     return 0
 

@@ -130,7 +130,10 @@ def _zsh(places: list[Place]) -> list[str]:
         '  case "$where/${words[CURRENT-1]}" in',
         *_posix_values("zsh", places, "found=(${=:-%s})"),
         '    (*) case "$where" in',
-        *(f"      ({quote('zsh', where)}) found=({described(words)}) ;;" for where, words in places),
+        *(
+            f"      ({quote('zsh', where)}) found=({described(words)}) ;;"
+            for where, words in places
+        ),
         "    esac ;;",
         "  esac",
         "  _describe llmstack found || _files",
@@ -209,10 +212,11 @@ def _powershell(places: list[Place]) -> list[str]:
         "    if ($values.ContainsKey($option)) { $words = $values[$option] }",
         "    foreach ($entry in $words) {",
         "        $name, $meaning = $entry -split ' ', 2",
-        "        if (-not $name.StartsWith($wordToComplete, [System.StringComparison]::Ordinal)) { continue }",
+        "        $fits = $name.StartsWith($wordToComplete, [System.StringComparison]::Ordinal)",
+        "        if (-not $fits) { continue }",
         "        if (-not $meaning) { $meaning = $name }",
-        "        [System.Management.Automation.CompletionResult]::new("
-        "$name, $name, 'ParameterValue', $meaning)",
+        "        $told = @($name, $name, 'ParameterValue', $meaning)",
+        "        New-Object System.Management.Automation.CompletionResult -ArgumentList $told",
         "    }",
         "}",
     ]

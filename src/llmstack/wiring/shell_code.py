@@ -103,14 +103,10 @@ def reload(shell: Shell, wiring: Wiring) -> str:
             return f"if functions -q _llmstack_wire\n{hooked}\nelse\n{plain}\nend\n"
         case "powershell":
             return (
-                "if (Test-Path Function:\\_LlmstackWire) {\n"
-                f"{hooked}\n}} else {{\n{plain}\n}}\n"
+                f"if (Test-Path Function:\\_LlmstackWire) {{\n{hooked}\n}} else {{\n{plain}\n}}\n"
             )
         case _:
-            return (
-                "if typeset -f _llmstack_wire >/dev/null; then\n"
-                f"{hooked}\nelse\n{plain}\nfi\n"
-            )
+            return f"if typeset -f _llmstack_wire >/dev/null; then\n{hooked}\nelse\n{plain}\nfi\n"
 
 
 _FISH_PROMPT = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.config.workdir import write_atomically
@@ -13,6 +12,7 @@ from llmstack.wiring.shell_quote import SHELLS, Shell, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 #: Other names by which shells are known.
 _SPELLINGS: dict[str, Shell] = {"pwsh": "powershell"}

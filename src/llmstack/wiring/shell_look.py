@@ -31,7 +31,8 @@ def notice(trust: State, changed: list[str], name: str, fault: str = "") -> str:
     if trust in ("allowed", "denied"):
         return ""
     if fault:
-        return f"[llmstack] {display(name)} is not wired: {display(fault, 200)}"
+        why = display(fault.rsplit("/", 1)[-1], 200)  # of a path, the last part is enough
+        return f"[llmstack] {display(name)} is not wired: {why}"
     if trust == "changed":
         named = ", ".join(display(file) for file in changed[:LISTED])
         more = f" and {len(changed) - LISTED} more" if len(changed) > LISTED else ""
@@ -72,9 +73,9 @@ def stamp_path(environ: Mapping[str, str], pid: int) -> Path:
     """The stamp of the shell with that pid; those of shells that have ended are removed."""
     folder = trust_dir(environ).with_name("shells")
     with suppress(OSError):
-        for entry in os.scandir(folder):
-            if entry.name.isdecimal() and not _alive(int(entry.name)):
-                os.unlink(entry.path)
+        for stamp in folder.iterdir():
+            if stamp.name.isdecimal() and not _alive(int(stamp.name)):
+                stamp.unlink()
     return folder / str(pid)
 
 

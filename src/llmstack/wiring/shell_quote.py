@@ -34,7 +34,7 @@ def quote(shell: Shell, text: str) -> str:
 
 
 def _dollar_quote(text: str) -> str:
-    """bash and zsh: ``'...'``, or ``$'...'`` with octal numbers of three digits."""
+    """Bash and zsh: ``'...'``, or ``$'...'`` with octal numbers of three digits."""
     data = _bytes(text)
     if not data or _PLAIN.fullmatch(data):
         return f"'{data.decode('ascii')}'"
@@ -42,7 +42,7 @@ def _dollar_quote(text: str) -> str:
 
 
 def _fish(text: str) -> str:
-    """fish: quoted runs, and between them bytes as hexadecimal numbers."""
+    """Fish: quoted runs, and between them bytes as hexadecimal numbers."""
     words = []
     for plain, run in _split(_bytes(text)):
         words.append(f"'{run.decode('ascii')}'" if plain else "".join(f"\\X{b:02x}" for b in run))

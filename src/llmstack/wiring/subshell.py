@@ -43,9 +43,7 @@ class Launch:
     files: Mapping[Path, str]
 
 
-def wanted(
-    environ: Mapping[str, str], *, refused: bool, stdin_tty: bool, stdout_tty: bool
-) -> bool:
+def wanted(environ: Mapping[str, str], *, refused: bool, stdin_tty: bool, stdout_tty: bool) -> bool:
     """Whether ``start`` should end in a shell.
 
     Not for scripts, not when told not to (``--detach``), not in a shell that is wired already, and
@@ -116,7 +114,7 @@ def launch(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> Launch:
 
 
 def _zsh(program: str, wiring: Wiring, environ: Mapping[str, str]) -> Launch:
-    """zsh reads its set-up from ZDOTDIR; ours gives it back before it reads the user's own."""
+    """Zsh reads its set-up from ZDOTDIR; ours gives it back before it reads the user's own."""
     folder = wiring.work.state / ZDOTDIR
     ours = quote("zsh", os.fspath(folder))
     kept = environ.get("ZDOTDIR")
@@ -147,7 +145,7 @@ def _zsh(program: str, wiring: Wiring, environ: Mapping[str, str]) -> Launch:
 
 def _posix_end(shell: Shell, wiring: Wiring) -> str:
     # Also where a theme builds the prompt anew each time.
-    again = "_llmstack_again() { [[ $PS1 == \"$_LLMSTACK_PREFIX\"* ]] || PS1=$_LLMSTACK_PREFIX$PS1; }"
+    again = '_llmstack_again() { [[ $PS1 == "$_LLMSTACK_PREFIX"* ]] || PS1=$_LLMSTACK_PREFIX$PS1; }'
     hook = (
         "typeset -ga precmd_functions; precmd_functions+=(_llmstack_again)"
         if shell == "zsh"

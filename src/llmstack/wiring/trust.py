@@ -13,7 +13,6 @@ import json
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from llmstack.config.workdir import STATE_DIR, write_atomically
@@ -22,6 +21,7 @@ from llmstack.hub.data_dir import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 State = Literal["allowed", "changed", "unknown", "denied"]
 

@@ -52,6 +52,7 @@ TYPED = {
     "resta\t": "restart",
     "start --nex\t": "start --next",
     "completion fis\t": "completion fish",
+    "activate po\t": "activate powershell",
     "swap -watch\t": "swap -watch-config",
     "help sta\ttus": "help status",
     "route --file some-f\t": "route --file some-file.json",

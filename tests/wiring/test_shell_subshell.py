@@ -15,6 +15,7 @@ from llmstack.config.marker import Marker
 from llmstack.config.workdir import WorkDir
 from llmstack.errors import LlmstackError
 from llmstack.wiring.subshell import enter, launch, wanted, write_files
+from llmstack.wiring.trust import allow
 from tests.wiring.terminal import Terminal, environment, every_shell
 
 if TYPE_CHECKING:
@@ -122,6 +123,39 @@ def test_zsh_keeps_a_zdotdir_of_the_users_own(work: WorkDir, home: Path) -> None
         assert "208m" in terminal.prompt()
     with open_shell("zsh", work, home, "next", ZDOTDIR=str(own)) as terminal:
         assert terminal.environ()["ZDOTDIR"] == str(own)
+
+
+START = """
+import sys
+from pathlib import Path
+from llmstack.cli.subshell import open_shell
+from llmstack.config.workdir import WorkDir
+print("started", flush=True)
+status = open_shell(WorkDir(Path(sys.argv[1])), refused=len(sys.argv) > 2)
+print(f"ended {status}", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_start_wires_its_shell_only_to_what_is_allowed(
+    work: WorkDir, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W32: a start in a project that somebody else wrote is no consent to its opencode.json."""
+    environ = environment(home, LLMSTACK_SHELL="bash")
+    monkeypatch.setenv("LLMSTACK_DATA_DIR", environ["LLMSTACK_DATA_DIR"])
+    argv = [sys.executable, "-P", "-c", START, str(work.root)]
+    with Terminal(argv, environ, work.root.parent) as terminal:
+        terminal.wait_for(b"ended 0\r\n")
+        assert b"if you trust what is in .llmstack: llmstack allow" in terminal.output
+    allow(work.root)
+    with Terminal([*argv, "--detach"], environ, work.root.parent) as terminal:
+        terminal.wait_for(b"ended 0\r\n")
+        assert b"allow" not in terminal.output
+    with Terminal(argv, environ, work.root.parent) as terminal:
+        terminal.wait_for(b"mine> ")
+        terminal.speaks("bash")
+        assert terminal.environ()["OPENCODE_CONFIG"] == str(work.opencode_json)
+        assert terminal.end() == 0
 
 
 def test_generated_files_are_private_and_never_written_through_a_link(

@@ -191,3 +191,17 @@ def test_a_record_counts_for_its_own_project_only(root: Path) -> None:
     (record,) = trust_dir().iterdir()
     record.write_text(json.dumps(json.loads(record.read_text()) | {"root": "/elsewhere"}))
     assert state(root) == "unknown"
+
+
+def test_a_project_cannot_bring_its_own_allow_list(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative data directory would lie in whatever directory is entered."""
+    monkeypatch.setenv("HOME", str(root.parent / "home"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.chdir(root)
+    for chosen in ("data", "./data", "../project/data"):
+        monkeypatch.setenv("LLMSTACK_DATA_DIR", chosen)
+        assert root not in trust_dir().parents
+    monkeypatch.setenv("LLMSTACK_DATA_DIR", "~/data")
+    assert trust_dir() == root.parent / "home" / "data" / "trust"

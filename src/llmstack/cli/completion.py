@@ -21,6 +21,9 @@ EXAMPLES = """examples:
   llmstack completion fish | source                          ~/.config/fish/config.fish
   llmstack completion powershell | Out-String | Invoke-Expression    $PROFILE"""
 
+#: Commands that take any shell's name, and say themselves which they know.
+TAKE_A_SHELL = ("activate", "reload")
+
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
@@ -51,5 +54,7 @@ def commands() -> tuple[Word, ...]:
             parser = ArgumentParser(prog=f"llmstack {name}")
             import_module(f"llmstack.cli.{command.module}").configure(parser)
             below = words_of(parser)
+            if name in TAKE_A_SHELL:
+                below += tuple(Word(shell, "") for shell in SHELLS)
         found.append(Word(name, command.summary, below))
     return tuple(found)

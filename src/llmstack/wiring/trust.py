@@ -13,6 +13,7 @@ import json
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from llmstack.config.workdir import STATE_DIR, write_atomically
@@ -21,7 +22,6 @@ from llmstack.hub.data_dir import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 State = Literal["allowed", "changed", "unknown", "denied"]
 
@@ -49,8 +49,14 @@ class Record:
 
 
 def trust_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Where the records are; it need not exist."""
-    return data_dir(os.environ if environ is None else environ) / "trust"
+    """Where the records are; it need not exist.
+
+    Never relative to the current directory, for then a project could bring its own along.
+    """
+    told = dict(os.environ if environ is None else environ)
+    if not Path(told.get("LLMSTACK_DATA_DIR", "")).expanduser().is_absolute():
+        told.pop("LLMSTACK_DATA_DIR", None)
+    return data_dir(told) / "trust"
 
 
 def allow(root: Path, environ: Mapping[str, str] | None = None) -> None:

@@ -317,13 +317,15 @@ def test_asking_is_quick_enough(home: Path, project: Callable[..., Path]) -> Non
     allow(root)
     argv = [*LLMSTACK.split(), "hook", "bash", "--root", str(root), "--shell-pid", str(os.getpid())]
     subprocess.run(argv, env=environment(home), capture_output=True, check=True)
-    begun = os.times()
-    out = subprocess.run(argv, env=environment(home), capture_output=True, check=True).stdout
-    ended = os.times()
-    assert b"_llmstack_wire" in out
-    cpu = ended.children_user + ended.children_system
-    cpu -= begun.children_user + begun.children_system
-    assert cpu < 0.1
+    took = []
+    for _ in range(5):
+        begun = os.times()
+        out = subprocess.run(argv, env=environment(home), capture_output=True, check=True).stdout
+        ended = os.times()
+        assert b"_llmstack_wire" in out
+        took.append(ended.children_user + ended.children_system)
+        took[-1] -= begun.children_user + begun.children_system
+    assert min(took) < 0.1
 
 
 def spent(pid: int) -> tuple[int, int]:

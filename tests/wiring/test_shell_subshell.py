@@ -14,7 +14,8 @@ import pytest
 from llmstack.config.marker import Marker
 from llmstack.config.workdir import WorkDir
 from llmstack.errors import LlmstackError
-from llmstack.wiring.subshell import enter, launch, wanted, write_files
+from llmstack.wiring.shell_code import Wiring
+from llmstack.wiring.subshell import enter, launch, stale, wanted, write_files
 from llmstack.wiring.trust import allow
 from tests.wiring.terminal import Terminal, environment, every_shell
 
@@ -29,6 +30,7 @@ import os, sys
 from pathlib import Path
 from llmstack.config.marker import parse_marker
 from llmstack.config.workdir import WorkDir
+from llmstack.wiring.shell_code import Wiring
 from llmstack.wiring.subshell import enter
 enter(WorkDir(Path(sys.argv[1])), parse_marker(sys.argv[2]), os.environ)
 """
@@ -181,6 +183,23 @@ def test_generated_files_are_private_and_never_written_through_a_link(
 def test_it_does_not_nest(work: WorkDir) -> None:
     with pytest.raises(LlmstackError, match="wired to a project already"):
         enter(work, CURRENT, {"LLMSTACK_ACTIVE": "1", "SHELL": "/bin/bash"})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, False),
+        ({"LLMSTACK_CHANNEL": "next"}, True),
+        ({"LLMSTACK_CHANNEL": "next", "LLMSTACK_HOOKED": "1"}, False),
+        ({"LLMSTACK_CHANNEL": "next", "LLMSTACK_ACTIVE": ""}, False),
+        ({"LLMSTACK_CHANNEL": "next", "LLMSTACK_WORK_DIR": "/other"}, False),
+    ],
+)
+def test_a_start_inside_it_says_when_the_channel_is_another(
+    work: WorkDir, change: dict[str, str], expected: bool
+) -> None:
+    wiring = Wiring(work, CURRENT, colour=False)
+    assert stale(wiring.variables() | change, wiring) is expected
 
 
 def test_a_shell_that_is_not_there_is_said(work: WorkDir) -> None:

@@ -52,10 +52,10 @@ def wiring(work: WorkDir) -> Wiring:
     from llmstack.wiring.shell_code import Wiring
     from llmstack.wiring.shell_prompt import wants_colour
 
-    lives = False
-    if work.active_channel.exists():
+    marker = effective_marker(work)
+    if effective_marker(work, daemon_lives=True) != marker:
+        # Only now does it matter, and finding out takes longer than all the rest.
         from llmstack.server.record import living_daemon
 
-        lives = living_daemon(work) is not None
-    marker = effective_marker(work, daemon_lives=lives)
+        marker = effective_marker(work, daemon_lives=living_daemon(work) is not None)
     return Wiring(work, marker, colour=wants_colour(os.environ))

@@ -17,8 +17,10 @@ def open_shell(work: WorkDir, *, refused: bool) -> int:
 
     As on entering, nothing of the project is wired that the user has not allowed.
     """
-    from llmstack.wiring.subshell import enter, wanted
+    from llmstack.wiring.subshell import enter, stale, wanted
 
+    if stale(os.environ, wiring(work)):
+        print('     the channel has changed; in this shell: eval "$(llmstack reload)"')
     terminals = {"stdin_tty": sys.stdin.isatty(), "stdout_tty": sys.stdout.isatty()}
     if not wanted(os.environ, refused=refused, **terminals) or not work.opencode_json.is_file():
         return 0

@@ -54,6 +54,18 @@ def wanted(environ: Mapping[str, str], *, refused: bool, stdin_tty: bool, stdout
     return environ.get("LLMSTACK_ACTIVE") != "1" and not environ.get("LLMSTACK_HOOK")
 
 
+def stale(environ: Mapping[str, str], wiring: Wiring) -> bool:
+    """Whether this is a shell that ``start`` opened for the same project, on another channel.
+
+    One with the hook notices by itself.
+    """
+    if environ.get("LLMSTACK_ACTIVE") != "1" or environ.get("LLMSTACK_HOOKED") == "1":
+        return False
+    told = (environ.get("LLMSTACK_WORK_DIR"), environ.get("LLMSTACK_CHANNEL"))
+    same_project = told[0] == os.fspath(wiring.work.root)
+    return same_project and told[1] != wiring.marker.channel
+
+
 def enter(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> int:
     """Open a shell wired to ``work`` in place of this process; on Windows, its exit status.
 

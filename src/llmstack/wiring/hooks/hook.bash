@@ -27,6 +27,7 @@ _llmstack_unwire() {
     if [[ -n ${!old+set} ]]; then export "$name=${!old}"; else unset "$name"; fi
     unset "$old"
   done
+  PS1=${PS1-}
   PS1=${PS1#"${_LLMSTACK_PREFIX-}"}
   unset LLMSTACK_ACTIVE LLMSTACK_HOOKED _LLMSTACK_PREFIX
 }
@@ -90,8 +91,8 @@ _llmstack_hook() {
         ( $state -nt $_llmstack_stamp || $state/opencode.json -nt $_llmstack_stamp ||
           $_llmstack_trust -nt $_llmstack_stamp ) ]]; then
     _llmstack_look
-  elif [[ -n ${_LLMSTACK_PREFIX-} && $PS1 != "$_LLMSTACK_PREFIX"* ]]; then
-    PS1=$_LLMSTACK_PREFIX$PS1
+  elif [[ -n ${_LLMSTACK_PREFIX-} && ${PS1-} != "$_LLMSTACK_PREFIX"* ]]; then
+    PS1=$_LLMSTACK_PREFIX${PS1-}
   fi
   return "$last"
 }

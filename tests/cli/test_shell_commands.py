@@ -112,6 +112,24 @@ def test_allow_needs_a_project(command: Command) -> None:
     assert "llmstack init" in done.err
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a name of POSIX")
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07", "\udcff", "\u202e\n"])
+def test_no_name_reaches_the_terminal_as_it_is(command: Command, tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    for told in (command("allow", str(root)), command("deny", str(root))):
+        assert told.status == 1
+        assert "\x1b" not in told.err
+        assert "\u202e" not in told.err
+    (root / ".llmstack" / "agents").mkdir(parents=True)
+    (root / ".llmstack" / "agents" / name).touch()
+    for told in (command("allow", str(root)), command("deny", str(root))):
+        assert told.status == 0
+        assert told.err == ""
+        assert not set("\x1b\u202e") & set(told.out)
+    code = command("hook", "bash", "--root", str(root), LC_ALL="C", PYTHONUTF8="1")
+    assert code.out.isascii()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a mode of POSIX")
 def test_allow_refuses_what_everybody_may_write(command: Command, project: Path) -> None:
     (project / ".llmstack").chmod(0o777)
@@ -150,3 +168,20 @@ def test_shell_commands_import_nothing_heavy(command: Command, project: Path) ->
     assert "_llmstack_wire" in done.stdout
     heavy = {"uvicorn", "starlette", "asyncio", "yaml", "rich", "psutil", "llmstack.server"}
     assert not heavy & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("environ", "mark"),
+    [
+        ({"SHELL": "/bin/bash", "LLMSTACK_HOOK": "fish"}, "set -gx OPENCODE_CONFIG"),
+        ({"SHELL": "/bin/fish"}, "set -gx OPENCODE_CONFIG"),
+        ({"LLMSTACK_SHELL": "zsh", "LLMSTACK_HOOK": "fish"}, "%F"),
+    ],
+)
+def test_reload_speaks_the_shell_that_runs(
+    command: Command, project: Path, environ: dict[str, str], mark: str
+) -> None:
+    """SHELL is the login shell, which need not be the one that has the hook."""
+    command("allow")
+    told = command("reload", **{"SHELL": "", "TERM": "xterm", "NO_COLOR": "", **environ}).out
+    assert mark in told.replace("\\045", "%").replace("\\173", "{")

@@ -52,8 +52,9 @@ def test_a_shell_is_known_by_its_names(name: str, shell: Shell | None) -> None:
     ("environ", "expected"),
     [
         ({"LLMSTACK_SHELL": "fish", "SHELL": "/bin/bash"}, ("fish", "LLMSTACK_SHELL")),
-        ({"SHELL": "/bin/bash", "PSModulePath": "x"}, ("/bin/bash", "SHELL")),
-        ({"PSModulePath": "x", "COMSPEC": "cmd.exe"}, ("powershell", "PSModulePath")),
+        ({"SHELL": "/bin/bash", "PSModulePath": "a;b;c"}, ("/bin/bash", "SHELL")),
+        ({"PSModulePath": "a;b;c", "COMSPEC": "cmd.exe"}, ("powershell", "PSModulePath")),
+        ({"PSModulePath": "a;b", "COMSPEC": "cmd.exe"}, ("cmd.exe", "COMSPEC")),
         ({"COMSPEC": "cmd.exe"}, ("cmd.exe", "COMSPEC")),
         ({}, ("", "")),
     ],

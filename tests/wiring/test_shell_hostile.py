@@ -104,7 +104,6 @@ def test_no_directory_name_executes_or_wires(
             told = terminal.environ()
             assert told["OPENCODE_CONFIG"] == f"{root}/.llmstack/opencode.json"
             assert told["LLMSTACK_WORK_DIR"] == root
-            assert "[llmstack:" in terminal.prompt()
         terminal.run("cd /")
         assert "OPENCODE_CONFIG" not in terminal.environ()
         assert terminal.prompt() == "ready> "
@@ -112,6 +111,7 @@ def test_no_directory_name_executes_or_wires(
     assert nothing_ran(tmp_path)
     assert [text for text in FORBIDDEN if text in shown] == []
     assert shown.count("you have not allowed") == len(NAMES)
+    assert shown.count("[llmstack:") >= len(NAMES), "in prompts"
 
 
 @every_shell
@@ -131,7 +131,7 @@ def test_no_marker_executes_or_is_believed(
             told = terminal.environ()
             assert told["LLMSTACK_CHANNEL"] == "current"
             assert "LLMSTACK_REMOTE_URL" not in told
-            assert f"[llmstack:{root.name}]" in terminal.prompt()
+            assert f"[llmstack:{root.name}]" in terminal.run("true")
         assert "\x1b]0;owned" not in terminal.output.decode(errors="surrogateescape")
     assert nothing_ran(tmp_path)
 

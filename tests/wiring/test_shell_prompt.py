@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmstack.config.marker import Marker
-from llmstack.wiring.shell_prompt import display, label, prefix, wants_colour
+from llmstack.wiring.shell_prompt import (
+    display,
+    has_unicode,
+    label,
+    prefix,
+    printable,
+    wants_colour,
+)
 
 CURRENT = Marker("current")
 REMOTE = Marker("external", "http://box:10101")
@@ -71,3 +78,34 @@ def test_the_channel_has_a_colour(marker: Marker, number: int) -> None:
 )
 def test_colour_is_for_those_who_want_it(environ: dict[str, str], expected: bool) -> None:
     assert wants_colour(environ) is expected
+
+
+@given(st.text())
+def test_a_message_has_nothing_that_a_terminal_acts_on(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    if text.isprintable():
+        assert shown == text
+
+
+def test_a_name_that_is_no_text_can_be_printed() -> None:
+    assert printable("a\udcff\x1b\u202e") == "a\\udcff\\x1b\\u202e"
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "expected"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "linux", True),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, "linux", False),
+        ({"LC_CTYPE": "C.utf8", "LANG": "C"}, "linux", True),
+        ({"LANG": "de_DE.ISO-8859-1"}, "linux", False),
+        ({}, "linux", False),
+        ({}, "darwin", True),
+        ({}, "win32", True),
+    ],
+)
+def test_letters_are_shown_where_the_terminal_reads_them(
+    environ: dict[str, str], platform: str, expected: bool
+) -> None:
+    """As single bytes, the letter s with an accent ends in what begins an escape sequence."""
+    assert has_unicode(environ, platform) is expected

@@ -21,12 +21,14 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Remember the project and what is in it."""
+    from llmstack.wiring.shell_prompt import printable
     from llmstack.wiring.trust import allow, fingerprint
 
     work = project(arguments.directory)
     allow(work.root)
-    print(f"[OK] allowed {work.root}")
-    print(f"     with {', '.join(sorted(fingerprint(work.root)))}; a change asks again")
+    files = ", ".join(sorted(fingerprint(work.root)))
+    print(f"[OK] allowed {printable(work.root)}")
+    print(f"     with {printable(files)}; a change asks again")
     if not os.environ.get("LLMSTACK_HOOK"):
         print("     Shells are wired by: llmstack activate")
     return 0

@@ -20,9 +20,10 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Take back what was allowed."""
+    from llmstack.wiring.shell_prompt import printable
     from llmstack.wiring.trust import deny
 
     work = project(arguments.directory)
     deny(work.root)
-    print(f"[OK] denied {work.root}; llmstack allow takes that back")
+    print(f"[OK] denied {printable(work.root)}; llmstack allow takes that back")
     return 0

@@ -40,9 +40,12 @@ def project(directory: str | None) -> WorkDir:
     Raises:
         LlmstackError: there is no ``.llmstack`` in it.
     """
+    from llmstack.wiring.shell_prompt import printable
+
     work = WorkDir(Path(directory).resolve()) if directory else work_dir()
     if not work.state.is_dir():
-        raise LlmstackError(f"{work.root} has no .llmstack", fix="Make it a project: llmstack init")
+        what = f"{printable(work.root)} has no .llmstack"
+        raise LlmstackError(what, fix="Make it a project: llmstack init")
     return work
 
 
@@ -50,7 +53,7 @@ def wiring(work: WorkDir) -> Wiring:
     """What a shell in the project ``work`` is told now."""
     from llmstack.config.marker import effective_marker
     from llmstack.wiring.shell_code import Wiring
-    from llmstack.wiring.shell_prompt import wants_colour
+    from llmstack.wiring.shell_prompt import has_unicode, wants_colour
 
     marker = effective_marker(work)
     if effective_marker(work, daemon_lives=True) != marker:
@@ -58,4 +61,5 @@ def wiring(work: WorkDir) -> Wiring:
         from llmstack.server.record import living_daemon
 
         marker = effective_marker(work, daemon_lives=living_daemon(work) is not None)
-    return Wiring(work, marker, colour=wants_colour(os.environ))
+    colour, unicode = wants_colour(os.environ), has_unicode(os.environ)
+    return Wiring(work, marker, colour=colour, unicode=unicode)

@@ -34,7 +34,9 @@ def run(arguments: Namespace) -> int:
     from llmstack.wiring.shell_hook import detect_shell, shell_named
     from llmstack.wiring.trust import state
 
-    name = arguments.shell or os.environ.get("LLMSTACK_HOOK") or detect_shell(os.environ)[0]
+    # Above SHELL, which is the user's login shell, whatever runs here.
+    hooked = os.environ.get("LLMSTACK_SHELL") or os.environ.get("LLMSTACK_HOOK")
+    name = arguments.shell or hooked or detect_shell(os.environ)[0]
     shell = shell_named(name)
     if shell is None:
         raise LlmstackError(

@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a shell is told about the project ``work``."""
+    """What a shell is told about the project ``work``.
+
+    ``colour`` and ``unicode`` say what its terminal can and should show.
+    """
 
     work: WorkDir
     marker: Marker
     colour: bool
+    unicode: bool = True
 
     @property
     def name(self) -> str:
-        """The project's directory name."""
-        return self.work.root.name or os.fspath(self.work.root)
+        """The project's directory name, as far as the terminal can show it."""
+        return self.plain(self.work.root.name or os.fspath(self.work.root))
+
+    def plain(self, text: str) -> str:
+        """``text``, without letters that the terminal does not know."""
+        return text if self.unicode else text.encode("ascii", "replace").decode("ascii")
 
     def variables(self) -> dict[str, str]:
         """The variables that a wired shell exports."""

@@ -45,7 +45,8 @@ def detect_shell(environ: Mapping[str, str]) -> tuple[str, str]:
     for variable in ("LLMSTACK_SHELL", "SHELL"):
         if name := environ.get(variable):
             return name, variable
-    if environ.get("PSModulePath"):
+    # Windows sets it for every program; PowerShell adds the user's own modules to it.
+    if environ.get("PSModulePath", "").count(";") >= 2:
         return "powershell", "PSModulePath"
     return environ.get("COMSPEC", ""), "COMSPEC" if environ.get("COMSPEC") else ""
 

@@ -65,7 +65,7 @@ def look(shell: Shell, wiring: Wiring, environ: Mapping[str, str], stamp: Path |
         # Said anew when it changes again.
         lines += [call(shell, "note", ""), wire(shell, wiring)]
     elif text := notice(trust, changes(root, environ), wiring.name, _fault(root)):
-        lines.append(call(shell, "note", text))
+        lines.append(call(shell, "note", wiring.plain(text)))
     return "\n".join(lines) + "\n"
 
 

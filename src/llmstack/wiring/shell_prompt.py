@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,25 @@ def prefix(shell: Shell, name: str, marker: Marker, *, colour: bool) -> str:
     if shell == "zsh":
         return f"%F{{{number}}}{text}%f "
     return f"\x1b[38;5;{number}m{text}\x1b[0m "
+
+
+def printable(text: object) -> str:
+    """``text``, a path say, for a message: what a terminal could act on is spelt out."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )
+
+
+def has_unicode(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Whether the terminal that the environment describes reads UTF-8.
+
+    On another one, the bytes of a harmless letter may be a control character.
+    """
+    chosen = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    if not chosen:
+        return platform in ("win32", "darwin")
+    return "utf-8" in chosen.lower() or "utf8" in chosen.lower()
 
 
 def wants_colour(environ: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from llmstack.config.workdir import write_atomically
 from llmstack.errors import LlmstackError
 from llmstack.wiring.shell_code import Wiring, exports
 from llmstack.wiring.shell_hook import detect_shell, own_command, shell_named
-from llmstack.wiring.shell_prompt import label, wants_colour
+from llmstack.wiring.shell_prompt import has_unicode, label, wants_colour
 from llmstack.wiring.shell_quote import quote
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def enter(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> int:
 
 def launch(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> Launch:
     """The shell that the environment names, wired to ``work``; nothing is written or run yet."""
-    wiring = Wiring(work, marker, colour=wants_colour(environ))
+    colour, unicode = wants_colour(environ), has_unicode(environ)
+    wiring = Wiring(work, marker, colour=colour, unicode=unicode)
     program = detect_shell(environ)[0] or "/bin/sh"
     shell = shell_named(program)
     if shell == "powershell" and "/" not in program and "\\" not in program:

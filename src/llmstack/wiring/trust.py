@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from llmstack.config.workdir import STATE_DIR, write_atomically
 from llmstack.errors import LlmstackError
 from llmstack.hub.data_dir import data_dir
+from llmstack.wiring.shell_prompt import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ def fingerprint(root: Path) -> dict[str, str]:
         _check_directory(prompts)
         entries = sorted(entry.name for entry in os.scandir(prompts))
         if len(entries) > MOST:
-            raise UntrustworthyError(f"{prompts} has more than {MOST} files")
+            raise UntrustworthyError(f"{printable(prompts)} has more than {MOST} files")
         names += [f"{PROMPTS}/{entry}" for entry in entries]
     hashes = {name: _hash(folder / name) for name in names}
     return {name: digest for name, digest in hashes.items() if digest is not None}
@@ -125,15 +126,17 @@ def _hash(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UntrustworthyError(f"{path} cannot be read", why=str(error)) from error
+        raise UntrustworthyError(
+            f"{printable(path)} cannot be read", why=printable(error)
+        ) from error
     with os.fdopen(handle, "rb") as stream:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            raise UntrustworthyError(f"{path} is not a plain file")
+            raise UntrustworthyError(f"{printable(path)} is not a plain file")
         _check_owner(path, facts)
         content = stream.read(LARGEST + 1)
     if len(content) > LARGEST:
-        raise UntrustworthyError(f"{path} is larger than {LARGEST} bytes")
+        raise UntrustworthyError(f"{printable(path)} is larger than {LARGEST} bytes")
     return hashlib.sha256(content).hexdigest()
 
 
@@ -141,9 +144,11 @@ def _check_directory(path: Path) -> None:
     try:
         facts = path.stat()
     except OSError as error:
-        raise UntrustworthyError(f"{path} cannot be read", why=str(error)) from error
+        raise UntrustworthyError(
+            f"{printable(path)} cannot be read", why=printable(error)
+        ) from error
     if not stat.S_ISDIR(facts.st_mode):
-        raise UntrustworthyError(f"{path} is no directory")
+        raise UntrustworthyError(f"{printable(path)} is no directory")
     _check_owner(path, facts)
 
 
@@ -152,7 +157,7 @@ def _check_owner(path: Path, facts: os.stat_result) -> None:
         return
     if facts.st_uid not in (os.geteuid(), 0):
         raise UntrustworthyError(
-            f"{path} belongs to another user",
+            f"{printable(path)} belongs to another user",
             why="Its owner could change what your agents are told after you allowed it.",
             fix="Work on a copy of your own.",
         )
@@ -160,7 +165,7 @@ def _check_owner(path: Path, facts: os.stat_result) -> None:
     sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
     if facts.st_mode & stat.S_IWOTH and not sticky:
         raise UntrustworthyError(
-            f"{path} can be written by every user",
+            f"{printable(path)} can be written by every user",
             why="Anybody could change what your agents are told after you allowed it.",
             fix="chmod o-w it, then allow it again.",
         )

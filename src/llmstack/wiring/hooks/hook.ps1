@@ -83,6 +83,7 @@ function global:_LlmstackTimes {
 
 function global:_LlmstackLook {
     _LlmstackUnwire
+    $trust = $global:_LlmstackTrust
     $global:_LlmstackSeenTimes = _LlmstackTimes
     $program = $global:_LlmstackCommand[0]
     $arguments = $global:_LlmstackCommand[1..($global:_LlmstackCommand.Count - 1)]
@@ -96,7 +97,7 @@ function global:_LlmstackLook {
     if ($code) {
         . ([scriptblock]::Create($code))
         # The first answer says where the allow-list is.
-        $global:_LlmstackSeenTimes = _LlmstackTimes
+        if ($global:_LlmstackTrust -cne $trust) { $global:_LlmstackSeenTimes = _LlmstackTimes }
     }
 }
 
@@ -123,7 +124,7 @@ if (-not $global:_LlmstackLoaded) {
     function global:prompt {
         $succeeded = $?
         $exitCode = $global:LASTEXITCODE
-        try { _LlmstackHook } catch { _LlmstackNote ('[llmstack] ' + $_.Exception.Message) }
+        try { _LlmstackHook } catch { _LlmstackNote '[llmstack] the hook failed; see: llmstack doctor' }
         if ($global:_LlmstackPrefix) { Write-Host -NoNewline $global:_LlmstackPrefix }
         $global:LASTEXITCODE = $exitCode
         # The prompt that was here sees whether the user's last command succeeded.

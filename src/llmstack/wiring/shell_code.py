@@ -127,7 +127,7 @@ _FISH_PROMPT = (
     "end",
 )
 _POWERSHELL_PROMPT = (
-    "if (-not $global:_LlmstackPrompt) {",
+    "if (-not (Test-Path Variable:global:_LlmstackPrompt)) {",
     "$global:_LlmstackPrompt = $function:prompt",
     "function global:prompt {",
     "if ($global:_LlmstackPrefix) { Write-Host -NoNewline $global:_LlmstackPrefix }",

@@ -112,7 +112,8 @@ function global:_LlmstackHook {
     }
 }
 
-if (-not $global:_LlmstackLoaded) {
+# By Test-Path, because in strict mode a variable that is not there is an error.
+if (-not (Test-Path Variable:global:_LlmstackLoaded)) {
     $global:_LlmstackLoaded = $true
     $global:_LlmstackRoot = ''
     $global:_LlmstackTrust = ''
@@ -123,7 +124,8 @@ if (-not $global:_LlmstackLoaded) {
     $global:_LlmstackPrompt = $function:prompt
     function global:prompt {
         $succeeded = $?
-        $exitCode = $global:LASTEXITCODE
+        $exitCode = 0
+        if (Test-Path Variable:global:LASTEXITCODE) { $exitCode = $global:LASTEXITCODE }
         try { _LlmstackHook } catch { _LlmstackNote '[llmstack] the hook failed; see: llmstack doctor' }
         if ($global:_LlmstackPrefix) { Write-Host -NoNewline $global:_LlmstackPrefix }
         $global:LASTEXITCODE = $exitCode

@@ -146,6 +146,29 @@ def test_a_stale_active_marker_is_not_shown(command: Command, project: Path) -> 
     assert "'current'" in command("hook", "bash", "--root", str(project)).out
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a pipe of POSIX")
+def test_a_project_that_is_not_allowed_cannot_hold_up_the_prompt(
+    command: Command, project: Path
+) -> None:
+    """Opening a pipe that nobody writes to takes for ever."""
+    for name in ("daemon.json", "default-channel", "AGENTS.md"):
+        os.mkfifo(project / ".llmstack" / name)
+    (project / ".llmstack" / "active-channel").write_text("next\n")
+    done = command("hook", "bash", "--root", str(project))
+    assert done.status == 0
+    assert "_llmstack_note" in done.out
+    assert "_llmstack_wire" not in done.out
+
+
+def test_a_record_of_a_daemon_that_is_none_is_no_error(command: Command, project: Path) -> None:
+    command("allow")
+    (project / ".llmstack" / "active-channel").write_text("next\n")
+    (project / ".llmstack" / "daemon.json").write_text("[" * 100_000)
+    done = command("hook", "bash", "--root", str(project))
+    assert (done.status, done.err) == (0, "")
+    assert "'current'" in done.out
+
+
 def test_the_hook_command_alone_is_wrong_usage(command: Command) -> None:
     assert command("hook", "bash").status == 2
 

@@ -72,6 +72,11 @@ def make(root: Path, marker: str = "current\n") -> Path:
     (state / "opencode.json").write_text('{"$(touch pwned)": "`touch pwned`"}')
     (state / "default-channel").write_text(marker)
     (state / "active-channel").write_text(marker)
+    # What Python would import or a PATH with a dot would run from the current directory.
+    for name in ("llmstack.py", "json.py", "sitecustomize.py"):
+        (root / name).write_text("open('pwned', 'w')\n")
+    (root / "python").write_text("#!/bin/sh\ntouch pwned\n")
+    (root / "python").chmod(0o755)
     return root
 
 
@@ -125,7 +130,9 @@ def test_no_marker_executes_or_is_believed(
     roots = [make(place / f"p{n}", marker) for n, marker in enumerate(HOSTILE_MARKERS)]
     for root in roots:
         allow(root)
-    with Terminal(ARGV[shell], environment(home), place) as terminal:
+    environ = environment(home)
+    environ["PATH"] = f".:{environ['PATH']}"
+    with Terminal(ARGV[shell], environ, place) as terminal:
         for root in roots:
             terminal.run(f"cd {root}")
             told = terminal.environ()

@@ -49,14 +49,17 @@ def project(directory: str | None) -> WorkDir:
     return work
 
 
-def wiring(work: WorkDir) -> Wiring:
-    """What a shell in the project ``work`` is told now."""
-    from llmstack.config.marker import effective_marker
+def wiring(work: WorkDir, *, believed: bool = True) -> Wiring:
+    """What a shell in the project ``work`` is told now.
+
+    Unless the project is ``believed``, nothing in it is read.
+    """
+    from llmstack.config.marker import Marker, effective_marker
     from llmstack.wiring.shell_code import Wiring
     from llmstack.wiring.shell_prompt import has_unicode, wants_colour
 
-    marker = effective_marker(work)
-    if effective_marker(work, daemon_lives=True) != marker:
+    marker = effective_marker(work) if believed else Marker("current")
+    if believed and effective_marker(work, daemon_lives=True) != marker:
         # Only now does it matter, and finding out takes longer than all the rest.
         from llmstack.server.record import living_daemon
 

@@ -27,11 +27,13 @@ def run(arguments: Namespace) -> int:
     """Print the code that the shell evaluates."""
     from llmstack.cli.here import wiring
     from llmstack.wiring.shell_look import look, stamp_path
+    from llmstack.wiring.trust import state
 
     root = arguments.root or os.environ.get("_LLMSTACK_LOOK_AT", "")
     if not root:
         return 2
     stamp = stamp_path(os.environ, arguments.shell_pid) if arguments.shell_pid else None
     work = WorkDir(Path(root).resolve())
-    sys.stdout.write(look(arguments.shell, wiring(work), os.environ, stamp))
+    told = wiring(work, believed=state(work.root) == "allowed")
+    sys.stdout.write(look(arguments.shell, told, os.environ, stamp))
     return 0

@@ -121,7 +121,7 @@ def test_no_name_reaches_the_terminal_as_it_is(command: Command, tmp_path: Path,
         assert "\x1b" not in told.err
         assert "\u202e" not in told.err
     (root / ".llmstack" / "agents").mkdir(parents=True)
-    (root / ".llmstack" / "agents" / name).touch()
+    (root / ".llmstack" / "agents" / f"{name}.md").touch()
     for told in (command("allow", str(root)), command("deny", str(root))):
         assert told.status == 0
         assert told.err == ""

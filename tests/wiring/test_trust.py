@@ -82,10 +82,13 @@ def test_an_edit_asks_again(root: Path, name: str) -> None:
     assert state(root) == ("allowed" if before is None else "changed")
 
 
-def test_what_a_running_stack_writes_does_not_ask_again(root: Path) -> None:
+def test_what_is_not_effective_does_not_ask_again(root: Path) -> None:
+    """What a running stack writes, and what an editor leaves beside a prompt."""
     allow(root)
     folder = root / ".llmstack"
     (folder / "logs").mkdir()
+    (folder / "agents" / ".plan.md.swp").write_text("")
+    (folder / "agents" / "old").mkdir()
     for name in ("active-channel", "llama-swap.yaml", "daemon.json", "daemon.lock", "logs/x.log"):
         (folder / name).write_text("new")
     assert state(root) == "allowed"

@@ -27,14 +27,14 @@ COMMANDS = {
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
-    "run": Command("run", "Ask one question and stream the answer.", "Use"),
-    "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
     "activate": Command("activate", "Wire this shell to the projects you enter.", "Shell"),
     "allow": Command("allow", "Let this project wire your shells; an edit asks again.", "Shell"),
     "deny": Command("deny", "Never wire a shell for this project.", "Shell"),
     "reload": Command("reload", "Print code that wires this shell to the project now.", "Shell"),
     "completion": Command("completion", "Print a shell's completion of this command.", "Shell"),
     "hook": Command("hook", "What the shell hooks call when a project changes.", "Shell"),
+    "run": Command("run", "Ask one question and stream the answer.", "Use"),
+    "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
     "version": Command("version", "Print the version.", "Use"),
     "help": Command("version", "Print this overview, or 'llmstack help COMMAND'.", "Use"),
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 State = Literal["allowed", "changed", "unknown", "denied"]
 
-#: Files of ``.llmstack`` that wiring makes effective; of ``agents/`` every file is one.
+#: Files of ``.llmstack`` that wiring makes effective; of ``agents/`` every ``*.md`` is one.
 EFFECTIVE = ("opencode.json", "models.ini", "default-channel", "AGENTS.md", "instructions.md")
 PROMPTS = "agents"
 
@@ -110,7 +110,7 @@ def fingerprint(root: Path) -> dict[str, str]:
     prompts = folder / PROMPTS
     if prompts.is_dir():
         _check_directory(prompts)
-        entries = sorted(entry.name for entry in os.scandir(prompts))
+        entries = sorted(path.name for path in prompts.glob("*.md"))
         if len(entries) > MOST:
             raise UntrustworthyError(f"{printable(prompts)} has more than {MOST} files")
         names += [f"{PROMPTS}/{entry}" for entry in entries]

@@ -37,6 +37,12 @@ COMMANDS = {
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
+    "activate": Command("activate", "Wire this shell to the projects you enter.", "Shell"),
+    "allow": Command("allow", "Let this project wire your shells; an edit asks again.", "Shell"),
+    "deny": Command("deny", "Never wire a shell for this project.", "Shell"),
+    "reload": Command("reload", "Print code that wires this shell to the project now.", "Shell"),
+    "completion": Command("completion", "Print a shell's completion of this command.", "Shell"),
+    "hook": Command("hook", "What the shell hooks call when a project changes.", "Shell"),
     "models": Command("models", "List the models that can be asked for.", "Use"),
     "run": Command("run", "Ask one question and stream the answer.", "Use"),
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
@@ -61,11 +67,12 @@ def overview() -> str:
         "usage: llmstack COMMAND [options]",
     ]
     group = ""
+    width = max(map(len, COMMANDS)) + 2
     for name, command in COMMANDS.items():
         if command.group != group:
             group = command.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {name:<20}{command.summary}")
+        lines.append(f"  {name:<{width}}{command.summary}")
     lines += [
         "",
         "Files: .llmstack/models.ini (yours), .llmstack/llama-swap.yaml (generated).",

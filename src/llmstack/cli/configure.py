@@ -65,3 +65,14 @@ def put_in_place(work: WorkDir, rendered: Rendered) -> None:
     print(f"[OK] wrote {work.opencode_json}")
     if rendered.plan:
         print(f"[OK] wrote {work.swap_yaml}")
+    allow_project(work)
+
+
+def allow_project(work: WorkDir) -> None:
+    """Let the project wire shells: who writes its files here has looked at what they come from."""
+    from llmstack.wiring.trust import UntrustworthyError, allow
+
+    try:
+        allow(work.root)
+    except UntrustworthyError as error:
+        print(f"[!] shells are not wired to this project: {error}", file=sys.stderr)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.config.workdir import WorkDir, find_work_dir
-from llmstack.errors import DaemonError
+from llmstack.errors import DaemonError, LlmstackError
 
 if TYPE_CHECKING:
     from llmstack.config.marker import Marker
     from llmstack.server.record import DaemonRecord
+    from llmstack.wiring.shell_code import Wiring
 
 #: The variable that holds the key which this user's commands show to a stack.
 KEY_VARIABLE = "LLMSTACK_API_KEY"
@@ -58,3 +59,37 @@ def gateway(work: WorkDir) -> str:
     """
     marker = channel(work)
     return marker.url if marker.channel == "external" else daemon().gateway
+
+
+def project(directory: str | None) -> WorkDir:
+    """The project in ``directory``, else the one that the command was called in.
+
+    Raises:
+        LlmstackError: there is no ``.llmstack`` in it.
+    """
+    from llmstack.wiring.shell_prompt import printable
+
+    work = WorkDir(Path(directory).resolve()) if directory else work_dir()
+    if not work.state.is_dir():
+        what = f"{printable(work.root)} has no .llmstack"
+        raise LlmstackError(what, fix="Make it a project: llmstack init")
+    return work
+
+
+def wiring(work: WorkDir, *, believed: bool = True) -> Wiring:
+    """What a shell in the project ``work`` is told now.
+
+    Unless the project is ``believed``, nothing in it is read.
+    """
+    from llmstack.config.marker import Marker, effective_marker
+    from llmstack.wiring.shell_code import Wiring
+    from llmstack.wiring.shell_prompt import has_unicode, wants_colour
+
+    marker = effective_marker(work) if believed else Marker("current")
+    if believed and effective_marker(work, daemon_lives=True) != marker:
+        # Only now does it matter, and finding out takes longer than all the rest.
+        from llmstack.server.record import living_daemon
+
+        marker = effective_marker(work, daemon_lives=living_daemon(work) is not None)
+    colour, unicode = wants_colour(os.environ), has_unicode(os.environ)
+    return Wiring(work, marker, colour=colour, unicode=unicode)

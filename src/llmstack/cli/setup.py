@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,10 +68,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _steps() -> dict[str, Step]:
-    steps: dict[str, Step] = {"project": _project, "models": _models}
-    if find_spec("llmstack.wiring.shell_hook"):
-        steps["shell"] = _shell
-    return {**steps, "agents": _agents}
+    return {"project": _project, "models": _models, "shell": _shell, "agents": _agents}
 
 
 def _project(work: WorkDir, _: Namespace) -> bool:
@@ -108,7 +103,8 @@ def _models(work: WorkDir, arguments: Namespace) -> bool:
 
 def _shell(_: WorkDir, __: Namespace) -> bool:
     """Write the hook of the user's shell, and say where its line belongs."""
-    hook = import_module("llmstack.wiring.shell_hook")
+    from llmstack.wiring import shell_hook as hook
+
     name, _variable = hook.detect_shell(os.environ)
     shell = hook.shell_named(name)
     if shell is None:

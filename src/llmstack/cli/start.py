@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_channel
 from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.subshell import open_shell
 from llmstack.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def configure(parser: ArgumentParser) -> None:
         "--detach",
         "--no-shell",
         action="store_true",
-        help="do not open a shell; the daemon always runs in the background",
+        help="open no shell; the daemon runs in the background in any case",
     )
     parser.add_argument("--host", help="address that the gateway listens on, this time")
     parser.add_argument("--port", help="port of the gateway, this time")
@@ -48,8 +49,10 @@ def run(arguments: Namespace) -> int:
     work = work_dir()
     marker = read_marker(work.default_channel) or Marker("current")
     if marker.channel == "external":
-        return _thin(arguments, work, marker)
-    return _start(work, planned(arguments, work, marker), _environ(arguments))
+        _thin(arguments, work, marker)
+    else:
+        _start(work, planned(arguments, work, marker), _environ(arguments))
+    return open_shell(work, refused=arguments.detach)
 
 
 def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
@@ -73,7 +76,7 @@ def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
     return plan
 
 
-def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> int:
+def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> None:
     from llmstack.server.lifecycle import start_daemon
     from llmstack.server.occupied import refuse_occupied
 
@@ -87,7 +90,6 @@ def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> int:
     print(f"{'[OK] started' if ours else '[=] already running'} (pid {record.pid})")
     print(f"     gateway {record.gateway}/v1   engine {record.engine}   channel {plan.channel}")
     print(f"     logs    {work.logs}")
-    return 0
 
 
 def _environ(arguments: Namespace) -> dict[str, str]:
@@ -96,7 +98,7 @@ def _environ(arguments: Namespace) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in options.items() if value}}
 
 
-def _thin(arguments: Namespace, work: WorkDir, marker: Marker) -> int:
+def _thin(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
     """A thin client has nothing to start."""
     from llmstack.client.http import get_text
     from llmstack.config.marker import write_marker
@@ -114,4 +116,3 @@ def _thin(arguments: Namespace, work: WorkDir, marker: Marker) -> int:
         print(f"[!] thin client of {marker.url}, which does not answer now", file=sys.stderr)
     else:
         print(f"[OK] thin client of {marker.url}, which answers")
-    return 0

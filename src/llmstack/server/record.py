@@ -38,7 +38,7 @@ def read_record(path: Path) -> DaemonRecord | None:
         numbers = type(record.pid) is int and isinstance(record.started, (int, float))
         texts = (record.gateway, record.engine, record.version)
         return record if numbers and all(isinstance(text, str) for text in texts) else None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from llmstack.hub.data_dir import data_dir
 from llmstack.server.doctor.check import Check
 from llmstack.server.offered import project_endpoint
 from llmstack.server.project import render
+from llmstack.wiring import shell_hook as hook
 from llmstack.wiring.agent_programs import PROGRAMS, installed_agents
 from llmstack.wiring.connection import connections_record, read_connections
 from llmstack.wiring.opencode import PROVIDER, is_generated
@@ -102,14 +101,11 @@ def too_large(told: Mapping[str, int], windows: Mapping[str, int]) -> list[str]:
 
 def check_hook(environ: Mapping[str, str]) -> Iterator[Check]:
     """Whether the hook of the user's shell is the one that this version writes."""
-    if not find_spec("llmstack.wiring.shell_hook"):
-        return
-    hook = import_module("llmstack.wiring.shell_hook")
     name, _ = hook.detect_shell(environ)
     shell = hook.shell_named(name)
     if shell is None:
         return
-    path: Path = hook.hook_path(shell, Path.home())
+    path = hook.hook_path(shell, Path.home())
     again = f"llmstack activate {shell}"
     try:
         there = path.read_text(encoding="utf-8")

@@ -68,7 +68,13 @@ def run(arguments: Namespace) -> int:
 
 
 def _steps() -> dict[str, Step]:
-    return {"project": _project, "models": _models, "shell": _shell, "agents": _agents}
+    return {
+        "project": _project,
+        "models": _models,
+        "engine": _engine,
+        "shell": _shell,
+        "agents": _agents,
+    }
 
 
 def _project(work: WorkDir, _: Namespace) -> bool:
@@ -99,6 +105,17 @@ def _models(work: WorkDir, arguments: Namespace) -> bool:
     if arguments.skip_wait:
         return download.detach(work, at_once=download.AT_ONCE) == 0
     return download.fetch_all(work, wanted, at_once=download.AT_ONCE) == 0
+
+
+def _engine(work: WorkDir, _: Namespace) -> bool:
+    """Fetch llama-swap for those who ask for it; the own engine needs nothing."""
+    from llmstack.cli import install_llama_swap
+    from llmstack.config import load_stack
+
+    if load_stack(work.models_ini).stack.settings.engine == "embedded":
+        print("[=] llmstack's own; nothing to fetch")
+        return True
+    return install_llama_swap.run(Namespace(force=False)) == 0
 
 
 def _shell(_: WorkDir, __: Namespace) -> bool:

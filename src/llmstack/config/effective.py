@@ -107,6 +107,7 @@ _VALUES: dict[str, Callable[[Any], str]] = {
     "router_port": lambda stack: str(stack.settings.router_port),
     "engine_port": lambda stack: str(stack.settings.engine_port),
     "start_port": lambda stack: str(stack.settings.start_port),
+    "engine": lambda stack: stack.settings.engine,
     "llama_server_bin": lambda stack: stack.settings.llama_server_bin or "",
     "capture_buffer": lambda stack: str(stack.settings.capture_buffer),
     "tier": lambda tier: tier.label,

@@ -40,6 +40,13 @@ _SETTINGS = (
     Key("DEFAULT", "start_port", "port", "10001", "First port given to a model server."),
     Key(
         "DEFAULT",
+        "engine",
+        "embedded or llama-swap",
+        "embedded",
+        "Who runs the models: llmstack itself, or the program llama-swap.",
+    ),
+    Key(
+        "DEFAULT",
         "llama_server_bin",
         "path",
         "",

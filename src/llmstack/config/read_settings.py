@@ -37,6 +37,9 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         router_port=_or(fields.read("router_port", parse_port), default.router_port),
         engine_port=_or(fields.read("engine_port", parse_port), default.engine_port),
         start_port=_or(fields.read("start_port", parse_port), default.start_port),
+        engine="llama-swap"
+        if fields.choice("engine", ("embedded", "llama-swap")) == "llama-swap"
+        else "embedded",
         llama_server_bin=fields.read("llama_server_bin", lambda text: _program(text, base)),
         server=read_server(fields, base),
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),

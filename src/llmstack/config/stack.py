@@ -138,6 +138,7 @@ class Settings:
     router_port: int = 10101
     engine_port: int = 10102
     start_port: int = 10001
+    engine: Literal["embedded", "llama-swap"] = "embedded"
     llama_server_bin: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     capture_buffer: int = 0

@@ -33,7 +33,7 @@ LARGEST = 300 * 1024 * 1024
 #: Bytes that are read at a time.
 CHUNK = 256 * 1024
 
-_VERSION = re.compile(r"version:?\s*v?(\d+)")
+_VERSION = re.compile(r"version:?\s*v?(\d+)(?![\d.])")
 
 
 def bin_dir(environ: Mapping[str, str], data_dir: Path) -> Path:

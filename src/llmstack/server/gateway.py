@@ -134,8 +134,7 @@ class Gateway:
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""
-        door = self._door
-        rows = door.listing.records(lambda target: door.access.allows(request.scope, target))
+        rows = await self._door.records(request.scope)
         return list_response(request, [*self._own(), *rows])
 
     def _own(self) -> list[dict[str, Any]]:

@@ -50,6 +50,15 @@ async def test_a_new_model_at_the_address_of_one_that_leaves_starts_when_that_ha
         (await newcomer).release()
 
 
+async def test_a_model_that_goes_while_memory_is_measured_is_not_told() -> None:
+    """The rows of GET /api/models used to name a model that the configuration had no more."""
+    async with stage(config(model("a"), model("b"))) as scene:
+        asked = asyncio.ensure_future(scene.engine.measured_status())
+        await asyncio.sleep(0)
+        await scene.engine.reconfigure(config(model("a")))
+        assert [row.id for row in await asked] == ["a"]
+
+
 async def test_the_log_of_a_removed_model_is_not_found() -> None:
     async with stage(config(model("a"), model("b"))) as scene:
         await scene.engine.reconfigure(config(model("b")))

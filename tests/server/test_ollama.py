@@ -217,7 +217,7 @@ async def test_who_asks_for_a_load_and_leaves_leaves_the_queue(
         ("/api/show", {}, 400, "model is required"),
         (CHAT, b"", 400, "missing request body"),
         (GENERATE, {"model": "smart", "prompt": 3}, 400, "the request cannot be understood"),
-        (CHAT, chat("broken"), 500, "broken: upstream command exited"),
+        (CHAT, chat("broken"), 500, "unspecific error: broken: upstream command exited"),
     ],
 )
 async def test_errors_are_in_ollamas_form(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import threading
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,8 @@ class CaptureCache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: dict[int, bytes | Recording] = {}
+        # Taking the oldest out of a plain dict looks at every place that was ever emptied.
+        self._kept: OrderedDict[int, bytes | Recording] = OrderedDict()
         self._sizes: dict[int, int] = {}
         self._size = 0
         #: Exchanges that may fit once they are compressed.
@@ -223,8 +225,7 @@ class CaptureCache:
 
     def _make_room(self) -> None:
         while self._kept and self._size > self._limit:
-            oldest = next(iter(self._kept))
-            del self._kept[oldest]
+            oldest, _ = self._kept.popitem(last=False)
             self._size -= self._sizes.pop(oldest)
 
 

@@ -64,3 +64,11 @@ class Changes:
         observer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._observers.append(observer)
         await observer
+
+    async def next_within(self, seconds: float, clock: Clock) -> None:
+        """Wait for the next change, for ``seconds`` at most."""
+        nap = asyncio.ensure_future(clock.sleep(seconds))
+        change = asyncio.ensure_future(self.next())
+        await asyncio.wait({nap, change}, return_when=asyncio.FIRST_COMPLETED)
+        nap.cancel()
+        change.cancel()

@@ -125,7 +125,8 @@ class Engine:
 
     async def measured_status(self) -> list[ModelStatus]:
         """``status`` with the memory that each model's processes take now; asks in a thread."""
-        return await asyncio.to_thread(with_memory, self.status())
+        rows = await asyncio.to_thread(with_memory, self.status())
+        return [row for row in rows if row.id in self.config.models]  # a reload takes no longer
 
     def state(self, model: str) -> State:
         """The state of the model with that id."""
@@ -272,11 +273,7 @@ class Engine:
         self.retire()
         deadline = self._clock.now() + drain
         while not self._scheduler.idle and self._clock.now() < deadline:
-            nap = asyncio.ensure_future(self._clock.sleep(min(0.1, drain)))
-            change = asyncio.ensure_future(self._changes.next())
-            await asyncio.wait({nap, change}, return_when=asyncio.FIRST_COMPLETED)
-            nap.cancel()
-            change.cancel()
+            await self._changes.next_within(min(0.1, drain), self._clock)
         self._perform(self._scheduler.stop_all())
         if self._tasks:
             await self._last_ends(grace)

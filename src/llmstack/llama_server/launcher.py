@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import socket
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +136,13 @@ def _serve(x: Any, params: Any) -> int:
         finally:
             os._exit(0)
 
+    # A signal that came between two instructions would not wake a plain sleep, and be lost.
+    wakeful, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno())
     for number in SIGNALS:
         signal.signal(number, leave)
     _say(f"llama-server: ready on {server.listening_address}")
     while server is not None:  # it lives as long as it is referenced
-        time.sleep(3600)
+        wakeful.recv(1)
     return 0

@@ -20,6 +20,9 @@ from llmstack.engine.logs import Log
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Seconds for which lines gather before they are written together.
+GATHER = 0.02
+
 #: Bytes that wait for standard output while nobody reads it; the oldest are lost beyond that.
 BACKLOG = 4 * 1024 * 1024
 
@@ -91,12 +94,12 @@ class StandardOutput:
         self._size = 0
         self._lock = threading.Lock()
         self._news = threading.Event()
-        self._ending = False
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
-        """Write ``data`` soon."""
+        """Write ``data`` within ``GATHER`` seconds."""
         if not data:
             return
         with self._lock:
@@ -104,17 +107,20 @@ class StandardOutput:
             self._size += len(data)
             while self._size > BACKLOG:
                 self._size -= len(self._chunks.popleft())
-        self._news.set()
+        if not self._news.is_set():
+            self._news.set()
 
     def close(self) -> None:
         """Write what is left, for at most a second."""
-        self._ending = True
+        self._ending.set()
         self._news.set()
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
-        while not self._ending:
+        while not self._ending.is_set():
             self._news.wait()
+            # A thread that woke for every line would cost a busy server more than the lines do.
+            self._ending.wait(GATHER)
             self._news.clear()
             self._drain()
         self._drain()
@@ -127,8 +133,9 @@ class StandardOutput:
 
     def _take(self) -> bytes:
         with self._lock:
-            data = self._chunks.popleft() if self._chunks else b""
-            self._size -= len(data)
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            self._size = 0
         return data
 
 

@@ -16,7 +16,7 @@ from llmstack.engine import State
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.hub.file_lock import Lock
-from llmstack.server.logfile import BatchedFileHandler
+from llmstack.server.logfile import BatchedFileHandler, lean_records
 from llmstack.server.memory import calm_collector
 from llmstack.server.record import DaemonRecord, living_daemon
 from llmstack.server.stack import RunningStack
@@ -112,10 +112,7 @@ def open_log(plan: StackPlan) -> logging.Handler:
     root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
     root.addHandler(handler)
     root.propagate = False
-    # What the format does not show need not be found out for every line (the logging HOWTO,
-    # section "Optimization").
-    logging._srcfile = None  # noqa: SLF001  the documented switch
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    lean_records()
     # An answer that was left incomplete on purpose is no news; our own line tells of it.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return handler

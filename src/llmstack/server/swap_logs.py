@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.engine.logs import Log
 from llmstack.server.log_tap import LogForwarder
+from llmstack.server.logfile import lean_records
 from llmstack.server.loglines import LineFormatter, ShownLog, StandardOutput
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class SwapLogs:
         self.proxy = Log(also=self.shown if self._target in ("proxy", "both") else None)
         self._handler = LogForwarder(self.proxy, LineFormatter())
         self._following: set[asyncio.Task[None]] = set()
+        lean_records()
         package = logging.getLogger("llmstack")
         package.addHandler(self._handler)
         package.propagate = False

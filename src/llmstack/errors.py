@@ -108,6 +108,13 @@ class StartFailed(RequestError):
     code = "internal_error"
 
 
+class NoRoom(RequestError):
+    """The model does not fit into memory, whatever is unloaded for it."""
+
+    status = 503
+    code = "service_unavailable"
+
+
 class ModelUnloaded(RequestError):
     """The model was unloaded by request while this request waited for it."""
 

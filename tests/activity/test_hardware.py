@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.activity import Gpu, detect_hardware
+from llmstack.activity import detect_hardware
 from llmstack.activity.hardware import read_text
+from llmstack.hub.gpu import Gpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from llmstack.activity import CONTENT_TYPE, ActivityRow, Gpu, ModelMetrics, metrics_text
+from llmstack.activity import CONTENT_TYPE, ActivityRow, ModelMetrics, metrics_text
 from llmstack.activity.performance import Moment
+from llmstack.hub.gpu import Gpu
 from tests.activity.test_performance import HOST, MIB
 
 LINE = re.compile(

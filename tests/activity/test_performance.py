@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from llmstack.activity import Gpu, Sampler
+from llmstack.activity import Sampler
 from llmstack.activity.performance import HISTORY, Host, Traffic, read_host
+from llmstack.hub.gpu import Gpu
 
 MIB = 1024 * 1024
 HOST = Host(

@@ -354,6 +354,22 @@ def test_mistakes_of_the_memory_router(settings: str, message: str) -> None:
     ]
 
 
+def test_declared_sizes_that_can_never_fit_are_told_where_they_stand() -> None:
+    text = """\
+models:
+  a: {cmd: "x ${PORT}", memory: 3GiB}
+  b: {cmd: "x ${PORT}", memory: 5GiB}
+  c: {cmd: "x ${PORT}", memory: 2GiB}
+routing: {router: {use: memory, settings: {memory: {budget: 4GiB, pinned: [a, c]}}}}
+"""
+    told = [(found.line, found.message) for found in problems(text)]
+    assert told == [
+        (3, "model b takes 5368709120 bytes, more than the whole budget of 4294967296."),
+        (5, "the pinned models take 5368709120 bytes, more than the budget of 4294967296."),
+    ]
+    assert parse(text.replace("4GiB", "auto")).memory
+
+
 def test_the_bounds_of_the_queue_can_be_set_and_contradict_one_another() -> None:
     fifo = "routing: {{scheduler: {{settings: {{fifo: {{{}}}}}}}}}"
     config = parse(fifo.format("minResidency: 0, maxWait: 0, queueTimeout: 30"))

@@ -299,6 +299,7 @@ def parse() -> argparse.Namespace:
     flags = argparse.ArgumentParser(allow_abbrev=False)
     flags.add_argument("--port", type=int, required=True)
     flags.add_argument("--host", default="127.0.0.1")
+    flags.add_argument("--hold", type=int, default=0, metavar="MIB", help="memory to take")
     flags.add_argument("--slow-start", type=float, default=0.0, metavar="S")
     flags.add_argument("--ready-file", default="", help="healthy once this file exists")
     flags.add_argument("--crash-on-start", type=int, metavar="CODE")
@@ -313,6 +314,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     flags = parse()
+    held = b"x" * (flags.hold << 20)  # stays to the end of the program  # noqa: F841
     if flags.ignore_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in flags.lines:

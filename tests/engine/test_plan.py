@@ -130,7 +130,7 @@ def test_running_counts_stopping_models_and_the_targets_of_swaps() -> None:
 
 def test_the_target_itself_is_never_a_victim() -> None:
     class Greedy(GroupResidency):
-        def evict(self, target: str, running: object) -> frozenset[str]:
+        def evict(self, target: str, running: object, _: object = None) -> frozenset[str]:
             return frozenset(running)  # type: ignore[call-overload]
 
     assert plan("a", now(a=READY), Greedy(())) == Serve()

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from llmstack.activity.events import Client, Events, encode_event
     from llmstack.activity.exposition import CONTENT_TYPE
     from llmstack.activity.failure import error_message
-    from llmstack.activity.gpu import Gpu, GpuProbe
     from llmstack.activity.hardware import detect_hardware
     from llmstack.activity.headers import shown_headers
     from llmstack.activity.inflight import Inflight, InflightTable
@@ -35,8 +34,6 @@ __all__ = [
     "CaptureCache",
     "Client",
     "Events",
-    "Gpu",
-    "GpuProbe",
     "Inflight",
     "InflightTable",
     "ModelMetrics",
@@ -66,8 +63,6 @@ __getattr__ = exports(
         "CaptureCache": "captures",
         "Client": "events",
         "Events": "events",
-        "Gpu": "gpu",
-        "GpuProbe": "gpu",
         "Inflight": "inflight",
         "InflightTable": "inflight",
         "ModelMetrics": "model_metrics",

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
-from llmstack.activity.gpu import GpuProbe, run_command
 from llmstack.activity.record import rfc3339
+from llmstack.hub.gpu import GpuProbe, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstack.activity.gpu import Gpu, Run
+    from llmstack.hub.gpu import Gpu, Run
 
 _ARCHITECTURES = {
     "x86_64": "x86_64",

@@ -12,9 +12,9 @@ from llmstack.activity.exposition import Family, render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from llmstack.activity.gpu import Gpu
     from llmstack.activity.model_metrics import ModelMetrics
     from llmstack.activity.performance import Host, Moment
+    from llmstack.hub.gpu import Gpu
 
 _GPU: tuple[tuple[str, str, Callable[[Gpu], float | None]], ...] = (
     ("temperature_celsius", "GPU temperature.", lambda gpu: gpu.temperature),

@@ -9,13 +9,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmstack.activity.gpu import GpuProbe
 from llmstack.activity.record import rfc3339
+from llmstack.hub.gpu import GpuProbe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from llmstack.activity.gpu import Gpu
+    from llmstack.hub.gpu import Gpu
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmstack.config.swap import SwapConfig
+    from llmstack.residency.footprint import Pool
 
 EXAMPLES = """examples:
   llmstack swap --config config.yaml                    on 127.0.0.1:8080
@@ -23,6 +25,9 @@ EXAMPLES = """examples:
   llmstack swap --config config.yaml --explain big --running small,vision
 
 All flags are spelt with one dash or two, as for llama-swap. SIGHUP reloads the configuration."""
+
+#: Seconds that -explain takes the running models to have been idle.
+EXPLAINED_IDLE = 60.0
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -43,7 +48,8 @@ def configure(parser: ArgumentParser) -> None:
     switch("insecure", "let the network in although no apiKeys are configured")
     switch("check", "say everything that is wrong with the configuration, and end")
     option("explain", "say which models would be evicted for this one and why, and end", "MODEL")
-    option("running", "with -explain: the models that are loaded", "A,B")
+    option("running", "with -explain: the models that are loaded, all idle for equally long", "A,B")
+    switch("json", "with -explain: answer in JSON")
     switch("version", "print the version and end")
 
 
@@ -66,7 +72,8 @@ def run(arguments: Namespace) -> int:
     if arguments.check:
         return _check(config, directory)
     if arguments.explain:
-        return _explain(_load(config, directory), arguments.explain, arguments.running)
+        loaded = _load(config, directory)
+        return _explain(loaded, arguments.explain, arguments.running, as_json=arguments.json)
     from llmstack.server.serve import run as run_loop
     from llmstack.server.swap import SwapOptions, swap
 
@@ -107,17 +114,28 @@ def _check(config: Path | None, directory: Path | None) -> int:
     return 0
 
 
-def _explain(config: SwapConfig, name: str, running: str) -> int:
+def _explain(config: SwapConfig, name: str, running: str, *, as_json: bool) -> int:
+    from llmstack.cli.explain import json_of, lines_of
     from llmstack.residency import compile_residency
 
     target = _resolve(config, name)
     loaded = [_resolve(config, each.strip()) for each in running.split(",") if each.strip()]
-    if target in loaded:
+    if target in loaded and not as_json:
         print(f"{target} is loaded already: nothing is evicted")
         return 0
-    explanation = compile_residency(config).explain(target, loaded)
-    print(f"evicted for {target}: {', '.join(sorted(explanation.evict)) or 'nothing'}")
-    print(f"because: {explanation.reason}")
+    facts = None
+    if config.memory is not None:
+        from llmstack.engine.footprints import Footprints
+
+        facts = Footprints(os.environ).facts(config)
+    idle = dict.fromkeys(loaded, EXPLAINED_IDLE)
+    explanation = compile_residency(config, facts).explain(target, loaded, idle)
+    pool: Pool = facts.pool if facts else "machine"
+    if as_json:
+        print(json.dumps(json_of(explanation, pool), indent=2))
+    else:
+        for line in lines_of(explanation, pool):
+            print(line)
     return 0
 
 

@@ -158,9 +158,9 @@ class SwapConfig:
 
     def resolve(self, name: str) -> str | None:
         """The model id that ``name`` (an id or an alias) stands for; ids win over aliases."""
-        if name in self.models:
-            return name
-        return self._aliases().get(name)
+        return self.names().get(name)
 
-    def _aliases(self) -> dict[str, str]:
-        return {alias: model.id for model in self.models.values() for alias in model.aliases}
+    def names(self) -> dict[str, str]:
+        """The id for every id and alias; ids win."""
+        aliases = {alias: model.id for model in self.models.values() for alias in model.aliases}
+        return aliases | {model: model for model in self.models}

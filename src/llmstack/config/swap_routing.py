@@ -13,7 +13,7 @@ from llmstack.config.swap import Group, Matrix, MatrixSet, MemoryPlan
 from llmstack.config.swap_tables import ROUTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from llmstack.config.swap import SwapModel
     from llmstack.config.swap_fields import Section
@@ -137,7 +137,24 @@ def _read_memory(section: Section, models: Mapping[str, SwapModel]) -> MemoryPla
     if budget == 0:
         message = f"{section.label('budget')} must be more than 0"
         section.report.error(section.at("budget"), message, "Write 24GiB, say, or auto.")
+    if budget:
+        _check_sizes(section, models, budget, pinned)
     return MemoryPlan(budget=budget, margin=section.size("margin") or 0, pinned=tuple(pinned))
+
+
+def _check_sizes(
+    section: Section, models: Mapping[str, SwapModel], budget: int, pinned: Iterable[str]
+) -> None:
+    """Declared sizes that no swap could make fit."""
+    for model in models.values():
+        if model.memory and model.memory > budget:
+            path = ("models", model.id, "memory")
+            message = f"model {model.id} takes {model.memory} bytes, more than the whole budget"
+            section.report.error(path, f"{message} of {budget}", "Raise the budget.")
+    together = sum(models[model].memory or 0 for model in pinned)
+    if together > budget:
+        message = f"the pinned models take {together} bytes, more than the budget of {budget}"
+        section.report.error(section.at("pinned"), message, "Pin fewer, or raise the budget.")
 
 
 def _read_groups(place: Section, models: Mapping[str, SwapModel]) -> tuple[Group, ...]:

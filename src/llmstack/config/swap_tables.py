@@ -145,12 +145,19 @@ TABLES: Mapping[str, Table] = {
     ),
     "memory": table(
         _addition(
-            SwapKey("budget", "size", "auto", "Memory for all models: auto, 24GiB or bytes.")
+            SwapKey(
+                "budget",
+                "size",
+                "auto",
+                "Memory for all models: auto (the GPUs', else the machine's), 24GiB or bytes.",
+            )
         ),
         _addition(
             SwapKey("margin", "size", "1GiB", "Memory to leave free of what auto has found.")
         ),
-        _addition(texts("pinned", "Models that are never unloaded for others.")),
+        _addition(
+            texts("pinned", "Models that are never unloaded for others; their ttl still holds.")
+        ),
     ),
     "scheduler": table(
         text("use", "The rule that counts.", "fifo", choices=SCHEDULERS),

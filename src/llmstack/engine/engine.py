@@ -11,6 +11,7 @@ from llmstack.engine.alarm import Alarm, Changes
 from llmstack.engine.clock import SystemClock
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.events import Events, ModelChanged
+from llmstack.engine.footprints import Footprints
 from llmstack.engine.guard import ProcessGuard
 from llmstack.engine.health import HttpProbe
 from llmstack.engine.lease import Lease
@@ -22,6 +23,7 @@ from llmstack.engine.queue import Limits
 from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
 from llmstack.engine.status import ModelStatus
+from llmstack.engine.weighing import Weighing
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.residency import compile_residency
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from llmstack.engine.guard import Guard
     from llmstack.engine.health import Probe
     from llmstack.engine.process import Launcher
+    from llmstack.residency import MemoryFacts
 
 
 class Engine:
@@ -53,8 +56,11 @@ class Engine:
         probe: Probe | None = None,
         guard: Guard | None = None,
         environ: Mapping[str, str] | None = None,
+        footprints: Footprints | None = None,
     ) -> None:
         self.config = config
+        self.footprints = footprints or Footprints(environment(environ))
+        self.memory = self.footprints.facts(config)
         self.events = Events()
         self.output = Log()  # everything that any model prints
         self._clock: Clock = clock or SystemClock()
@@ -64,11 +70,11 @@ class Engine:
         self._environ = environment(environ)
         self._scheduler = Scheduler(
             config.models.values(),
-            compile_residency(config),
+            compile_residency(config, self.memory),
             dict(config.priorities),
-            _limits(config),
+            Limits.of(config),
         )
-        self._names = _names(config)
+        self._names = config.names()
         self._log_dir = log_dir
         self._logs = {model: self._open_log(model) for model in config.models}
         self._runners: dict[str, Runner] = {}
@@ -79,6 +85,7 @@ class Engine:
         self._tickets = 0
         self._alarm = Alarm(self._clock, self._expire)
         self._changes = Changes()
+        self._weighing = Weighing(self, self._clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,13 +123,11 @@ class Engine:
             pid=self._runners[model].pid if model in self._runners else None,
             ttl_left=None if ends is None else max(0.0, ends - self._clock.now()),
             queue=self._scheduler.waiting(model),
+            used=self._scheduler.used(model),
         )
 
     async def measured_status(self) -> list[ModelStatus]:
-        """``status`` with the memory that each model's processes take now.
-
-        Looks through all processes of the machine, in a thread.
-        """
+        """``status`` with the memory that each model's processes take now; asks in a thread."""
         rows = self.status()
         pids = [row.pid for row in rows if row.pid is not None]
         taken = await asyncio.to_thread(resident, pids) if pids else {}
@@ -228,11 +233,12 @@ class Engine:
         Raises:
             ConfigError: the rules contradict themselves; nothing has changed.
         """
-        residency = compile_residency(config)
+        memory = self.footprints.facts(config)
+        residency = compile_residency(config, memory)
         effects = self._scheduler.reconfigure(
-            config.models.values(), residency, dict(config.priorities), _limits(config)
+            config.models.values(), residency, dict(config.priorities), Limits.of(config)
         )
-        self.config, self._names = config, _names(config)
+        self.config, self.memory, self._names = config, memory, config.names()
         for model in config.models:
             if model not in self._logs:
                 self._logs[model] = self._open_log(model)
@@ -249,6 +255,12 @@ class Engine:
             if self.config is config and not residency.evict(model, running):
                 with suppress(RequestError):  # its event has told
                     await self.load(model)
+
+    def adopt(self, memory: MemoryFacts | None) -> None:
+        """Go by ``memory``, the newest facts about the present configuration."""
+        self.memory = memory
+        self._perform(self._scheduler.adopt(compile_residency(self.config, memory)))
+        self._after()
 
     def retire(self) -> None:
         """Turn waiters and newcomers away and end log streams. Running answers go on."""
@@ -269,6 +281,7 @@ class Engine:
         self._perform(self._scheduler.stop_all())
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._weighing.close()
         self._alarm.close()
         for log in (*self._logs.values(), self.output):
             log.close()
@@ -383,13 +396,3 @@ class Engine:
             with suppress(OSError):
                 file = LogFile(self._log_dir / f"model-{safe}.log")
         return Log(file, also=self.output)
-
-
-def _names(config: SwapConfig) -> dict[str, str]:
-    """The id for every id and alias; ids win."""
-    aliases = {alias: model.id for model in config.models.values() for alias in model.aliases}
-    return aliases | {model: model for model in config.models}
-
-
-def _limits(config: SwapConfig) -> Limits:
-    return Limits(config.min_residency, config.max_wait, config.queue_timeout)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 def resident(leaders: Iterable[int]) -> dict[int, int]:
@@ -24,6 +24,18 @@ def resident(leaders: Iterable[int]) -> dict[int, int]:
             taken[leader] = taken.get(leader, 0) + process.memory_info().rss
         except psutil.Error:
             continue
+    return taken
+
+
+def on_gpus(leaders: Iterable[int], by_pid: Mapping[int, int]) -> dict[int, int]:
+    """Bytes on GPUs of the process group of each of ``leaders`` that holds any.
+
+    ``by_pid`` is what each process of the machine holds.
+    """
+    taken: dict[int, int] = {}
+    for leader, process in _members(set(leaders)):
+        if held := by_pid.get(process.pid):
+            taken[leader] = taken.get(leader, 0) + held
     return taken
 
 

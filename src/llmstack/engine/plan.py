@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstack.residency import Residency
+    from llmstack.errors import RequestError
+    from llmstack.residency import Idle, Residency
 
 
 class State(StrEnum):
@@ -38,17 +40,27 @@ class Swap:
 class Situation:
     """What the plan may look at: the state of every model, who is busy, which swaps run.
 
-    ``protected`` models became ready so lately that no swap may stop them yet.
+    ``protected`` models became ready so lately that no swap may stop them yet. ``idle`` says for
+    how long each model has been idle that is ready and that nobody holds, protected or not.
     """
 
     states: Mapping[str, State]
     busy: frozenset[str] = frozenset()
     swaps: tuple[Swap, ...] = ()
     protected: frozenset[str] = frozenset()
+    idle: Idle = field(default_factory=dict)
 
     def hurried(self) -> Situation:
         """The same for a request that has waited too long to respect any protection."""
         return replace(self, protected=frozenset()) if self.protected else self
+
+    def movable(self) -> Idle:
+        """For how long each model has been idle that could stop now; see ``residency.idle``."""
+        idle = {model: for_ for model, for_ in self.idle.items() if model not in self.protected}
+        for model, state in self.states.items():
+            if state is State.STOPPING:
+                idle[model] = inf
+        return idle
 
     def running(self) -> frozenset[str]:
         """Models that hold memory, or are about to."""
@@ -75,13 +87,23 @@ class Wait:
     why: str
 
 
-def plan(target: str, now: Situation, residency: Residency) -> Serve | Evict | Wait:
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The model cannot be loaded, whatever stops for it."""
+
+    error: RequestError
+
+
+def plan(target: str, now: Situation, residency: Residency) -> Serve | Evict | Wait | Refuse:
     """Decide what happens next for a request for ``target``."""
     if any(swap.target == target for swap in now.swaps):
         return Wait("loading")
     if now.states[target] is State.STOPPING:
         return Wait("its own process is stopping")
-    victims = residency.evict(target, now.running()) - {target}
+    running = now.running()
+    if refused := residency.refusal(target, running):
+        return Refuse(refused)
+    victims = residency.evict(target, running, now.movable()) - {target}
     threatened = next((swap for swap in now.swaps if target in swap.victims), None)
     if threatened:
         return Wait(f"being evicted for {threatened.target}")

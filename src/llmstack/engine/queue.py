@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from llmstack.config.swap import SwapConfig
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -22,6 +24,11 @@ class Limits:
     min_residency: float = 0
     max_wait: float = 0
     queue_timeout: float = 0
+
+    @classmethod
+    def of(cls, config: SwapConfig) -> Limits:
+        """The limits that ``config`` sets."""
+        return cls(config.min_residency, config.max_wait, config.queue_timeout)
 
 
 @dataclass(slots=True, order=True)

@@ -69,6 +69,7 @@ class Scheduler(Turns):
         if model in self._unthreatened:
             return [self._grant(ticket, model, uses=uses)]
         if not self._queue:  # nobody waited for the protections to end, so nobody ended them
+            self._now = now  # with a queue not, for ``is_clear`` does not know the time
             for other in self._lives.values():
                 other.settle(now, self._limits)
         self._queue.add(ticket, model, self._priorities.get(model, 0), now, uses=uses)
@@ -88,7 +89,7 @@ class Scheduler(Turns):
         life.in_flight -= 1
         if life.in_flight:
             return []
-        life.idle_since = now
+        life.idle_since = self._now = now
         effects: list[Effect] = []
         if life.leaving and life.state is State.READY:
             effects += self._stop(holder.model, life.leaving)
@@ -110,7 +111,7 @@ class Scheduler(Turns):
         if life is None or life.generation != generation or life.state is not State.STARTING:
             return []
         life.state = State.READY
-        life.ready_since = life.idle_since = now
+        life.ready_since = life.idle_since = self._now = now
         life.used, life.settled = False, not self._limits.min_residency
         self._end_swap(model)
         return self._advance(first=model)
@@ -216,6 +217,12 @@ class Scheduler(Turns):
                 life.leaving = why
         return effects + self._advance()
 
+    def adopt(self, residency: Residency) -> list[Effect]:
+        """Go by ``residency``, which knows better how much memory models take."""
+        self._residency = residency
+        self._unthreatened.clear()
+        return self._advance()
+
     def leaving(self) -> set[str]:
         """Models whose process is on its way out or will be once it is idle."""
         return {
@@ -230,6 +237,7 @@ class Scheduler(Turns):
         Stop what has been idle for longer than its time to live, turn away who has waited longer
         than ``queue_timeout``, put first who has become overdue.
         """
+        self._now = now
         effects: list[Effect] = []
         if wait := self._limits.queue_timeout:
             for waiting in self._queue.timed_out(now, wait):

@@ -15,6 +15,7 @@ class ModelStatus:
 
     ``ttl_left`` is the seconds until it is stopped for being idle, None when it would not be.
     ``queue`` counts those who wait for it. ``memory`` is in bytes, None unless it was measured.
+    ``used`` says that its present load has served somebody.
     """
 
     id: str
@@ -25,3 +26,4 @@ class ModelStatus:
     ttl_left: float | None = None
     queue: int = 0
     memory: int | None = None
+    used: bool = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.life import Holder, Life
-from llmstack.engine.plan import Evict, Serve, Situation, State, Swap, plan
+from llmstack.engine.plan import Evict, Refuse, Serve, Situation, State, Swap, plan
 from llmstack.engine.queue import Limits, Queue
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Turns:
         # Ready models that plan() served since the last change.
         self._unthreatened: set[str] = set()
         self._generations = 0
+        self._now = 0.0  # of the last event that had a time; see ``acquire``
         self._closing = False
 
     # What a caller may look at.
@@ -51,6 +52,10 @@ class Turns:
     def in_flight(self, model: str) -> int:
         """Requests that hold the model now."""
         return self._lives[model].in_flight
+
+    def used(self, model: str) -> bool:
+        """Whether its present process has served somebody."""
+        return model in self._lives and self._lives[model].used
 
     def waiting(self, model: str) -> int:
         """Requests that wait for the model now."""
@@ -97,6 +102,11 @@ class Turns:
             busy=frozenset(model for model, life in self._lives.items() if life.in_flight),
             swaps=tuple(Swap(target, self._victims[target]) for target in self._swaps),
             protected=frozenset(model for model, life in self._lives.items() if life.protected),
+            idle={
+                model: self._now - life.idle_since
+                for model, life in self._lives.items()
+                if life.state is State.READY and not life.in_flight
+            },
         )
 
     # Steps, for the subclass.
@@ -121,6 +131,9 @@ class Turns:
             step = plan(waiting.model, now.hurried() if waiting.overdue else now, self._residency)
             if isinstance(step, Evict):
                 effects += self._swap(waiting.model, step)
+            elif isinstance(step, Refuse):
+                self._leave_queue(waiting.ticket)
+                effects.append(Reject(waiting.ticket, step.error))
             elif isinstance(step, Serve) and not life.leaving:
                 self._queue.remove(waiting.ticket)
                 self._unthreatened.add(waiting.model)
@@ -135,12 +148,13 @@ class Turns:
         """Whether serving ``model`` would lengthen the wait for one that is overdue."""
         if not overdue or overdue == {model}:
             return False
-        running = self.situation().running()
+        now = self.situation().hurried()
+        running, idle = now.running(), now.movable()
         for target in overdue - {model}:
-            bill = self._residency.evict(target, running | {model})
+            bill = self._residency.evict(target, running | {model}, idle)
             if model in bill:
                 return True
-            if model not in running and bill != self._residency.evict(target, running):
+            if model not in running and bill != self._residency.evict(target, running, idle):
                 return True
         return False
 

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from llmstack.config.swap import Group
 from llmstack.residency.explanation import Explanation, listing
+from llmstack.residency.idle import ALL_IN_USE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from llmstack.residency.idle import Idle
 
 #: Models that are in no group share this one. It swaps and is exclusive.
 DEFAULT_GROUP = Group(id="(default)", members=())
@@ -25,14 +28,14 @@ class GroupResidency:
     def __init__(self, groups: Iterable[Group]) -> None:
         self._group_of = {member: group for group in groups for member in group.members}
 
-    def evict(self, target: str, running: Iterable[str]) -> frozenset[str]:
+    def evict(self, target: str, running: Iterable[str], _: Idle = ALL_IN_USE) -> frozenset[str]:
         """The running models that must stop before ``target`` starts."""
         group = self._group(target)
         return frozenset(
             other for other in running if other != target and self._leaves(group, other)
         )
 
-    def explain(self, target: str, running: Iterable[str]) -> Explanation:
+    def explain(self, target: str, running: Iterable[str], _: Idle = ALL_IN_USE) -> Explanation:
         """``evict`` with its reason."""
         group = self._group(target)
         evicted = self.evict(target, running)
@@ -44,6 +47,9 @@ class GroupResidency:
             reasons.append(f'group "{group.id}" is exclusive: {listing(outside)} stops')
         reason = "; ".join(reasons) or f'group "{group.id}" needs no running model to stop'
         return Explanation(target, evicted, f"{reason}.")
+
+    def refusal(self, _: str, __: Iterable[str]) -> None:
+        """None: whoever stands in the way stops."""
 
     def _group(self, model: str) -> Group:
         return self._group_of.get(model, DEFAULT_GROUP)

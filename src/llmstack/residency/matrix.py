@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from llmstack.residency.combinations import Search
 from llmstack.residency.explanation import Explanation, listing
+from llmstack.residency.idle import ALL_IN_USE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from llmstack.residency.idle import Idle
     from llmstack.residency.sets import LinkedSet
 
 #: Decisions remembered before all are forgotten.
@@ -38,14 +40,14 @@ class MatrixResidency:
         self._weights: dict[int, int] = {0: 0}
         self._decisions: dict[tuple[str, frozenset[str]], tuple[frozenset[str], str]] = {}
 
-    def evict(self, target: str, running: Iterable[str]) -> frozenset[str]:
+    def evict(self, target: str, running: Iterable[str], _: Idle = ALL_IN_USE) -> frozenset[str]:
         """The running models that must stop before ``target`` starts.
 
         Nothing stops when ``target`` itself is among the running.
         """
         return self._decide(target, frozenset(running))[0]
 
-    def explain(self, target: str, running: Iterable[str]) -> Explanation:
+    def explain(self, target: str, running: Iterable[str], _: Idle = ALL_IN_USE) -> Explanation:
         """``evict`` with its reason."""
         present = frozenset(running)
         evicted, set_name = self._decide(target, present)
@@ -64,6 +66,9 @@ class MatrixResidency:
                 f"{listing(evicted)} stops (cost {cost})."
             )
         return Explanation(target, evicted, reason)
+
+    def refusal(self, _: str, __: Iterable[str]) -> None:
+        """None: whoever stands in the way stops."""
 
     def _decide(self, target: str, running: frozenset[str]) -> tuple[frozenset[str], str]:
         key = (target, running)

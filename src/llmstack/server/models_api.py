@@ -58,9 +58,11 @@ class ModelsApi:
     async def _models(self, _: Request) -> Response:
         """Every model with its state, since when (unix seconds), and how many wait for it.
 
-        ``ttl_left`` is in seconds, ``memory`` in bytes; null where there is none or nobody knows.
+        ``ttl_left`` is in seconds, null where there is none. ``memory`` is what its processes
+        take of the machine's memory now, in bytes; null if it is not loaded. ``footprint`` is what
+        the rule by memory reckons with, null under another rule.
         """
-        rows = [self._row(status) for status in self._engine.status()]
+        rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})
 
     def _row(self, status: ModelStatus) -> dict[str, Any]:
@@ -79,8 +81,16 @@ class ModelsApi:
             "queue_length": status.queue,
             "ttl_left": status.ttl_left,
             "memory": status.memory,
+            "footprint": self._footprint(status.id),
             "pid": status.pid,
         }
+
+    def _footprint(self, model: str) -> dict[str, Any] | None:
+        facts, plan = self._engine.memory, self._engine.config.memory
+        if facts is None or plan is None:
+            return None
+        known = facts.known[model]
+        return {"size": known.size, "source": known.source, "pinned": model in plan.pinned}
 
     async def _unload(self, request: Request) -> Response:
         """Stop every model after its running answers (at once with ``?force=1``); ``OK``."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.config.swap_merge import load_sources
 from llmstack.engine import Engine
+from llmstack.engine.footprints import told
 from llmstack.errors import ConfigError, DaemonError
 from llmstack.http1 import Pool
 from llmstack.residency import compile_residency
@@ -168,6 +169,7 @@ class SwapServer:
             )
         log.debug("pid %d", os.getpid())
         _tell(self.engine.config)
+        self._tell_memory()
         self._background(self._preload())
 
     def reload(self) -> None:
@@ -216,6 +218,8 @@ class SwapServer:
                 _KEPT,
             )
             return
+        # Reads what is new to it, so that the engine need not while it serves.
+        await asyncio.to_thread(self.engine.footprints.facts, config)
         before = self.engine.config
         # Its first step puts the configuration in force; then it waits for what has to go.
         settling = self._background(self.engine.reconfigure(config))
@@ -229,6 +233,12 @@ class SwapServer:
         if late := [key for key, of in _AT_START.items() if of(before) != of(config)]:
             log.warning("a change of %s needs a restart", ", ".join(late))
         _tell(config)
+        self._tell_memory()
+
+    def _tell_memory(self) -> None:
+        if self.engine.memory is not None:
+            for line in told(self.engine.config, self.engine.memory):
+                log.info("%s", line)
 
     async def _preload(self) -> None:
         for model, error in (await self.engine.preload()).items():

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.activity import Gpu, GpuProbe
-from llmstack.activity.gpu import NVIDIA, ROCM, parse_nvidia, parse_rocm, run_command
+from llmstack.hub.gpu import NVIDIA, ROCM, Gpu, GpuProbe, parse_nvidia, parse_rocm, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

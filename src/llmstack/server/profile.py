@@ -1,0 +1,108 @@
+"""A profile of hardware → the ``models.ini`` whose tiers fit together in its memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from llmstack.config.profile_ini import Section, profile_ini, with_arithmetic
+from llmstack.config.stack_loader import parse_stack
+from llmstack.config.templates import default_ini
+from llmstack.hub.catalogue import catalogue
+from llmstack.residency.arithmetic import plain
+from llmstack.residency.selection import select
+from llmstack.server.fit import Headers, fit_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmstack.residency.room import Load, Room, Total
+    from llmstack.residency.selection import Chosen, Selection
+
+#: The profile that the shipped file is for, whatever else would fit.
+SHIPPED = "64gb"
+
+_REMARKS = {
+    "fast": "Small and always loaded: titles, completion, and prompts too long for the others.",
+    "agent": "The coding agent.",
+    "plan": "Design, review and explanation; it takes the place of code-smart when it is needed.",
+}
+_LABELS = {"fast": "code", "agent": "code", "plan": "plan"}
+_WIDTH = 97
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileIni:
+    """The text, and the arithmetic that stands in it as comments."""
+
+    text: str
+    room: Room
+    loads: tuple[Load, ...]
+    totals: tuple[Total, ...]
+    reasons: tuple[str, ...] = ()
+
+
+def make_profile(profile: str, room: Room) -> ProfileIni:
+    """The models.ini of ``profile`` for ``room``.
+
+    Raises:
+        LlmstackError: no model fits.
+    """
+    if profile == SHIPPED:
+        return _shipped(profile, room)
+    selection = select(room, catalogue())
+    shipped = _shipped(profile, room)
+    if not room.cpu and _agent(selection) in shipped.text and all(t.fits for t in shipped.totals):
+        return shipped
+    loads = tuple(chosen.load for chosen in selection.tiers)
+    lines = [*plain(loads, selection.totals, room), *_reasons(selection.reasons)]
+    text = profile_ini(
+        profile,
+        lines,
+        map(_section, selection.tiers),
+        cpu=room.cpu,
+        window=next(one.context for one in selection.tiers if one.role == "agent"),
+    )
+    return ProfileIni(text, room, loads, selection.totals, selection.reasons)
+
+
+def _shipped(profile: str, room: Room) -> ProfileIni:
+    ini = default_ini()
+    fit = fit_stack(parse_stack(ini, "models.ini").stack, "current", room, Headers(here=False))
+    lines = plain(fit.loads, fit.totals, room)
+    return ProfileIni(with_arithmetic(ini, profile, lines), room, fit.loads, fit.totals)
+
+
+def _agent(selection: Selection) -> str:
+    """The line that names the agent's file."""
+    agent = next(one for one in selection.tiers if one.role == "agent")
+    return f"\nhf_file = {agent.model.file.name}\n"
+
+
+def _reasons(reasons: tuple[str, ...]) -> Iterator[str]:
+    for reason in reasons:
+        yield ""
+        yield from wrap(reason, _WIDTH)
+
+
+def _section(chosen: Chosen) -> Section:
+    model = chosen.model
+    native = model.shape.numbers["context_length"]
+    split = f"--n-cpu-moe {chosen.cpu_experts}" if chosen.cpu_experts else ""
+    entries = (
+        ("tier", _LABELS[chosen.role]),
+        ("role", chosen.role),
+        ("description", model.name),
+        ("hf_repo", model.file.repo),
+        ("hf_file", model.file.name),
+        ("ctx_size", str(chosen.context)),
+        ("rope_scaling", model.rope if chosen.context > native else ""),
+        ("sampler", model.sampler),
+        ("extra_args", split),
+        ("size_gb", f"{model.size / _GIB:.1f}"),
+        ("quant", model.quant),
+    )
+    remark = f"{_REMARKS[chosen.role]} Licence: {model.licence}."
+    return Section(remark, chosen.name, tuple(entry for entry in entries if entry[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstack.residency.arithmetic import HEAD, plain, room_line, set_lines, tier_rows
+from llmstack.residency.arithmetic import HEAD, plain, room_lines, set_lines, tier_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ def show(loads: Sequence[Load], totals: Sequence[Total], room: Room) -> None:
     if not console.is_terminal:
         print("\n".join(plain(loads, totals, room)))
         return
-    console.print(room_line(room), highlight=False)
+    console.print("\n".join(room_lines(room)), highlight=False, markup=False)
     console.print(_table(tier_rows(loads, room)))
     for total in totals:
         style = "green" if total.fits else "bold red"

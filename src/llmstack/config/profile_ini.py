@@ -18,9 +18,9 @@ _MARK = "\n[DEFAULT]\n"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One tier: a remark over it, its name, and its keys in order."""
+    """One tier: remarks over it, its name, and its keys in order."""
 
-    remark: str
+    remarks: tuple[str, ...]
     name: str
     entries: tuple[tuple[str, str], ...]
 
@@ -58,4 +58,4 @@ def commented(lines: Iterable[str]) -> str:
 
 def _section(section: Section) -> str:
     keys = "".join(f"{key} = {value}\n" for key, value in section.entries)
-    return f"\n; {section.remark}\n[{section.name}]\n{keys}"
+    return f"\n{commented(section.remarks)}\n[{section.name}]\n{keys}"

@@ -39,17 +39,19 @@ def aligned(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def room_line(room: Room) -> str:
-    """The budget and where it comes from."""
+def room_lines(room: Room) -> list[str]:
+    """The budget and where it comes from, and that of the memory beside GPUs."""
     kept = f", {shown(room.kept)} of it kept for the system" if room.kept else ""
-    line = f"{shown(room.budget)} for models: {room.what}, {shown(room.size)}{kept}"
-    return f"{line}; {shown(room.host)} of the machine's memory beside it" if room.host else line
+    lines = [f"{shown(room.budget)} for models: {room.what}, {shown(room.size)}{kept}"]
+    if room.host is not None:
+        lines.append(f"  and {shown(room.host)} of the machine's memory beside it")
+    return lines
 
 
 def plain(loads: Sequence[Load], totals: Sequence[Total], room: Room) -> list[str]:
     """The whole table as lines of text."""
     rows = [HEAD, *tier_rows(loads, room)]
-    return [room_line(room), "", *aligned(rows), "", *set_lines(totals)]
+    return [*room_lines(room), "", *aligned(rows), "", *set_lines(totals)]
 
 
 def json_of(loads: Iterable[Load], totals: Iterable[Total], room: Room) -> dict[str, Any]:

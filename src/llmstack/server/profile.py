@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 SHIPPED = "64gb"
 
 _REMARKS = {
-    "fast": "Small and always loaded: titles, completion, and prompts too long for the others.",
+    "fast": "Small and always loaded: titles, completion and other quick answers.",
     "agent": "The coding agent.",
-    "plan": "Design, review and explanation; it takes the place of code-smart when it is needed.",
+    "plan": "Design, review and explanation; when needed it takes the place of code-smart.",
 }
 _LABELS = {"fast": "code", "agent": "code", "plan": "plan"}
 _WIDTH = 97
@@ -104,5 +104,5 @@ def _section(chosen: Chosen) -> Section:
         ("size_gb", f"{model.size / _GIB:.1f}"),
         ("quant", model.quant),
     )
-    remark = f"{_REMARKS[chosen.role]} Licence: {model.licence}."
-    return Section(remark, chosen.name, tuple(entry for entry in entries if entry[1]))
+    remarks = (_REMARKS[chosen.role], f"Licence: {model.licence}")
+    return Section(remarks, chosen.name, tuple(entry for entry in entries if entry[1]))

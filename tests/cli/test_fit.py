@@ -189,7 +189,7 @@ def test_install_takes_a_profile_too(command: Callable[..., Outcome], tmp_path: 
     opencode = json.loads((tmp_path / ".llmstack" / "opencode.json").read_text())
     (provider,) = opencode["provider"].values()
     models = provider["models"]
-    assert models["code-smart"]["limit"]["context"] == 65536
+    assert models["code-smart"]["limit"]["context"] == 32768
 
 
 @pytest.mark.parametrize(

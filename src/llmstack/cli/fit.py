@@ -56,7 +56,8 @@ def run(arguments: Namespace) -> int:
         from llmstack.residency.arithmetic import json_of
 
         report = json_of(fit.loads, fit.totals, fit.room)
-        print(json.dumps({**report, "changes": list(fit.changes), "fits": fit.fits}, indent=1))
+        report |= {"changes": fit.changes, "notes": fit.notes, "fits": fit.fits}
+        print(json.dumps(report, indent=1))
     else:
         _print(fit)
     return 0 if fit.fits else 1
@@ -75,6 +76,8 @@ def _print(fit: StackFit) -> None:
     from llmstack.cli.fit_view import show
 
     show(fit.loads, fit.totals, fit.room)
+    for note in fit.notes:
+        print(f"\n[*] {note}")
     for load in fit.loads:
         if load.why:
             print(f"[!] {load.tier}: {load.why}", file=sys.stderr)

@@ -85,7 +85,7 @@ def _for_profile(arguments: Namespace, work: WorkDir) -> str:
     profile = arguments.profile.strip().lower()
     made = make_profile(profile, profile_room(profile))
     show(made.loads, made.totals, made.room)
-    for reason in made.reasons:
-        print(reason)
+    for remark in made.remarks:
+        print(remark)
     print()
     return made.text

@@ -95,6 +95,13 @@ class Total:
         return self.room.host - self.host - self.margin
 
     @property
+    def spare(self) -> int | None:
+        """Bytes of the machine's own memory that are left, None where that is not counted."""
+        if self.room.pool == "machine":
+            return self.left
+        return None if self.room.host is None else self.host_left
+
+    @property
     def fits(self) -> bool:
         """Whether all of it is in the room."""
         return self.left >= 0 and self.host_left >= 0

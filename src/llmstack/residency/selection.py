@@ -31,6 +31,8 @@ ENOUGH = 64 << 10
 #: (in billions).
 CPU_CONTEXT, CPU_ACTIVE = 32 << 10, 8.5
 
+#: What a choice should leave in the machine's memory, for prompts that servers remember.
+COMFORT = 1 << 30
 #: Layers by which more experts leave the GPU.
 STEP = 4
 
@@ -102,11 +104,12 @@ def _pair(
         for large in large_ones
         if total_of([small.load, large.load], splits.room).fits
     ]
-    return max(fitting, key=lambda pair: _worth(*pair), default=None)
+    return max(fitting, key=lambda pair: _worth(splits.room, *pair), default=None)
 
 
-def _worth(small: Chosen, large: Chosen) -> tuple[int, ...]:
+def _worth(room: Room, small: Chosen, large: Chosen) -> tuple[int, ...]:
     return (
+        _comfortable(room, [small.load, large.load]),
         min(large.context, ENOUGH),
         -large.cpu_experts,
         small.model.size,
@@ -114,6 +117,11 @@ def _worth(small: Chosen, large: Chosen) -> tuple[int, ...]:
         large.context,
         small.context,
     )
+
+
+def _comfortable(room: Room, loads: list[Load]) -> bool:
+    spare = total_of(loads, room).spare
+    return spare is None or spare >= COMFORT
 
 
 def _complete(
@@ -143,7 +151,14 @@ def _planner(splits: _Splits, base: list[Load], plans: Iterable[CatalogueModel])
             if total_of([*base, one.load], splits.room).fits
         ]
         if fitting:
-            return max(fitting, key=lambda one: (one.context, -one.cpu_experts))
+            return max(
+                fitting,
+                key=lambda one: (
+                    _comfortable(splits.room, [*base, one.load]),
+                    one.context,
+                    -one.cpu_experts,
+                ),
+            )
     return None
 
 

@@ -11,6 +11,7 @@ from llmstack.hub.catalogue import catalogue, find_model
 from llmstack.hub.gguf import Gguf, read_gguf
 from llmstack.hub.hub_file import HubFile
 from llmstack.residency.footprint import Share, estimate
+from llmstack.residency.prompt_cache import notes
 from llmstack.residency.proposals import proposals
 from llmstack.residency.room import Load, share_of, total_of
 from llmstack.residency.tier_sizing import resident_sets, tier_sizing
@@ -25,12 +26,16 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class StackFit:
-    """The arithmetic of a stack: each tier, each set that is loaded together, what to change."""
+    """The arithmetic of a stack: each tier, each set that is loaded together, what to change.
+
+    ``notes`` tell of what no estimate counts.
+    """
 
     room: Room
     loads: tuple[Load, ...]
     totals: tuple[Total, ...]
     changes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -117,7 +122,8 @@ def fit_stack(stack: Stack, channel: Channel, room: Room, headers: Headers) -> S
     changes = [
         change for total in totals for change in proposals(total, stack.tiers, size, catalogue())
     ]
-    return StackFit(room, tuple(loads.values()), totals, tuple(dict.fromkeys(changes)))
+    growth = notes(totals, {tier.name: tier for tier in stack.tiers})
+    return StackFit(room, tuple(loads.values()), totals, tuple(dict.fromkeys(changes)), growth)
 
 
 def _load(

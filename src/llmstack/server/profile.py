@@ -11,6 +11,7 @@ from llmstack.config.stack_loader import parse_stack
 from llmstack.config.templates import default_ini
 from llmstack.hub.catalogue import catalogue
 from llmstack.residency.arithmetic import plain
+from llmstack.residency.prompt_cache import limits_for
 from llmstack.residency.selection import select
 from llmstack.server.fit import Headers, fit_stack
 
@@ -35,13 +36,13 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class ProfileIni:
-    """The text, and the arithmetic that stands in it as comments."""
+    """The text, and the arithmetic and the remarks that stand in it as comments."""
 
     text: str
     room: Room
     loads: tuple[Load, ...]
     totals: tuple[Total, ...]
-    reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def make_profile(profile: str, room: Room) -> ProfileIni:
@@ -56,12 +57,13 @@ def make_profile(profile: str, room: Room) -> ProfileIni:
     shipped = _shipped(profile, room)
     if not room.cpu and _agent(selection) in shipped.text and all(t.fits for t in shipped.totals):
         return shipped
+    limits = limits_for(selection.totals)
     loads = tuple(chosen.load for chosen in selection.tiers)
     lines = [*plain(loads, selection.totals, room), *_reasons(selection.reasons)]
     text = profile_ini(
         profile,
         lines,
-        map(_section, selection.tiers),
+        [_section(one, limits.get(one.name)) for one in selection.tiers],
         cpu=room.cpu,
         window=next(one.context for one in selection.tiers if one.role == "agent"),
     )
@@ -71,8 +73,9 @@ def make_profile(profile: str, room: Room) -> ProfileIni:
 def _shipped(profile: str, room: Room) -> ProfileIni:
     ini = default_ini()
     fit = fit_stack(parse_stack(ini, "models.ini").stack, "current", room, Headers(here=False))
-    lines = plain(fit.loads, fit.totals, room)
-    return ProfileIni(with_arithmetic(ini, profile, lines), room, fit.loads, fit.totals)
+    lines = [*plain(fit.loads, fit.totals, room), *_reasons(fit.notes)]
+    text = with_arithmetic(ini, profile, lines)
+    return ProfileIni(text, room, fit.loads, fit.totals, fit.notes)
 
 
 def _agent(selection: Selection) -> str:
@@ -87,10 +90,12 @@ def _reasons(reasons: tuple[str, ...]) -> Iterator[str]:
         yield from wrap(reason, _WIDTH)
 
 
-def _section(chosen: Chosen) -> Section:
+def _section(chosen: Chosen, cache: int | None) -> Section:
+    """The tier, its remembered prompts limited to ``cache`` bytes if that is not None."""
     model = chosen.model
     native = model.shape.numbers["context_length"]
-    split = f"--n-cpu-moe {chosen.cpu_experts}" if chosen.cpu_experts else ""
+    words = [f"--n-cpu-moe {chosen.cpu_experts}"] if chosen.cpu_experts else []
+    words += [] if cache is None else [f"--cache-ram {cache >> 20}"]
     entries = (
         ("tier", _LABELS[chosen.role]),
         ("role", chosen.role),
@@ -100,7 +105,7 @@ def _section(chosen: Chosen) -> Section:
         ("ctx_size", str(chosen.context)),
         ("rope_scaling", model.rope if chosen.context > native else ""),
         ("sampler", model.sampler),
-        ("extra_args", split),
+        ("extra_args", " ".join(words)),
         ("size_gb", f"{model.size / _GIB:.1f}"),
         ("quant", model.quant),
     )

@@ -160,6 +160,21 @@ def test_a_stack_that_does_not_fit_fails_and_says_what_would_do(
     assert found["changes"]
 
 
+def test_colours_and_lines_are_for_a_terminal_only(
+    command: Callable[..., Outcome], project: WorkDir
+) -> None:
+    """Elsewhere it is plain text; NO_COLOR keeps the lines and drops the colours."""
+    plain = command("fit", "--offline").out
+    assert "┃" not in plain
+    assert "\x1b" not in plain
+    drawn = command("fit", "--offline", FORCE_COLOR="1", TERM="xterm", COLUMNS="120").out
+    assert "┃" in drawn
+    assert "\x1b[" in drawn
+    grey = command("fit", "--offline", FORCE_COLOR="1", NO_COLOR="1", TERM="xterm").out
+    assert "┃" in grey
+    assert "\x1b[32m" not in grey
+
+
 def test_a_profile_is_written_with_its_arithmetic(
     command: Callable[..., Outcome], tmp_path: Path
 ) -> None:

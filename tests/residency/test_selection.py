@@ -144,6 +144,14 @@ def test_what_was_not_chosen_is_told_with_its_sum() -> None:
     assert float(needed[1]) > 21
 
 
+def test_what_was_not_split_is_told_too() -> None:
+    """A finer file of the chosen model, and one whose experts would not fit beside the GPU."""
+    (finer, *_) = select(gpu_room(12 * GIB, "it", 64 * GIB), MODELS).reasons
+    assert "11.5 GiB are on the GPU, and it is not split for finer weights" in finer
+    (larger, *_) = select(gpu_room(8 * GIB, "it", 16 * GIB), MODELS).reasons
+    assert "7.5 GiB on the GPU and 14.0 GiB beside it are there" in larger
+
+
 def test_little_memory_gets_one_tier_and_no_memory_an_error_that_says_the_least() -> None:
     assert [one.role for one in select(machine_room(6 * GIB, "it"), MODELS).tiers] == ["agent"]
     with pytest.raises(LlmstackError, match="no model fits into 512 MiB") as caught:

@@ -72,7 +72,7 @@ def json_of(loads: Iterable[Load], totals: Iterable[Total], room: Room) -> dict[
                 "why": load.why,
                 "context": load.parts.cells if load.parts else None,
                 "size": load.share.of(room.pool) if load.share else None,
-                "host": load.share.host if load.share else None,
+                "host": load.share.host if load.share and room.pool == "gpu" else None,
                 "parts": {name: share.of(room.pool) for name, share in load.parts.parts()}
                 if load.parts
                 else None,

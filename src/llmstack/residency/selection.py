@@ -133,7 +133,7 @@ def _complete(
 ) -> Selection:
     room = splits.room
     base = [fast.load] if fast else []
-    reasons = [_why_not(room, fast, larger)] if larger else []
+    reasons = [_why_not(room, fast, larger, split=splits.can_split(larger))] if larger else []
     plan = _planner(splits, base, plans)
     if plan and plan.model.file == agent.model.file:
         reasons.append("plan: it would be the model of code-smart, which answers for it.")
@@ -178,6 +178,11 @@ class _Splits:
                 smallest[model.name] = model
         self._smallest = [model.file for model in smallest.values()]
 
+    def can_split(self, model: CatalogueModel) -> bool:
+        """Whether experts of ``model`` may stay off the GPU."""
+        beside = self.room.pool == "gpu" and self.room.host is not None
+        return beside and model.mixture and model.file in self._smallest
+
     def offers(self, model: CatalogueModel, role: str) -> Iterator[Chosen]:
         """Contexts, and splits for each of them, with which ``model`` alone fits."""
         most = min(model.most_context, CPU_CONTEXT if self.room.cpu else LADDER[-1])
@@ -192,8 +197,7 @@ class _Splits:
 
     def _counts(self, model: CatalogueModel, role: str) -> Iterable[int]:
         """Numbers of layers whose experts stay off the GPU."""
-        splittable = model.mixture and role != "fast" and model.file in self._smallest
-        if self.room.pool != "gpu" or self.room.host is None or not splittable:
+        if role == "fast" or not self.can_split(model):
             return (0,)
         layers = model.shape.numbers["block_count"]
         return (*range(0, layers, STEP), layers)
@@ -218,18 +222,21 @@ def _with(models: Iterable[CatalogueModel], role: str) -> list[CatalogueModel]:
     return sorted((one for one in models if role in one.roles), key=lambda one: -one.size)
 
 
-def _why_not(room: Room, fast: Chosen | None, larger: CatalogueModel) -> str:
-    """Why the next larger agent was not chosen."""
+def _why_not(room: Room, fast: Chosen | None, larger: CatalogueModel, *, split: bool) -> str:
+    """Why the next larger agent was not chosen; ``split`` says whether experts could leave."""
     context = larger.least_context
     parts = _estimate(room, larger, context, 0)
     load = Load("code-smart", share_of(parts), parts, "catalogue")
     total = total_of([fast.load, load] if fast else [load], room)
     beside = " beside code-fast" if fast else ""
-    also = f" and {shown(room.host)} of the machine's memory" if room.host else ""
+    there = f"{shown(room.budget)} are there"
+    if room.host and split:
+        there = f"{shown(room.budget)} on the GPU and {shown(room.host)} beside it are there"
+    elif room.host and larger.mixture:
+        there = f"{shown(room.budget)} are on the GPU, and it is not split for finer weights"
     return (
         f"code-smart: {larger.name} {larger.quant} would need "
-        f"{shown(total.taken + total.margin)}{beside} at {context} tokens; "
-        f"{shown(room.budget)}{also} are there."
+        f"{shown(total.taken + total.margin)}{beside} at {context} tokens; {there}."
     )
 
 

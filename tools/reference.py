@@ -160,7 +160,10 @@ def _profiles() -> str:
     lines += ["|---|---|---|---|---|---|---|"]
     for model in catalogue():
         pages = dict.fromkeys((model.sources["file"], *model.shape.sources))
-        found = ", ".join(f"[{number}]({page})" for number, page in enumerate(pages, 1))
+        found = ", ".join(
+            f"[{number}]({page})" if page.startswith("https://") else f"`{page}`"
+            for number, page in enumerate(pages, 1)
+        )
         size = f"{model.size:,}" if model.size else "no page tells"
         window = model.shape.numbers["context_length"]
         roles = ", ".join(model.roles) or "none of its own"

@@ -38,7 +38,7 @@ def test_every_claim_of_a_model_names_its_page(table: dict[str, Any]) -> None:
     """Repository and file always, and each of the other claims that is there."""
     assert set(table) <= KEYS
     assert set(table["source"]) == {"file", *(CLAIMS & set(table))}
-    assert all(page.startswith("https://") for page in table["source"].values())
+    assert all(page.startswith(("https://", "pkg:pypi/")) for page in table["source"].values())
     assert table["roles"] == [] or {"bytes", "licence", "active", "least_context"} <= set(table)
     assert table["file"].endswith(".gguf")
     assert table["repo"].count("/") == 1
@@ -48,7 +48,7 @@ def test_every_claim_of_a_model_names_its_page(table: dict[str, Any]) -> None:
 def test_every_shape_names_its_pages_and_has_the_numbers_that_matter(name: str) -> None:
     shape = next(model.shape for model in catalogue() if model in _with(name))
     assert shape.sources
-    assert all(page.startswith("https://") for page in shape.sources)
+    assert all(page.startswith(("https://", "pkg:pypi/")) for page in shape.sources)
     assert set(shape.numbers) <= NUMBERS
     assert {"block_count", "context_length", "embedding_length", "vocab_size"} <= set(shape.numbers)
     assert all(number > 0 for number in shape.numbers.values())

@@ -18,7 +18,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 _RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
 _CONTENT = re.compile(r"/content/(?P<key>.+)")
-_RANGE = re.compile(r"bytes=(\d+)-")
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass
@@ -105,6 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = hub.files[key]
         asked = _RANGE.match(self.headers["range"] or "")
         start = int(asked[1]) if asked else 0
+        if asked and asked[2]:
+            content = content[: int(asked[2]) + 1]
         hub.ranges.append((key, start))
         hub.tokens.append((key, self.headers["authorization"]))
         self.send_response(206 if asked else 200)

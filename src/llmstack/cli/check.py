@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   llmstack check            files here and on the hub, and whether llama-swap.yaml is up to date
   llmstack check --strict   exit status 1 when something is missing, newer or drifted
-  llmstack check --json     the same for a script"""
+  llmstack check --json     the same for a script
+  llmstack check --catalogue
+                            whether the hub has what llmstack init --profile chooses from"""
 
 _MARKS = {"here": "[OK]", "newer": "[!] ", "partial": "[*] ", "missing": "[ ] "}
 
@@ -38,10 +40,15 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--strict", action="store_true", help="exit status 1 unless all is well")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--catalogue", action="store_true", help="check the models of the profiles instead"
+    )
 
 
 def run(arguments: Namespace) -> int:
     """Compare models.ini, what was generated from it, this machine and the hub."""
+    if arguments.catalogue:
+        return _check_catalogue(arguments)
     from llmstack.hub.standing import standings
 
     work = work_dir()
@@ -90,6 +97,20 @@ def drift(work: WorkDir) -> list[Drift]:
         if name not in plan.swap.models
     ]
     return found
+
+
+def _check_catalogue(arguments: Namespace) -> int:
+    from llmstack.hub.catalogue import catalogue
+    from llmstack.hub.catalogue_check import compare
+
+    rows = compare(catalogue())
+    if arguments.json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+    else:
+        for row in rows:
+            size = f"{row.found / 1e9:7.2f} GB" if row.found else " " * 10
+            print(f"{'[!] ' if row.problem else '[OK]'} {size}  {row.file}  {row.problem}".rstrip())
+    return 1 if arguments.strict and any(row.problem for row in rows) else 0
 
 
 def _print(rows: Sequence[Standing], drifts: Sequence[Drift]) -> None:

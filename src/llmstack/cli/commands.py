@@ -25,6 +25,7 @@ COMMANDS = {
         "install_llama_swap", "Fetch llama-swap, for engine = llama-swap.", "Begin"
     ),
     "check": Command("check", "Compare models.ini with the hub and what is here.", "Begin"),
+    "fit": Command("fit", "Show whether the stack fits into this machine's memory.", "Begin"),
     "config": Command("config", "Validate, show or migrate models.ini.", "Begin"),
     "connect": Command("connect", "Point a coding agent at this project's stack.", "Begin"),
     "doctor": Command("doctor", "Check this machine, the configuration and the daemon.", "Begin"),

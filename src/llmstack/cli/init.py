@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   llmstack init                          begin a project here: .llmstack/models.ini and AGENTS.md
+  llmstack init --profile auto           models whose tiers fit together in this machine's memory
+  llmstack init --profile gpu-24gb+64gb  the same for a GPU of 24 GB beside 64 GB of memory
   llmstack init --force                  write models.ini again; the old one is models.ini.bak
   llmstack init --external http://HOST:10101
                                          begin a thin client of another machine's stack
@@ -28,6 +30,12 @@ Always the current directory, also inside another project. Next: llmstack config
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--force", action="store_true", help="replace a models.ini that is there")
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="models for a machine's memory: auto for this one, cpu, or 8gb, 16gb, 32gb, 64gb, "
+        "128gb; without it the file for 64 GB",
+    )
     parser.add_argument(
         "--variant",
         choices=("gguf",),
@@ -50,11 +58,34 @@ def begin_project(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
     from llmstack.server import project
 
     if marker.channel == "external":
-        if arguments.force:
-            raise LlmstackError("a thin client has no models.ini to replace", fix="Drop --force.")
+        for option in ("force", "profile"):
+            if getattr(arguments, option):
+                raise LlmstackError("a thin client has no models.ini", fix=f"Drop --{option}.")
     else:
-        for path, done in project.begin(work, default_ini(), force=arguments.force).items():
+        ini = _for_profile(arguments, work) if arguments.profile else default_ini()
+        for path, done in project.begin(work, ini, force=arguments.force).items():
             mark = "[=]" if done == "kept" else "[OK]"
             print(f"{mark} {done} {path}")
     project.choose(work, marker)
     print(f"[OK] channel {marker.line()}")
+
+
+def _for_profile(arguments: Namespace, work: WorkDir) -> str:
+    """Print the arithmetic of a profile; the text of its models.ini."""
+    from llmstack.cli.fit_view import show
+    from llmstack.server.profile import make_profile
+    from llmstack.server.room import profile_room
+
+    if work.models_ini.exists() and not arguments.force:
+        raise LlmstackError(
+            f"there is a {work.models_ini} already",
+            fix="Replace it with --force (the old one is kept as models.ini.bak), or see how it "
+            "fits: llmstack fit",
+        )
+    profile = arguments.profile.strip().lower()
+    made = make_profile(profile, profile_room(profile))
+    show(made.loads, made.totals, made.room)
+    for remark in made.remarks:
+        print(remark)
+    print()
+    return made.text

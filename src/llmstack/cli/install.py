@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   llmstack install                               begin a project here and wire opencode to it
+  llmstack install --profile auto                with models that fit this machine's memory
   llmstack install --next                        with the *_next models
   llmstack install --external http://HOST:10101  be a thin client of another machine's stack
   llmstack install --print                       only print the opencode.json, write nothing"""

@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   llmstack setup                   begin a project here if there is none, fetch its models
   llmstack setup --skip-wait       fetch them in the background
   llmstack setup --skip-download   fetch nothing now
+  llmstack setup --profile 32gb    with models for another machine's memory
 
 Never asks. A step that fails does not keep the others from being done; the exit status is then 1.
 Called again, it does what is not done yet."""
@@ -30,6 +31,12 @@ Called again, it does what is not done yet."""
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
+    parser.add_argument(
+        "--profile",
+        default="auto",
+        metavar="NAME",
+        help="the memory to choose models for, where there is no models.ini yet (default auto)",
+    )
     parser.add_argument("--skip-download", action="store_true", help="fetch no models")
     parser.add_argument(
         "--skip-wait", action="store_true", help="fetch the models in the background"
@@ -77,7 +84,7 @@ def _steps() -> dict[str, Step]:
     }
 
 
-def _project(work: WorkDir, _: Namespace) -> bool:
+def _project(work: WorkDir, arguments: Namespace) -> bool:
     """Begin it, or render what an earlier run did not come to."""
     from llmstack.cli.configure import configure_project
     from llmstack.cli.init import begin_project
@@ -85,7 +92,7 @@ def _project(work: WorkDir, _: Namespace) -> bool:
 
     marker = read_marker(work.default_channel) or Marker("current")
     if not work.models_ini.is_file():
-        begin_project(Namespace(force=False), work, marker)
+        begin_project(Namespace(force=False, profile=arguments.profile), work, marker)
     elif work.opencode_json.is_file():
         print(f"[=] {work.models_ini} is there")
         return True

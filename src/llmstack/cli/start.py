@@ -73,7 +73,22 @@ def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
         )
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)
+    if missing := _not_here(plan):
+        print(
+            f"[!] not on this machine yet: {', '.join(missing)}. The model server fetches a model "
+            "when it is first loaded, without showing how far it is; 'llmstack download' shows it.",
+            file=sys.stderr,
+        )
     return plan
+
+
+def _not_here(plan: StackPlan) -> list[str]:
+    """The tiers whose files on the hub are not in the cache."""
+    from llmstack.hub.remote_file import cached_path
+    from llmstack.server.wanted import served_files
+
+    wanted = served_files(plan.stack, plan.channel)
+    return [tier for tier, file in wanted if cached_path(file) is None]
 
 
 def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> None:

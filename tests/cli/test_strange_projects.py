@@ -88,3 +88,50 @@ def test_to_look_at_a_project_runs_nothing_of_it(
         command("allow")
         command("doctor")
         assert ran.exists()
+
+
+@posix
+def test_a_log_is_never_written_through_a_link(
+    command: Callable[..., Outcome], work: WorkDir
+) -> None:
+    """download --detach emptied what logs/download.log led to."""
+    mine = work.root / "bashrc"
+    mine.write_text("mine\n")
+    work.logs.mkdir(parents=True)
+    for name in ("download.log", "daemon.log", "router.log"):
+        (work.logs / name).symlink_to("../../bashrc")
+    work.models_ini.write_bytes(INI)
+    assert command("download", "--detach", HF_HUB_OFFLINE="1").status == 0
+    command("start", "--detach", LLAMA_SERVER_BIN="/bin/false", ROUTER_HOST="192.0.2.1")
+    assert mine.read_text() == "mine\n"
+    assert not (work.logs / "download.log").is_symlink()
+
+
+@posix
+@pytest.mark.parametrize(
+    "name",
+    ["models.ini", "opencode.json", "daemon.json", "daemon.lock", "download.json", "download.lock"],
+)
+@pytest.mark.parametrize("kind", ["endless", "pipe", "directory", "dangling"])
+def test_no_command_hangs_on_what_is_no_file(
+    command: Callable[..., Outcome], work: WorkDir, name: str, kind: str
+) -> None:
+    """A link to /dev/zero was read until memory was full, a pipe waited for."""
+    work.state.mkdir()
+    work.models_ini.write_bytes(INI)
+    work.opencode_json.write_text("{}")
+    path = work.state / name
+    path.unlink(missing_ok=True)
+    match kind:
+        case "endless":
+            path.symlink_to("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "dangling":
+            path.symlink_to("../made")
+    for arguments in (("status",), ("download", "--status"), ("doctor",)):
+        outcome = command(*arguments, HF_HUB_OFFLINE="1")
+        assert "Traceback" not in outcome.err
+    assert not (work.root / "made").exists()

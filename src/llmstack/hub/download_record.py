@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmstack.config.plain_file import read_plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -55,7 +57,21 @@ def to_json(rows: Iterable[DownloadRow]) -> str:
 def read_record(path: Path) -> list[DownloadRow]:
     """The rows of the record at ``path``; none when there is none, or it is broken."""
     try:
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [DownloadRow(**{**row, "labels": tuple(row["labels"])}) for row in found]
-    except (OSError, ValueError, TypeError, KeyError):
+        found: list[dict[str, Any]] = json.loads(read_plain(path))
+        rows = [DownloadRow(**{**row, "labels": tuple(row["labels"])}) for row in found]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
+    return rows if all(map(_is_row, rows)) else []
+
+
+def _is_row(row: DownloadRow) -> bool:
+    """Whether everything is of its kind; anybody may have written the file."""
+    texts = (row.file, row.state, *row.labels)
+    counts = (row.done, row.size)
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and isinstance(row.problem, str)
+        and all(type(count) is int and 0 <= count < 1 << 60 for count in counts)
+        and type(row.speed) in (int, float)
+        and 0 <= row.speed < 1 << 60
+    )

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmstack.config.plain_file import read_plain
+#: Bytes of a record; more is none.
+LARGEST = 4 * 1024 * 1024
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,10 @@ def to_json(rows: Iterable[DownloadRow]) -> str:
 def read_record(path: Path) -> list[DownloadRow]:
     """The rows of the record at ``path``; none when there is none, or it is broken."""
     try:
-        found: list[dict[str, Any]] = json.loads(read_plain(path))
+        if not path.is_file():  # an endless device, or a pipe that would be waited for
+            return []
+        with path.open("rb") as stream:
+            found: list[dict[str, Any]] = json.loads(stream.read(LARGEST))
         rows = [DownloadRow(**{**row, "labels": tuple(row["labels"])}) for row in found]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []

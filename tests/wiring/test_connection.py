@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from llmstack.errors import LlmstackError
+from llmstack.wiring.agents import AGENTS
 from llmstack.wiring.connection import (
     carry_out,
     connections_record,
@@ -107,3 +109,33 @@ def test_a_broken_record_is_none(place: Place, broken: str) -> None:
     place.record.parent.mkdir()
     place.record.write_text(broken)
     assert read_connections(place.record) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("link", [".claude", ".claude/settings.local.json"])
+def test_no_link_of_a_project_leads_to_the_users_own_files(tmp_path: Path, link: str) -> None:
+    """A cloned project's .claude was a link to ~/.claude."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    (home / ".claude").mkdir(parents=True)
+    (home / ".claude" / "settings.local.json").write_text("{}")
+    (project / link).parent.mkdir(parents=True)
+    (project / link).symlink_to(home / link)
+    place = Place(project, home, tmp_path / "record.json")
+    with pytest.raises(LlmstackError, match="not in this project"):
+        AGENTS["claude"](ENDPOINT, place)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_the_users_own_link_stays_a_link(tmp_path: Path) -> None:
+    """Settings kept in a collection of dotfiles are written there."""
+    home, real = tmp_path / "home", tmp_path / "dotfiles.json"
+    real.write_text("{}")
+    (home / ".claude").mkdir(parents=True)
+    link = home / ".claude" / "settings.json"
+    link.symlink_to(real)
+    place = Place(tmp_path, home, tmp_path / "record.json", everywhere=True)
+    carry_out("claude", AGENTS["claude"](ENDPOINT, place), ENDPOINT, place)
+    assert link.is_symlink()
+    assert "ANTHROPIC_BASE_URL" in real.read_text()
+    undo("claude", place)
+    assert (link.is_symlink(), link.read_text()) == (True, "{}")

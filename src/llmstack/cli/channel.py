@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack.config.marker import Marker, parse_marker
-from llmstack.errors import LlmstackError
+from llmstack.errors import DaemonError, LlmstackError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -73,11 +73,41 @@ def external(url: str) -> Marker:
     Raises:
         LlmstackError: the URL is none that can be used.
     """
-    base = url.strip().rstrip("/").removesuffix("/v1").rstrip("/")
-    marker = parse_marker(f"external {base}")
+    marker = parse_marker(f"external {_base(url)}")
     if marker is None:
         raise LlmstackError(
             f"{url!r} is not the address of a stack",
             fix="Write http://HOST:PORT, without user name, query or blanks.",
         )
     return marker
+
+
+def explicit(arguments: Namespace) -> bool:
+    """Whether the user named a stack or a channel here and now, so that no file decides."""
+    named = arguments.channel or arguments.external is not None
+    return bool(named or os.environ.get(REMOTE_VARIABLE))
+
+
+def require_chosen(work: WorkDir, marker: Marker) -> None:
+    """Make sure that a thin client asks a stack that its user chose.
+
+    Keys and questions go there, and the file that names it comes along with a cloned project.
+
+    Raises:
+        DaemonError: only the project names it.
+    """
+    from llmstack.wiring.trust import is_channel_allowed
+
+    if marker.channel != "external" or _base(os.environ.get(REMOTE_VARIABLE, "")) == marker.url:
+        return
+    if not is_channel_allowed(work.root):
+        raise DaemonError(
+            f"this project wants to use the stack at {marker.url}, which you have not allowed",
+            why="Your questions, and the key in LLMSTACK_API_KEY, would go there.",
+            fix=f"If you mean it: llmstack install --external {marker.url}\n"
+            "Or allow the project with all that is in .llmstack: llmstack allow",
+        )
+
+
+def _base(url: str) -> str:
+    return url.strip().rstrip("/").removesuffix("/v1").rstrip("/")

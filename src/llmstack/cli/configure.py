@@ -29,10 +29,12 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Render for the project's channel."""
+    from llmstack.cli.channel import require_chosen
     from llmstack.config.marker import Marker, read_marker
 
     work = work_dir()
     marker = read_marker(work.default_channel) or Marker("current")
+    require_chosen(work, marker)
     return configure_project(work, marker, only_print=arguments.print)
 
 

@@ -94,6 +94,7 @@ def _list(place: Place, *, as_json: bool) -> int:
 
 
 def _connect(arguments: Namespace, place: Place) -> int:
+    from llmstack.cli.channel import require_chosen
     from llmstack.config.marker import Marker, read_marker
     from llmstack.server.offered import project_endpoint
     from llmstack.wiring.agents import AGENTS
@@ -101,6 +102,7 @@ def _connect(arguments: Namespace, place: Place) -> int:
 
     work = work_dir()
     marker = read_marker(work.default_channel) or Marker("current")
+    require_chosen(work, marker)
     endpoint = project_endpoint(work, marker, os.environ)
     wiring: Wiring = AGENTS[arguments.agent](endpoint, place)
     changes = differences(wiring, place)

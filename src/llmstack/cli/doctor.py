@@ -12,6 +12,8 @@ from llmstack.cli.here import work_dir
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from llmstack.config.workdir import WorkDir
+
 EXAMPLES = """examples:
   llmstack doctor          exit status 1 when something is a problem
   llmstack doctor --json   the same for a script
@@ -32,7 +34,8 @@ def run(arguments: Namespace) -> int:
     from llmstack.server.doctor import examine
 
     checks = []
-    for check in examine(work_dir(), os.environ):
+    work = work_dir()
+    for check in examine(work, _environ(work)):
         checks.append(check)
         if not arguments.json:
             finding = check.finding.replace("\n", f"\n{'':<19}")
@@ -42,3 +45,17 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     return 1 if any(check.level == "problem" for check in checks) else 0
+
+
+def _environ(work: WorkDir) -> dict[str, str]:
+    """The environment, without the key where it would go to a stack of the project's choice."""
+    from llmstack.cli.channel import require_chosen
+    from llmstack.cli.here import KEY_VARIABLE, channel
+    from llmstack.errors import DaemonError
+
+    environ = dict(os.environ)
+    try:
+        require_chosen(work, channel(work))
+    except DaemonError:
+        environ.pop(KEY_VARIABLE, None)
+    return environ

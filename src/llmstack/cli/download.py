@@ -170,10 +170,12 @@ def detach(work: WorkDir, tiers: Sequence[str] = (), *, at_once: int) -> int:
     """Fetch without us, the output in a log; the exit status."""
     import subprocess
 
+    from llmstack.config.plain_file import open_log
+
     log = work.logs / "download.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-P", "-m", "llmstack", "download", "-j", str(at_once)]
-    with log.open("wb") as stream:
+    with open_log(log, fresh=True) as stream:
         child = subprocess.Popen(
             [*argv, *tiers],
             stdin=subprocess.DEVNULL,

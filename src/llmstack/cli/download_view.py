@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from llmstack.wiring.shell_prompt import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -27,7 +29,7 @@ def line_of(row: DownloadRow) -> str:
     speed = f"  {row.speed / 1e6:.1f} MB/s" if row.speed else ""
     left = f", {_duration(row.left)} left" if row.left else ""
     size = _size(row.size) if row.size else ""
-    problem = f"  {row.problem.splitlines()[0]}" if row.problem else ""
+    problem = f"  {printable(row.problem.split(chr(10))[0])}" if row.problem else ""
     return f"{mark} {share} {size:>9}  {row.file} ({', '.join(row.labels)}){speed}{left}{problem}"
 
 

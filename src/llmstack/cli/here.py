@@ -55,9 +55,13 @@ def gateway(work: WorkDir) -> str:
     """The base URL that answers for ``work``: its daemon's, or that of another machine.
 
     Raises:
-        DaemonError: no daemon runs, and the project is no thin client.
+        DaemonError: no daemon runs, and the project is no thin client; or it is one of a stack
+            that the user did not choose.
     """
+    from llmstack.cli.channel import require_chosen
+
     marker = channel(work)
+    require_chosen(work, marker)
     return marker.url if marker.channel == "external" else daemon().gateway
 
 

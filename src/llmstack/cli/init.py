@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmstack.cli.channel import add_any_channel, chosen
+from llmstack.cli.channel import add_any_channel, chosen, explicit
 from llmstack.config import default_ini
 from llmstack.config.workdir import WorkDir
 from llmstack.errors import LlmstackError
@@ -49,6 +49,8 @@ def run(arguments: Namespace) -> int:
     """Begin a project in the current directory."""
     work = WorkDir(Path.cwd())
     begin_project(arguments, work, chosen(arguments, work))
+    if explicit(arguments):
+        believe_channel(work)
     print("     Next: edit it if you like, then: llmstack configure", file=sys.stderr)
     return 0
 
@@ -68,6 +70,16 @@ def begin_project(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
             print(f"{mark} {done} {path}")
     project.choose(work, marker)
     print(f"[OK] channel {marker.line()}")
+
+
+def believe_channel(work: WorkDir) -> None:
+    """Remember that the user, and not a file that came along, chose the channel."""
+    from llmstack.wiring.trust import UntrustworthyError, allow_channel
+
+    try:
+        allow_channel(work.root)
+    except UntrustworthyError as error:
+        print(f"[!] the channel cannot be relied upon: {error}", file=sys.stderr)
 
 
 def _for_profile(arguments: Namespace, work: WorkDir) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli import init
-from llmstack.cli.channel import chosen
+from llmstack.cli.channel import chosen, explicit, require_chosen
 from llmstack.cli.configure import configure_project, put_in_place
 from llmstack.config.workdir import WorkDir
 
@@ -36,6 +36,8 @@ def run(arguments: Namespace) -> int:
 
     work = WorkDir(Path.cwd())
     marker = chosen(arguments, work)
+    if not explicit(arguments):
+        require_chosen(work, marker)
     if arguments.print:
         return configure_project(work, marker, only_print=True)
     if marker.channel != "external":

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import api_key, gateway, work_dir
+from llmstack.errors import DaemonError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -69,7 +70,12 @@ def _model(base: str, arguments: Namespace) -> tuple[str, list[str]]:
     words: list[str] = arguments.prompt
     if arguments.model or len(words) == 1:
         return arguments.model or "auto", words
-    names = {row["id"] for row in get_json(base, "/v1/models", key=api_key())["data"]}
+    try:
+        names = {row["id"] for row in get_json(base, "/v1/models", key=api_key())["data"]}
+    except (KeyError, TypeError) as error:
+        raise DaemonError(
+            f"what {base} answers is no list of models", fix="Is that the gateway of an llmstack?"
+        ) from error
     return (words[0], words[1:]) if words[0] in names else ("auto", words)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.cli.channel import add_channel
+from llmstack.cli.channel import add_channel, require_chosen
 from llmstack.cli.here import api_key, work_dir
 from llmstack.cli.subshell import open_shell
 from llmstack.errors import DaemonError
@@ -123,6 +123,7 @@ def _thin(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
             f"this project is a thin client of {marker.url}",
             fix="To run models here: llmstack install --current",
         )
+    require_chosen(work, marker)
     write_marker(work.active_channel, marker)
     try:
         get_text(marker.url, "/models.ini", key=api_key())

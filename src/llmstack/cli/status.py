@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
     """Print what runs."""
     work = work_dir()
     marker = channel(work)
-    state = _thin(marker) if marker.channel == "external" else _own(work)
+    state = _thin(work, marker) if marker.channel == "external" else _own(work)
     state = {"channel": marker.channel, "work_dir": str(work.root), **state}
     if arguments.json:
         print(json.dumps(state, indent=1))
@@ -77,12 +77,14 @@ def _memory(pid: int | None) -> int | None:
         return None
 
 
-def _thin(marker: Marker) -> dict[str, Any]:
+def _thin(work: WorkDir, marker: Marker) -> dict[str, Any]:
     """A thin client: whether the other machine's gateway answers, and which models it has."""
+    from llmstack.cli.channel import require_chosen
     from llmstack.client.http import get_json
 
     state: dict[str, Any] = {"running": False, "ready": False, "gateway": marker.url}
     try:
+        require_chosen(work, marker)
         rows = get_json(marker.url, "/v1/models", key=api_key())["data"]
         names = [
             str(row["id"])

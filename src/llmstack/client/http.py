@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-from contextlib import closing
+import socket
+import threading
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 LIMIT = 5.0
 
 
-#: Largest answer in bytes that is read whole.
+#: Largest answer in bytes that is read whole, and largest event of a stream.
 LARGEST = 8 * 1024 * 1024
+
+#: Seconds beyond its limit that an answer may take which keeps coming in little pieces.
+PATIENCE = 30.0
 
 
 def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> Any:
@@ -29,7 +34,7 @@ def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> An
     """
     try:
         return json.loads(get_text(base, path, limit, key=key))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DaemonError(f"{base}{path} did not answer with JSON", why=str(error)) from error
 
 
@@ -42,9 +47,11 @@ def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> st
     try:
         with closing(_connect(base, limit)) as connection:
             prefix = urlsplit(base).path.rstrip("/")
-            connection.request("GET", f"{prefix}{path}", headers=_headers(key))
-            answer = connection.getresponse()
-            body = answer.read(LARGEST + 1)
+            connection.connect()
+            with _within(connection.sock, limit + PATIENCE):
+                connection.request("GET", f"{prefix}{path}", headers=_headers(key))
+                with connection.getresponse() as answer:
+                    body = answer.read(LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise DaemonError(f"{base} does not answer", why=str(error)) from error
     if answer.status in (401, 403):
@@ -82,9 +89,15 @@ class EventStream:
             self._connection.close()
             raise DaemonError(f"{base} does not answer", why=str(error)) from error
         if self._answer.status != 200:
-            text = self._answer.read().decode("utf-8", "replace")
+            text = self._error_text()
             self.close()
             raise DaemonError(f"{base}{path} answered {self._answer.status}", why=_message(text))
+
+    def _error_text(self) -> str:
+        try:
+            return self._answer.read(LARGEST).decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            return str(error)
 
     def header(self, name: str) -> str:
         """A response header, or an empty text."""
@@ -97,17 +110,19 @@ class EventStream:
             DaemonError: the stream carried an error or broke off.
         """
         try:
-            for line in self._answer:
+            while line := self._answer.readline(LARGEST):
                 if not line.startswith(b"data:"):
                     continue
                 data = line[5:].strip()
                 if data == b"[DONE]":
                     return
                 event = json.loads(data)
+                if not isinstance(event, dict):
+                    raise DaemonError("the answer broke off", why="An event is no JSON object.")
                 if "error" in event:
                     raise DaemonError("the answer broke off", why=_message(data.decode()))
                 yield event
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             raise DaemonError("the answer broke off", why=str(error)) from error
         finally:
             self.close()
@@ -119,12 +134,45 @@ class EventStream:
 
 
 def _connect(base: str, limit: float | None) -> http.client.HTTPConnection:
-    where = urlsplit(base)
+    try:
+        where = urlsplit(base)
+        host, port = where.hostname or "", where.port
+        host.encode("idna")
+    except ValueError as error:
+        raise DaemonError(f"{base} is not an address", why=str(error)) from error
     kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-    return kind(where.hostname or "", where.port, timeout=limit)
+    return kind(host, port, timeout=limit)
+
+
+@contextmanager
+def _within(connected: socket.socket, limit: float) -> Iterator[None]:
+    """Hang up after ``limit`` seconds, and raise ``TimeoutError`` then."""
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    timer = threading.Timer(limit, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"the answer is not complete after {limit:.0f} s")
 
 
 def _headers(key: str) -> dict[str, str]:
+    if not (key.isascii() and key.isprintable()):  # never quoted, as it is a secret
+        raise DaemonError(
+            "the API key is none", why="It has letters or line ends that no header can hold."
+        )
     return {"authorization": f"Bearer {key}"} if key else {}
 
 

@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+#: Bytes of a record; more is none.
+LARGEST = 4 * 1024 * 1024
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -55,7 +58,24 @@ def to_json(rows: Iterable[DownloadRow]) -> str:
 def read_record(path: Path) -> list[DownloadRow]:
     """The rows of the record at ``path``; none when there is none, or it is broken."""
     try:
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [DownloadRow(**{**row, "labels": tuple(row["labels"])}) for row in found]
-    except (OSError, ValueError, TypeError, KeyError):
+        if not path.is_file():  # an endless device, or a pipe that would be waited for
+            return []
+        with path.open("rb") as stream:
+            found: list[dict[str, Any]] = json.loads(stream.read(LARGEST))
+        rows = [DownloadRow(**{**row, "labels": tuple(row["labels"])}) for row in found]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
+    return rows if all(map(_is_row, rows)) else []
+
+
+def _is_row(row: DownloadRow) -> bool:
+    """Whether everything is of its kind; anybody may have written the file."""
+    texts = (row.file, row.state, *row.labels)
+    counts = (row.done, row.size)
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and isinstance(row.problem, str)
+        and all(type(count) is int and 0 <= count < 1 << 60 for count in counts)
+        and type(row.speed) in (int, float)
+        and 0 <= row.speed < 1 << 60
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Seconds that the hub has to describe a file.
 LIMIT = 15.0
+
+# It becomes the name of a file, so that no hub may put a path there.
+_ETAG = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.+=-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,12 @@ def describe_file(file: HubFile) -> RemoteFile:
         found = get_hf_file_metadata(url, timeout=LIMIT)
     if found.size is None or not found.etag or not found.commit_hash:
         raise DownloadError(f"the hub does not describe {file}", why="Size or checksum is missing.")
+    if found.size < 0 or _ETAG.fullmatch(found.etag) is None:
+        raise DownloadError(
+            f"the hub describes {file} in a way that cannot be",
+            why=f"Its size is {found.size}, its checksum {found.etag[:100]!r}.",
+            fix="Is HF_ENDPOINT, or a proxy, what you mean it to be?",
+        )
     return RemoteFile(file, found.size, found.etag, found.commit_hash, found.location or url)
 
 
@@ -61,8 +71,8 @@ def download_headers(remote: RemoteFile) -> dict[str, str]:
     from huggingface_hub import hf_hub_url, utils
 
     headers: dict[str, str] = utils.build_hf_headers()  # type: ignore[attr-defined]  # no alias
-    own = urlsplit(hf_hub_url(remote.file.repo, remote.file.name)).netloc
-    if urlsplit(remote.location).netloc != own:
+    own, other = urlsplit(hf_hub_url(remote.file.repo, remote.file.name)), urlsplit(remote.location)
+    if (other.scheme, other.netloc) != (own.scheme, own.netloc):
         headers.pop("authorization", None)
     return {**headers, "Accept-Encoding": "identity"}
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llmstack.client.http import get_json
+from llmstack.config.plain_file import open_log
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.hub.file_lock import held
@@ -97,7 +98,7 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     # -P: never import from the current directory, which may be anybody's project.
     argv = [sys.executable, "-P", "-m", "llmstack", "serve", *arguments]
-    with output.open("ab") as stream:
+    with open_log(output) as stream:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.client.http import get_text
 from llmstack.config.marker import write_marker
+from llmstack.config.plain_file import read_plain
 from llmstack.config.render import reachable
 from llmstack.config.stack_loader import parse_stack
 from llmstack.config.templates import agents_md
@@ -96,7 +97,7 @@ def write(work: WorkDir, rendered: Rendered) -> Path | None:
     """
     path, copy = work.opencode_json, None
     if path.exists():
-        there = path.read_text(encoding="utf-8", errors="replace")
+        there = read_plain(path).decode("utf-8", "replace")
         if not is_generated(there):
             copy = path.with_name(f"{path.name}.bak")
             write_atomically(copy, there)

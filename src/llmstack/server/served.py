@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: Seconds for one model's answer; a model that is reading a long prompt may be slow.
 LIMIT = 2.0
 
+#: Models that are asked; another machine may name any number.
+MOST = 100
+
 
 def served_windows(engine: str, key: str = "") -> Iterator[tuple[str, int]]:
     """Model and window in tokens of one slot, for every model that is ready.
@@ -22,13 +25,13 @@ def served_windows(engine: str, key: str = "") -> Iterator[tuple[str, int]]:
     engine does not answer. Source: llama-server's ``GET /props``.
     """
     try:
-        running = get_json(engine, "/running", key=key)["running"]
+        running = list(get_json(engine, "/running", key=key)["running"])
     except (DaemonError, KeyError, TypeError):
         return
-    for row in running:
-        if row.get("state") != "ready":
-            continue
+    for row in running[:MOST]:
         try:
+            if row["state"] != "ready":
+                continue
             name = str(row["model"])
             properties = get_json(engine, f"/upstream/{quote(name)}/props", LIMIT, key=key)
             window = properties["default_generation_settings"]["n_ctx"]

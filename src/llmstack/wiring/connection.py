@@ -9,6 +9,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmstack.config.plain_file import read_plain
 from llmstack.config.workdir import write_atomically
 from llmstack.errors import LlmstackError
 
@@ -121,7 +122,8 @@ def _save(record: Path, connections: list[Connection]) -> None:
 
 
 def _write(edit: FileEdit, place: Place, earlier: Mapping[str, str]) -> WrittenFile:
-    path, text = edit.path, edit.text
+    # A user's own settings may be a link into their collection of them, which then stays one.
+    path, text = edit.path.resolve() if edit.path.is_symlink() else edit.path, edit.text
     old, backup = place.read(path), earlier.get(str(path))
     mode = 0o600 if edit.secret else 0o644
     if old is not None:
@@ -149,7 +151,7 @@ def _restore(file: WrittenFile) -> str:
 
 def _is_edited(file: WrittenFile) -> bool:
     try:
-        return _digest(Path(file.path).read_text(encoding="utf-8")) != file.sha256
+        return hashlib.sha256(read_plain(Path(file.path))).hexdigest() != file.sha256
     except FileNotFoundError:
         return False
     except (OSError, ValueError):

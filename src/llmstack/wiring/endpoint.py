@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from llmstack.config.plain_file import read_plain
 from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
@@ -66,10 +67,16 @@ class Place:
         """The text of a file that may be edited, None when there is none.
 
         Raises:
-            LlmstackError: it cannot be read.
+            LlmstackError: it cannot be read, or a link in the project leads out of it.
         """
+        if not self.everywhere and not path.resolve().is_relative_to(self.project.resolve()):
+            raise LlmstackError(
+                f"{path} leads to {path.resolve()}, which is not in this project",
+                why="What is there would be read or changed in the project's name.",
+                fix="Remove the link, or wire your own files: --global",
+            )
         try:
-            return path.read_text(encoding="utf-8")
+            return read_plain(path).decode("utf-8")
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:

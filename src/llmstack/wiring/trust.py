@@ -30,6 +30,9 @@ State = Literal["allowed", "changed", "unknown", "denied"]
 EFFECTIVE = ("opencode.json", "models.ini", "default-channel", "AGENTS.md", "instructions.md")
 PROMPTS = "agents"
 
+#: The one that says whose stack is asked.
+CHANNEL = "default-channel"
+
 #: Limits that no honest project meets: bytes of one file, number of prompt files.
 LARGEST, MOST = 4 * 1024 * 1024, 200
 
@@ -68,6 +71,30 @@ def allow(root: Path, environ: Mapping[str, str] | None = None) -> None:
         OSError: the record cannot be written.
     """
     _save(root, environ, allowed=True, files=fingerprint(root))
+
+
+def allow_channel(root: Path, environ: Mapping[str, str] | None = None) -> None:
+    """Believe the present ``default-channel`` of ``root``, which the user has just chosen.
+
+    Nothing else of the project is allowed by that, and a project that was denied stays so.
+
+    Raises:
+        UntrustworthyError: see ``allow``.
+        OSError: the record cannot be written.
+    """
+    record = _load(root, environ)
+    if record is None or record.allowed:
+        now = {name: digest for name, digest in fingerprint(root).items() if name == CHANNEL}
+        files = {**(record.files if record else {}), **now}
+        _save(root, environ, allowed=True, files=files)
+
+
+def is_channel_allowed(root: Path, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the ``default-channel`` of ``root`` is the one that the user allowed or chose."""
+    record = _load(root, environ)
+    if record is None or not record.allowed or CHANNEL not in record.files:
+        return False
+    return not {CHANNEL, STATE_DIR}.intersection(changes(root, environ))
 
 
 def deny(root: Path, environ: Mapping[str, str] | None = None) -> None:

@@ -15,6 +15,7 @@ from llmstack.server.doctor.machine import check_disks, check_llama_server, chec
 from llmstack.server.doctor.models import check_files, needed_bytes
 from llmstack.server.doctor.wired import check_agents, check_hook, check_opencode_json
 from llmstack.server.record import living_daemon
+from llmstack.wiring.trust import state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,9 @@ def _own_stack(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> Ite
         yield check
     else:
         yield Check("models.ini", "warning", f"there is no {ini}", "Write one: llmstack setup")
-    devices, checks = check_llama_server(stack, environ)
+    # The environment's own choice needs nobody's leave.
+    trusted = bool(environ.get("LLMSTACK_MODELS_INI")) or state(work.root, environ) == "allowed"
+    devices, checks = check_llama_server(stack, environ, trusted=trusted)
     yield from checks
     missing = 0
     if stack:

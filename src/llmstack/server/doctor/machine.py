@@ -33,11 +33,21 @@ GB = 10**9
 
 
 def check_llama_server(
-    stack: Stack | None, environ: Mapping[str, str]
+    stack: Stack | None, environ: Mapping[str, str], *, trusted: bool = True
 ) -> tuple[tuple[Device, ...], list[Check]]:
-    """The program that runs the models, and the devices that it finds."""
+    """The program that runs the models, and the devices that it finds.
+
+    A program that a project names is only run for that where the project is ``trusted``: to look
+    at a stranger's project must not run what lies in it.
+    """
+    named = stack.settings.llama_server_bin if stack else None
     try:
-        server = find_llama_server(stack.settings.llama_server_bin if stack else None, environ)
+        server = find_llama_server(named, environ)
+        if named and not trusted:
+            finding = f"{server.argv[0]} is not asked what it is: you have not allowed this project"
+            return (), [
+                Check("llama-server", "warning", finding, "If you trust it: llmstack allow")
+            ]
         report = describe(server)
     except LlmstackError as error:
         return (), [Check("llama-server", "problem", f"{error.what}: {error.why}", error.fix)]

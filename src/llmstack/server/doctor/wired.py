@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmstack.config.plain_file import read_plain
 from llmstack.errors import LlmstackError
 from llmstack.hub.data_dir import data_dir
 from llmstack.server.doctor.check import Check
@@ -30,7 +31,7 @@ def check_opencode_json(work: WorkDir, marker: Marker, environ: Mapping[str, str
     """Whether it is there, ours, and what ``configure`` would write now."""
     path, again = work.opencode_json, "llmstack configure"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain(path).decode("utf-8")
     except FileNotFoundError:
         return Check("opencode.json", "warning", f"there is no {path}", again)
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from tests.cli.test_download import INI, environ, hub, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from llmstack.config.workdir import WorkDir
     from tests.cli.conftest import Outcome
@@ -49,6 +50,19 @@ def test_an_edit_that_was_not_rendered_is_drift(
     }
     command("configure", **environ)
     assert json.loads(command("check", "--json", **environ).out)["drift"] == []
+
+
+def test_a_stack_of_local_files_is_told_that_all_is_well(
+    command: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"GGUF")
+    (tmp_path / ".llmstack").mkdir(exist_ok=True)
+    (tmp_path / ".llmstack" / "models.ini").write_text(f"[a]\nrole = agent\npath = {model}\n")
+    assert command("configure").status == 0
+    outcome = command("check")
+    assert outcome.status == 0
+    assert outcome.out.startswith("[OK] no tier needs a file from the hub")
 
 
 def test_a_repository_that_is_gone_is_a_row_not_a_crash(

@@ -35,7 +35,7 @@ def test_validate_reports_all_and_exits_1(ini: Path, capsys: pytest.CaptureFixtu
         (5, "warning"),
     ]
     assert main(["config", "validate"]) == 1
-    assert "1 to mend, 1 warnings" in capsys.readouterr().out
+    assert "1 to mend, 1 warning:" in capsys.readouterr().out
 
 
 def test_validate_looks_at_the_environment_too(

@@ -215,3 +215,21 @@ def test_the_list_of_connections_is_json_too(command: Callable[..., Outcome], st
 
 def test_the_version_is_json_too(command: Callable[..., Outcome]) -> None:
     assert json.loads(command("version", "--json").out)["version"]
+
+
+def test_a_name_that_is_not_utf_8_is_refused_where_it_would_have_to_be_written(
+    command: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9 \xff")
+    (odd / ".llmstack").mkdir(parents=True)
+    (odd / ".llmstack" / "models.ini").write_text(INI)
+    (odd / ".llmstack" / "AGENTS.md").write_text("")  # opencode.json names it
+    here = {"LLMSTACK_WORK_DIR": str(odd)}
+    refused = command("configure", **here)
+    clean(refused)
+    assert refused.status == 1
+    assert "caf\\udce9" in refused.err
+    assert "Rename it" in refused.err
+    assert sorted(p.name for p in (odd / ".llmstack").iterdir() if p.name.startswith(".")) == []
+    for name in ("status", "connect", "connect --json", "connect claude --undo", "doctor"):
+        clean(command(*name.split(), HF_HUB_OFFLINE="1", **here))

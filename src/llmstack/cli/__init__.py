@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence()  # the reader (head, less) has seen enough
         return OK
+    except UnicodeEncodeError as error:
+        print(f"[!] {_not_unicode(error)}", file=sys.stderr)
+        return FAILED
     except OSError as error:
         with suppress(OSError):
             print(f"[!] {_sentence(error)}", file=sys.stderr)
@@ -77,21 +80,35 @@ def _sentence(error: OSError) -> str:
     return f"{where}{why}\n{fix}".rstrip()
 
 
+def _not_unicode(error: UnicodeEncodeError) -> str:
+    """What cannot be written: mostly the name of a directory, which may hold any bytes."""
+    rest, _, _ = error.object[error.start :].partition("\n")
+    line = error.object[: error.start].rpartition("\n")[2] + rest
+    return (
+        "a name has bytes that are no characters, and the file to be written is UTF-8\n"
+        f"{line.strip()!r}\n"
+        "Rename it; if it looks right to you, use a UTF-8 locale: LC_ALL=C.UTF-8"
+    )
+
+
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("help", "-h", "--help"):
-        if len(arguments) > 1 and arguments[1] in COMMANDS:
-            return _run(arguments[1], ["--help"])
+        if len(arguments) > 1:
+            asked = ALIASES.get(arguments[1], arguments[1])
+            return _run(asked, ["--help"]) if asked in COMMANDS else _unknown(asked)
         print(overview())
         return OK
     name, rest = arguments[0], arguments[1:]
     name = ALIASES.get(name, name)
-    if name not in COMMANDS:
-        from llmstack.config.problems import nearest
+    return _run(name, rest) if name in COMMANDS else _unknown(name)
 
-        hint = nearest(name, COMMANDS)
-        print(f"[!] unknown command {name!r}. {hint} See: llmstack help", file=sys.stderr)
-        return FAILED
-    return _run(name, rest)
+
+def _unknown(name: str) -> int:
+    from llmstack.config.problems import nearest
+
+    hint = " ".join(part for part in (nearest(name, COMMANDS), "See: llmstack help") if part)
+    print(f"[!] unknown command {name!r}. {hint}", file=sys.stderr)
+    return USAGE
 
 
 def _run(name: str, arguments: list[str]) -> int:

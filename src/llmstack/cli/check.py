@@ -60,6 +60,8 @@ def run(arguments: Namespace) -> int:
         print(json.dumps(report, indent=1))
     else:
         _print(rows, drifts)
+        if not rows and not drifts:
+            print("[OK] no tier needs a file from the hub; llama-swap.yaml is up to date")
     well = not drifts and all(row.state == "here" and not row.problem for row in rows)
     return 1 if arguments.strict and not well else 0
 

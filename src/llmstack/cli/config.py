@@ -79,7 +79,8 @@ def _validate(path: Path, *, as_json: bool) -> int:
             print(f"[!] {problem}")
         warnings = len(problems) - len(errors)
         verdict = f"[!] {len(errors)} to mend" if errors else "[OK] valid"
-        print(f"{verdict}{f', {warnings} warnings' if warnings else ''}: {path}")
+        many = "s" if warnings != 1 else ""
+        print(f"{verdict}{f', {warnings} warning{many}' if warnings else ''}: {path}")
     return 1 if errors else 0
 
 

@@ -50,6 +50,11 @@ def run(arguments: Namespace) -> int:
     record = connections_record(data_dir(os.environ), project)
     place = Place(project, Path.home(), record, everywhere=arguments.everywhere)
     if arguments.agent is None:
+        if arguments.undo or arguments.yes or arguments.dry_run:
+            raise LlmstackError(
+                "no agent is named",
+                fix=f"Name one of {', '.join(AGENTS)}; without options they are listed.",
+            )
         return _list(place, as_json=arguments.json)
     if arguments.json:
         raise LlmstackError("--json is for the list", fix="Leave out the name of the agent.")

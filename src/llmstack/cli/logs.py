@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -43,10 +44,10 @@ def run(arguments: Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    """A number of lines; ``ValueError`` for a negative one."""
-    if (number := int(text)) < 0:
-        raise ValueError
-    return number
+    """A number of lines, not negative."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)
 
 
 def _show(data: bytes) -> None:

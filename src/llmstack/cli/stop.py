@@ -28,10 +28,13 @@ def run(arguments: Namespace) -> int:
 
     work = work_dir()
     marker = read_marker(work.default_channel)
+    # A thin client may have a daemon of its own still, from before it became one.
+    stopped = stop_daemon(work, lambda text: print(f"[*] {text}", flush=True), now=arguments.now)
     if marker and marker.channel == "external":
         work.active_channel.unlink(missing_ok=True)
+        if stopped:
+            print("[OK] stopped the daemon that still ran here")
         print(f"[=] a thin client: the stack at {marker.url} goes on")
         return 0
-    stopped = stop_daemon(work, lambda text: print(f"[*] {text}", flush=True), now=arguments.now)
     print("[OK] stopped" if stopped else f"[=] no daemon runs for {work.root}")
     return 0

@@ -45,7 +45,7 @@ def _refuse_another_project(wanted: StackPlan, here: str) -> None:
         owner = get_json(gateway, "/api/status", 2.0)["work_dir"]
     except (DaemonError, KeyError, TypeError):
         return
-    if owner == here:
+    if _bytes(str(owner)) == _bytes(here):
         return
     raise DaemonError(
         f"the stack of another project has {gateway}",
@@ -53,3 +53,11 @@ def _refuse_another_project(wanted: StackPlan, here: str) -> None:
         fix=f"Share it: llmstack install --external {gateway}\n"
         "Or choose other ports: router_port, engine_port and start_port in models.ini.",
     )
+
+
+def _bytes(path: str) -> bytes:
+    """A path as the system has it, whatever the locale of the process that read it."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no path at all; another stack may say anything
+        return path.encode("utf-8", "surrogatepass")

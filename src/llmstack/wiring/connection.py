@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -40,7 +41,7 @@ class Connection:
 
 def connections_record(data_dir: Path, project: Path) -> Path:
     """Where it is remembered what was connected for ``project``."""
-    name = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:32]
+    name = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:32]
     return data_dir / "connections" / f"{name}.json"
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Not through a link, which could make or hold a file anywhere.
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+# Not through a link, which could make or hold a file anywhere; nor waiting for a pipe.
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Lock:
@@ -58,7 +58,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def held(path: Path) -> bool:
     """Whether some living process holds the lock on ``path``."""
-    if path.is_symlink() or not path.is_file():
+    if path.is_symlink() or not path.exists():
         return False
     lock = Lock(path)
     if lock.acquire():

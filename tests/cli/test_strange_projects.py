@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.cli.here import work_dir
 from llmstack.config.marker import Marker, write_marker
 from llmstack.config.workdir import WorkDir
+from llmstack.errors import LlmstackError
 from tests.cli.test_doctor import INI
 from tests.server.test_project import another_machine
 
@@ -183,3 +185,26 @@ def shouting(status: int, body: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@posix
+def test_a_project_of_another_user_is_not_taken_for_ours(
+    work: WorkDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can put a .llmstack into /tmp, above whatever a user does there."""
+    work.state.mkdir()
+    work.models_ini.write_bytes(INI)
+    below = work.root / "mine"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    monkeypatch.delenv("LLMSTACK_WORK_DIR", raising=False)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    assert work_dir().root == work.root
+    if os.geteuid() == 0:
+        os.chown(work.models_ini, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(LlmstackError, match="another user"):
+        work_dir()
+    monkeypatch.setenv("LLMSTACK_WORK_DIR", str(work.root))
+    assert work_dir().root == work.root

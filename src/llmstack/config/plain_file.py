@@ -25,9 +25,8 @@ def read_plain(path: Path, largest: int = LARGEST) -> bytes:
         OSError: it cannot be read, is something else, or has more than ``largest`` bytes.
     """
     handle = os.open(path, os.O_RDONLY | _PATIENT | _BINARY)
+    _check(handle, path)
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is not a plain file", str(path))
         content = stream.read(largest + 1)
     if len(content) > largest:
         raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(path))
@@ -43,10 +42,19 @@ def open_log(path: Path, *, fresh: bool = False) -> FileIO:
         path.unlink()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags | _PATIENT | _BINARY, 0o600)
+    _check(handle, path)
     stream: FileIO = os.fdopen(handle, "ab", buffering=0)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
     if fresh:
         stream.truncate(0)
     return stream
+
+
+def _check(handle: int, path: Path) -> None:
+    """Close ``handle`` and raise ``OSError`` if it is no regular file."""
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is not a plain file", str(path))

@@ -58,7 +58,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def held(path: Path) -> bool:
     """Whether some living process holds the lock on ``path``."""
-    if path.is_symlink() or not path.is_file():
+    if path.is_symlink() or not path.exists():
         return False
     lock = Lock(path)
     if lock.acquire():

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import os
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.cli.here import work_dir
 from llmstack.config.marker import Marker, write_marker
 from llmstack.config.workdir import WorkDir
+from llmstack.errors import LlmstackError
 from tests.cli.test_doctor import INI
 from tests.server.test_project import another_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, scripts and owners are POSIX's")
+ESCAPE = "\x1b]52;c;aGk=\x07"
 KEY = {"LLMSTACK_API_KEY": "sk-mine"}
 
 
@@ -135,3 +142,69 @@ def test_no_command_hangs_on_what_is_no_file(
         outcome = command(*arguments, HF_HUB_OFFLINE="1")
         assert "Traceback" not in outcome.err
     assert not (work.root / "made").exists()
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("models",), ("doctor",), ("run", "a", "b")])
+@pytest.mark.parametrize("status", [200, 500])
+def test_another_machine_writes_no_escapes_to_the_terminal(
+    command: Callable[..., Outcome], work: WorkDir, arguments: tuple[str, ...], status: int
+) -> None:
+    """Names and errors of a stack are shown as they came."""
+    row = {"id": ESCAPE, "name": ESCAPE, "meta": {"llamaswap": {"ctx_size": [ESCAPE]}}}
+    with shouting(status, json.dumps({"data": [row], "error": {"message": ESCAPE}})) as url:
+        write_marker(work.default_channel, Marker("external", url))
+        work.opencode_json.write_text("{}")
+        outcome = command(*arguments, LLMSTACK_REMOTE_URL=url)
+    assert "\x1b" not in outcome.out + outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@contextmanager
+def shouting(status: int, body: str) -> Iterator[str]:
+    """A server that answers everything with ``body``, escapes and all; its URL."""
+    raw = body.replace("\\u001b", "\x1b") if status != 200 else body
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            self.send_response(status)
+            self.send_header("x-llmstack-model", ESCAPE)
+            self.end_headers()
+            self.wfile.write(raw.encode())
+
+        do_POST = do_GET  # noqa: N815  the base class's name
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@posix
+def test_a_project_of_another_user_is_not_taken_for_ours(
+    work: WorkDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can put a .llmstack into /tmp, above whatever a user does there."""
+    work.state.mkdir()
+    work.models_ini.write_bytes(INI)
+    below = work.root / "mine"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    monkeypatch.delenv("LLMSTACK_WORK_DIR", raising=False)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    assert work_dir().root == work.root
+    if os.geteuid() == 0:
+        os.chown(work.models_ini, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(LlmstackError, match="another user"):
+        work_dir()
+    monkeypatch.setenv("LLMSTACK_WORK_DIR", str(work.root))
+    assert work_dir().root == work.root

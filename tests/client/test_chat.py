@@ -162,3 +162,11 @@ def test_an_event_that_is_no_object_is_a_broken_answer(line: bytes) -> None:
 def test_json_that_is_too_deep_is_no_json() -> None:
     with serving(200, b"[" * 100_000) as base, pytest.raises(DaemonError, match="JSON"):
         get_json(base, "/")
+
+
+def test_odd_events_are_passed_over() -> None:
+    """Another machine may answer anything."""
+    odd = [{"choices": 1}, {"choices": [1, {"delta": 2}, {"delta": {"content": [3]}}]}]
+    text = "".join(f"data: {json.dumps(one)}\n\n" for one in odd).encode()
+    with serving(200, text + events({"content": "a"}, timings={"prompt_n": "x"})) as base:
+        assert chat(base, ASK).text == "a"

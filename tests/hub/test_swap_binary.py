@@ -7,18 +7,22 @@ import io
 import tarfile
 import threading
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, TCPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from llmstack.errors import DownloadError
 from llmstack.hub.swap_binary import (
+    _download,
     asked_release,
     find_llama_swap,
     install_llama_swap,
     installed_number,
+    latest_tag,
 )
 from llmstack.hub.swap_release import checksum_of, release_for
 
@@ -200,3 +204,43 @@ def test_no_network_is_a_message(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="does not answer") as caught:
         install(environ, tmp_path)
     assert "HTTPS_PROXY" in caught.value.fix
+
+
+def test_a_download_over_tls_never_goes_on_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive and its checksum come the same way."""
+    landed = SimpleNamespace(geturl=lambda: "http://other/tag/v210", close=lambda: None)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: landed)
+    with pytest.raises(DownloadError, match="led to http://other"):
+        latest_tag({"LLAMA_SWAP_RELEASES": "https://h/releases"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_an_answer_that_is_none_is_a_message(tmp_path: Path, answer: bytes) -> None:
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(answer)
+
+    with TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        environ = {
+            "LLAMA_SWAP_RELEASES": f"http://127.0.0.1:{server.server_address[1]}/r",
+            "LLAMA_SWAP_VERSION": "v210",
+        }
+        try:
+            with pytest.raises(DownloadError):
+                install(environ, tmp_path)
+            with suppress(DownloadError):
+                _download(environ["LLAMA_SWAP_RELEASES"], tmp_path / "x", lambda *_: None)
+        finally:
+            server.shutdown()
+            thread.join()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.config import default_ini, parse_stack
+from llmstack.config import default_ini, parse_stack, workdir
 from llmstack.config.marker import Marker, read_marker
 from llmstack.config.stack import Settings
 from llmstack.config.workdir import WorkDir
@@ -177,3 +178,20 @@ def test_the_port_of_the_file_reaches_the_agents(work: WorkDir) -> None:
 def test_the_shipped_instructions_fit_the_shipped_stack() -> None:
     """The default file is one that 'install' can render from."""
     assert parse_stack(default_ini(), "models.ini").stack.with_role("agent")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_copy_is_as_it_was_and_no_more_open(
+    work: WorkDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a file's own mode nor the user's umask is widened; odd bytes stay."""
+    work.state.mkdir()
+    work.models_ini.write_bytes(b"; gr\xf6\xdfe\n")
+    work.models_ini.chmod(0o600)
+    project.begin(work, INI, force=True)
+    copy = work.models_ini.with_name("models.ini.bak")
+    assert copy.read_bytes() == b"; gr\xf6\xdfe\n"
+    assert {path.stat().st_mode & 0o777 for path in (copy, work.models_ini)} == {0o600}
+    monkeypatch.setattr(workdir, "_UMASK", 0o077)
+    project.write(work, project.render(work, CURRENT, {}))
+    assert work.opencode_json.stat().st_mode & 0o777 == 0o600

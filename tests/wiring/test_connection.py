@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.errors import LlmstackError
+from llmstack.wiring import connection
 from llmstack.wiring.agents import AGENTS
 from llmstack.wiring.connection import (
     carry_out,
@@ -139,3 +140,43 @@ def test_the_users_own_link_stays_a_link(tmp_path: Path) -> None:
     assert "ANTHROPIC_BASE_URL" in real.read_text()
     undo("claude", place)
     assert (link.is_symlink(), link.read_text()) == (True, "{}")
+
+
+def test_a_copy_of_one_project_is_never_lost_to_another(tmp_path: Path) -> None:
+    """Two projects that wire the same file of the user's each put back what they found."""
+    shared = tmp_path / "settings.json"
+    shared.write_text("mine\n")
+    first, second = (
+        Place(tmp_path / name, tmp_path, tmp_path / f"{name}.json", everywhere=True)
+        for name in "ab"
+    )
+    for place, text in ((first, "one\n"), (second, "two\n")):
+        carry_out("x", Wiring(edits=(FileEdit(shared, text),)), ENDPOINT, place)
+    undo("x", second)
+    assert shared.read_text() == "one\n"
+    undo("x", first)
+    assert shared.read_text() == "mine\n"
+
+
+def test_who_is_killed_while_writing_still_knows_the_copy(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second try would else have taken our text for the user's."""
+    path = place.project / "a.json"
+    path.parent.mkdir()
+    path.write_text("mine\n")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        path.write_text("new\n")
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "_write", killed)
+        with pytest.raises(Killed):
+            carry_out("x", wiring(place), ENDPOINT, place)
+    carry_out("x", wiring(place, "newer\n"), ENDPOINT, place)
+    undo("x", place)
+    assert path.read_text() == "mine\n"

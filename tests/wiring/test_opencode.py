@@ -160,3 +160,12 @@ def test_only_our_own_file_counts_as_generated() -> None:
     assert not is_generated('{"theme": "x"}')
     assert not is_generated("// mine")
     assert not is_generated("[]")
+
+
+def test_a_description_puts_no_secret_into_the_configuration() -> None:
+    """opencode replaces {env:NAME} and {file:PATH} wherever they stand in the file."""
+    text = "[a]\nhf_repo = o/r\nhf_file = f.gguf\ndescription = {env:TOKEN}{file:~/.ssh/id} {x}\n"
+    rendered = render_opencode(parse_stack(text, "models.ini").stack, "http://127.0.0.1:1")
+    assert "{env:" not in rendered
+    assert "{file:" not in rendered
+    assert "(env:TOKEN}(file:~/.ssh/id} {x}" in rendered

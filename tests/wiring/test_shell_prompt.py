@@ -13,7 +13,9 @@ from llmstack.wiring.shell_prompt import (
     label,
     prefix,
     printable,
+    printable_text,
     wants_colour,
+    without_controls,
 )
 
 CURRENT = Marker("current")
@@ -109,3 +111,12 @@ def test_letters_are_shown_where_the_terminal_reads_them(
 ) -> None:
     """As single bytes, the letter s with an accent ends in what begins an escape sequence."""
     assert has_unicode(environ, platform) is expected
+
+
+def test_text_of_others_moves_nothing_on_the_terminal() -> None:
+    """Escapes could rewrite what stands there, or set the clipboard."""
+    hostile = "a\tb\n\x1b]52;c;aGk=\x07\x9b2J\u202ec\r"
+    assert printable_text(hostile) == "a\tb\n\\x1b]52;c;aGk=\\x07\\x9b2J\\u202ec\\r"
+    family = "\U0001f468\u200d\U0001f469 \x1b[31mred\x1b[0m"
+    assert without_controls(family) == family
+    assert without_controls("\x1b[2J\x1b]0;x\x07\n") == "\\x1b[2J\\x1b]0;x\\x07\n"

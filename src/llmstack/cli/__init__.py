@@ -28,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except LlmstackError as error:
-        print(f"[!] {error}", file=sys.stderr)
+        from llmstack.wiring.shell_prompt import printable_text
+
+        # It may quote another machine, or a file of anybody's.
+        print(f"[!] {printable_text(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -112,7 +113,9 @@ def _connect(arguments: Namespace, place: Place) -> int:
     wiring: Wiring = AGENTS[arguments.agent](endpoint, place)
     changes = differences(wiring, place)
     # Standard output is for the variables, so that a shell can evaluate it.
-    print(changes, end="", file=sys.stdout if arguments.dry_run else sys.stderr, flush=True)
+    # What is shown must be what will be done, whatever the file has in it.
+    stream = sys.stdout if arguments.dry_run else sys.stderr
+    print(printable_text(changes), end="", file=stream, flush=True)
     if arguments.dry_run:
         print("[*] nothing was written", file=sys.stderr)
     elif changes:

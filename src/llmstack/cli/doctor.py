@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -38,10 +39,10 @@ def run(arguments: Namespace) -> int:
     for check in examine(work, _environ(work)):
         checks.append(check)
         if not arguments.json:
-            finding = check.finding.replace("\n", f"\n{'':<19}")
+            finding = printable_text(check.finding).replace("\n", f"\n{'':<19}")
             print(f"{_MARKS[check.level]} {check.name:<14}{finding}", flush=True)
             if check.fix and check.level != "ok":
-                print(f"{'':<19}{check.fix}", flush=True)
+                print(f"{'':<19}{printable_text(check.fix)}", flush=True)
     if arguments.json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     return 1 if any(check.level == "problem" for check in checks) else 0

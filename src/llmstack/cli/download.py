@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
 from llmstack.errors import DaemonError, LlmstackError
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -157,7 +158,7 @@ def _watch(work: WorkDir, downloads: Downloads, at_once: int, *, as_json: bool) 
         print(json.dumps([asdict(row) for row in rows], indent=1))
     for row in rows:
         if row.problem:
-            print(f"[!] {row.file}: {row.problem}", file=sys.stderr)
+            print(printable_text(f"[!] {row.file}: {row.problem}"), file=sys.stderr)
     if complete == [True]:
         if not as_json:
             print(f"[OK] {len(rows)} {'file is' if len(rows) == 1 else 'files are'} here")

@@ -19,8 +19,33 @@ KEY_VARIABLE = "LLMSTACK_API_KEY"
 
 
 def work_dir() -> WorkDir:
-    """The work directory that the environment and the current directory point at."""
-    return find_work_dir(os.environ, Path.cwd())
+    """The work directory that the environment and the current directory point at.
+
+    Raises:
+        LlmstackError: it is another user's, and only the current directory points at it.
+    """
+    work = find_work_dir(os.environ, Path.cwd())
+    named = os.environ.get("LLMSTACK_WORK_DIR")
+    if not (named and Path(named).expanduser().resolve() == work.root.resolve()):
+        _refuse_strangers(work)
+    return work
+
+
+def _refuse_strangers(work: WorkDir) -> None:
+    """Take no orders from a project that another user put above us, as in /tmp."""
+    if os.name != "posix":
+        return
+    try:
+        owners = {path.stat().st_uid for path in (work.state, work.models_ini) if path.exists()}
+    except OSError:
+        return
+    sudo = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    if owners - {os.geteuid(), 0, int(sudo) if sudo.isdecimal() else 0}:
+        raise LlmstackError(
+            f"{work.state} belongs to another user",
+            why="What it says would be run as you.",
+            fix=f"If you trust it: LLMSTACK_WORK_DIR={work.root}",
+        )
 
 
 def daemon() -> DaemonRecord:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
+from llmstack.wiring.shell_prompt import without_controls
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,7 +52,9 @@ def _count(text: str) -> int:
 
 
 def _show(data: bytes) -> None:
-    sys.stdout.write(data.decode("utf-8", "replace"))
+    text = data.decode("utf-8", "replace")
+    # A log has what clients and models wrote; a terminal would act upon some of it.
+    sys.stdout.write(without_controls(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 

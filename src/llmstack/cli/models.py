@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, gateway, work_dir
 from llmstack.errors import DaemonError
+from llmstack.wiring.shell_prompt import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -34,7 +35,7 @@ def run(arguments: Namespace) -> int:
     for row in rows:
         window = f"{row['context']:>8}" if row["context"] else " " * 8
         aliases = f"  ({', '.join(row['aliases'])})" if row["aliases"] else ""
-        print(f"{row['id']:<20} {row['state']:<9} {window}  {row['name']}{aliases}")
+        print(printable(f"{row['id']:<20} {row['state']:<9} {window}  {row['name']}{aliases}"))
     return 0
 
 
@@ -69,7 +70,7 @@ def _rows(answer: Any) -> list[dict[str, Any]]:
             str(record["id"]),
             str(record.get("name") or record.get("description") or ""),
             str((record.get("status") or {}).get("value") or ""),
-            about.get("ctx_size") or 0,
+            window if isinstance(window := about.get("ctx_size"), int) else 0,
         )
     for of, alias in aliases:
         if of in rows:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.here import api_key, gateway, work_dir
 from llmstack.errors import DaemonError
+from llmstack.wiring.shell_prompt import printable, without_controls
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -50,7 +51,9 @@ def run(arguments: Namespace) -> int:
         messages,
         model=model,
         key=api_key(),
-        on_model=lambda model, why: print(f"[*] {model}: {why}", file=sys.stderr, flush=True),
+        on_model=lambda model, why: print(
+            printable(f"[*] {model}: {why}"), file=sys.stderr, flush=True
+        ),
         on_text=_show,
         **limits,
     )
@@ -80,5 +83,6 @@ def _model(base: str, arguments: Namespace) -> tuple[str, list[str]]:
 
 
 def _show(text: str) -> None:
-    sys.stdout.write(text)
+    # A file has what the model wrote; a terminal would act upon some of it.
+    sys.stdout.write(without_controls(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()

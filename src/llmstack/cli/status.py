@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, work_dir
 from llmstack.errors import DaemonError, LlmstackError
+from llmstack.wiring.shell_prompt import printable, printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -102,9 +103,9 @@ def _print_thin(state: dict[str, Any]) -> None:
     mark = "[OK] ready" if state["ready"] else "[!] no response"
     print(f"{mark}   thin client of {state['gateway']}")
     for problem in state.get("problems", []):
-        print(f"[!] {problem}")
+        print(f"[!] {printable_text(problem)}")
     for name in state.get("models", []):
-        print(f"     {name}")
+        print(f"     {printable(name)}")
 
 
 def _print(state: dict[str, Any]) -> None:
@@ -114,7 +115,7 @@ def _print(state: dict[str, Any]) -> None:
     mark = "[OK] ready" if state["ready"] else "[*] loading" if state.get("loading") else "[!] up"
     print(f"{mark}   pid {state['pid']}   {state['gateway']}/v1   channel {state.get('channel')}")
     for problem in state.get("problems", []):
-        print(f"[!] {problem}")
+        print(f"[!] {printable_text(str(problem))}")
     for model in state.get("models", []):
         busy = f"  {model['in_flight']} running" if model["in_flight"] else ""
         memory = f"  {model['memory'] / 1e9:.1f} GB" if model.get("memory") else ""

@@ -58,10 +58,11 @@ def chat(
     first = 0.0
     timings: dict[str, Any] = {}
     for event in stream:
-        timings = event.get("timings") or timings
-        for choice in event.get("choices", []):
-            piece = choice.get("delta", {}).get("content")
-            if piece:
+        timings = _object(event.get("timings")) or timings
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            piece = _object(_object(choice).get("delta")).get("content")
+            if piece and isinstance(piece, str):
                 first = first or time.monotonic() - begun
                 pieces.append(piece)
                 if on_text:
@@ -73,7 +74,16 @@ def chat(
         tokens=stream.header("x-llmstack-tokens"),
         first_token=first,
         took=time.monotonic() - begun,
-        prompt_tokens=int(timings.get("prompt_n", 0)) + int(timings.get("cache_n", 0)),
-        answer_tokens=int(timings.get("predicted_n", 0)),
-        speed=float(timings.get("predicted_per_second", 0.0)),
+        prompt_tokens=int(_number(timings, "prompt_n") + _number(timings, "cache_n")),
+        answer_tokens=int(_number(timings, "predicted_n")),
+        speed=_number(timings, "predicted_per_second"),
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(timings: dict[str, Any], name: str) -> float:
+    value = timings.get(name)
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e15 else 0.0

@@ -25,7 +25,7 @@ def read_plain(path: Path, largest: int = LARGEST) -> bytes:
         OSError: it cannot be read, is something else, or has more than ``largest`` bytes.
     """
     handle = os.open(path, os.O_RDONLY | _PATIENT | _BINARY)
-    _require_plain(handle, path)
+    _check(handle, path)
     with os.fdopen(handle, "rb") as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:
@@ -42,18 +42,19 @@ def open_log(path: Path, *, fresh: bool = False) -> FileIO:
         path.unlink()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags | _PATIENT | _BINARY, 0o600)
-    _require_plain(handle, path)
+    _check(handle, path)
     stream: FileIO = os.fdopen(handle, "ab", buffering=0)
     if fresh:
         stream.truncate(0)
     return stream
 
 
-def _require_plain(handle: int, path: Path) -> None:
+def _check(handle: int, path: Path) -> None:
+    """Close ``handle`` and raise ``OSError`` if it is no regular file."""
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
         return
     os.close(handle)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "it is not a plain file", str(path))

@@ -103,8 +103,15 @@ def _is_project(work: WorkDir) -> bool:
     return work.models_ini.is_file() or work.opencode_json.is_file()
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+# It can only be found out by setting it.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
+
+def write_atomically(path: Path, text: str, *, mode: int | None = None) -> None:
     """Replace ``path`` by ``text`` so that a reader sees the old or the new, never a half.
+
+    Without a ``mode``, everybody may read it whom the user's umask lets.
 
     Raises:
         OSError: the directory is not writable or the disk is full; ``path`` is unchanged.
@@ -113,11 +120,14 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     fresh = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+        # What was no UTF-8 where it was read is written as it was.
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        fresh.chmod(mode)
+        fresh.chmod(0o644 & ~_UMASK if mode is None else mode)
         fresh.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:  # a full disk names no file

@@ -93,6 +93,18 @@ def _fill(remote: RemoteFile, progress: Callable[[int], None]) -> None:
         if have > remote.size:
             stream.truncate(0)
             have = 0
+
+        def counted(count: int) -> None:
+            nonlocal have
+            have += count
+            progress(count)
+            if have > remote.size:  # else it could go on until the disk is full
+                raise DownloadError(
+                    f"{remote.file} is longer than the hub says",
+                    why=f"More than {remote.size} bytes came.",
+                    fix="Fetch it again.",
+                )
+
         with hub_errors(remote.file):
             http_get(
                 remote.location,
@@ -101,7 +113,7 @@ def _fill(remote: RemoteFile, progress: Callable[[int], None]) -> None:
                 headers=download_headers(remote),
                 expected_size=remote.size,
                 displayed_filename=remote.file.name,
-                tqdm_class=_reporter(progress),
+                tqdm_class=_reporter(counted),
             )
 
 

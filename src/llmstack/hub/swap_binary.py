@@ -11,6 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -114,7 +115,7 @@ def install_llama_swap(
         tempfile.TemporaryDirectory(prefix=".llama-swap-", dir=directory) as folder,
     ):
         with _open(f"{base}/{release.checksums}") as answer:
-            expected = checksum_of(release.asset, answer.read(CHUNK).decode("utf-8", "replace"))
+            expected = checksum_of(release.asset, _text(answer))
         archive = Path(folder) / release.asset
         digest = _download(f"{base}/{release.asset}", archive, progress)
         if digest != expected:
@@ -154,20 +155,35 @@ def _open(url: str) -> HTTPResponse:
         raise DownloadError(
             f"{url} answered {error.code}", fix="Does that release exist? See LLAMA_SWAP_VERSION."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise DownloadError(
             f"{url} does not answer",
             why=str(error),
             fix="Check the network and HTTPS_PROXY, or name a mirror in LLAMA_SWAP_RELEASES.",
         ) from error
+    if url.startswith("https://") and not answer.geturl().startswith("https://"):
+        answer.close()
+        raise DownloadError(
+            f"{url} led to {answer.geturl()}",
+            why="On the way from there, a program and its checksum could be replaced.",
+            fix="Name a mirror in LLAMA_SWAP_RELEASES.",
+        )
     return answer
+
+
+def _text(answer: HTTPResponse) -> str:
+    try:
+        return answer.read(CHUNK).decode("utf-8", "replace")
+    except (OSError, HTTPException) as error:
+        raise DownloadError("the release's checksums stopped coming", why=str(error)) from error
 
 
 def _download(url: str, path: Path, progress: Callable[[int, int], None]) -> str:
     """Write what ``url`` sends to ``path``; its SHA-256."""
     digest, done = hashlib.sha256(), 0
     with _open(url) as answer, path.open("wb") as stream:
-        size = int(answer.headers.get("Content-Length") or 0)
+        told = answer.headers.get("Content-Length") or ""
+        size = int(told) if told.isascii() and told.isdecimal() else 0
         try:
             while chunk := answer.read(CHUNK):
                 done += len(chunk)
@@ -176,7 +192,7 @@ def _download(url: str, path: Path, progress: Callable[[int, int], None]) -> str
                 digest.update(chunk)
                 stream.write(chunk)
                 progress(done, size)
-        except TimeoutError as error:
+        except (TimeoutError, HTTPException) as error:
             raise DownloadError(f"{url} stopped sending", why=str(error)) from error
     if size and done != size:
         raise DownloadError(f"{url} broke off", why=f"{done} of {size} bytes came.")

@@ -58,11 +58,14 @@ def begin(work: WorkDir, ini: str, *, force: bool = False) -> dict[Path, str]:
         if path.exists() and not replaceable:
             done[path] = "kept"
             continue
-        done[path] = "wrote"
+        done[path], mode = "wrote", None
         if path.exists():
-            write_atomically(path.with_name(f"{path.name}.bak"), path.read_text(encoding="utf-8"))
+            mode = path.stat().st_mode & 0o777
+            old = read_plain(path).decode("utf-8", "surrogateescape")
+            copy = path.with_name(f"{path.name}.bak")
+            write_atomically(copy, old, mode=mode)
             done[path] = "replaced"
-        write_atomically(path, text)
+        write_atomically(path, text, mode=mode)
     return done
 
 
@@ -97,7 +100,7 @@ def write(work: WorkDir, rendered: Rendered) -> Path | None:
     """
     path, copy = work.opencode_json, None
     if path.exists():
-        there = read_plain(path).decode("utf-8", "replace")
+        there = read_plain(path).decode("utf-8", "surrogateescape")
         if not is_generated(there):
             copy = path.with_name(f"{path.name}.bak")
             write_atomically(copy, there)

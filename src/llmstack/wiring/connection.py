@@ -7,12 +7,14 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from difflib import unified_diff
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstack.config.plain_file import read_plain
 from llmstack.config.workdir import write_atomically
 from llmstack.errors import LlmstackError
+from llmstack.hub.file_lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,12 +63,16 @@ def carry_out(agent: str, wiring: Wiring, endpoint: Endpoint, place: Place) -> C
     Raises:
         OSError: a file cannot be written; those before it are written.
     """
-    earlier = {file.path: file.backup for one in recorded(place, agent) for file in one.files}
-    written = tuple(_write(edit, place, earlier) for edit in wiring.edits)
-    windows = {model.name: model.window for model in endpoint.models}
-    connection = Connection(agent, written, windows, place.everywhere)
-    others = [one for one in read_connections(place.record) if one.agent != agent]
-    _save(place.record, [*others, connection])
+    with locked(_lock(place)):
+        earlier = {file.path: file.backup for one in recorded(place, agent) for file in one.files}
+        copied = tuple(_copy(edit, place, earlier) for edit in wiring.edits)
+        windows = {model.name: model.window for model in endpoint.models}
+        connection = Connection(agent, copied, windows, place.everywhere)
+        others = [one for one in read_connections(place.record) if one.agent != agent]
+        # Before anything is changed, so that whoever is killed here knows where the copies are.
+        _save(place.record, [*others, connection])
+        for edit in wiring.edits:
+            _write(edit, place)
     return connection
 
 
@@ -87,8 +93,10 @@ def undo(agent: str, place: Place) -> list[str]:
             why=listed,
             fix="Take our lines out of it yourself, or put the copy back.",
         )
-    done = [_restore(file) for file in files]
-    _save(place.record, [one for one in read_connections(place.record) if one.agent != agent])
+    with locked(_lock(place)):
+        done = [_restore(file) for file in files]
+        others = [one for one in read_connections(place.record) if one.agent != agent]
+        _save(place.record, others)
     return done
 
 
@@ -122,21 +130,39 @@ def _save(record: Path, connections: list[Connection]) -> None:
     write_atomically(record, json.dumps(rows, indent=1) + "\n", mode=0o600)
 
 
-def _write(edit: FileEdit, place: Place, earlier: Mapping[str, str]) -> WrittenFile:
-    # A user's own settings may be a link into their collection of them, which then stays one.
-    path, text = edit.path.resolve() if edit.path.is_symlink() else edit.path, edit.text
+def _lock(place: Place) -> Path:
+    return place.record.with_name(f"{place.record.name}.lock")
+
+
+def _target(edit: FileEdit) -> Path:
+    """The file to write: a user's own settings may be a link into a collection, and stay one."""
+    return edit.path.resolve() if edit.path.is_symlink() else edit.path
+
+
+def _copy(edit: FileEdit, place: Place, earlier: Mapping[str, str]) -> WrittenFile:
+    """Keep what is there; where it is already kept, what is there now is ours."""
+    path = _target(edit)
     old, backup = place.read(path), earlier.get(str(path))
-    mode = 0o600 if edit.secret else 0o644
-    if old is not None:
-        mode = path.stat().st_mode & 0o777
-    if backup is None:  # the first time: what is there now is the user's
+    if backup is None:
         backup = ""
         if old is not None:
-            copy = path.with_name(f"{path.name}.before-llmstack")
-            write_atomically(copy, old, mode=mode)
+            copy = _free(path.with_name(f"{path.name}.before-llmstack"))
+            write_atomically(copy, old, mode=path.stat().st_mode & 0o777)
             backup = str(copy)
-    write_atomically(path, text, mode=mode)
-    return WrittenFile(str(path), _digest(text), backup)
+    return WrittenFile(str(path), _digest(edit.text), backup)
+
+
+def _free(path: Path) -> Path:
+    """``path``, or a name like it: a copy that is there may be another project's only one."""
+    others = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(name for name in chain([path], others) if not name.exists())
+
+
+def _write(edit: FileEdit, place: Place) -> None:
+    path, mode = _target(edit), 0o600 if edit.secret else 0o644
+    if place.read(path) is not None:
+        mode = path.stat().st_mode & 0o777
+    write_atomically(path, edit.text, mode=mode)
 
 
 def _restore(file: WrittenFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from llmstack.wiring.endpoint import Endpoint, OfferedModel
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 #: Window assumed for a tier that states none, and output room by role, in tokens.
 WINDOW, OUTPUT, AGENT_OUTPUT = 8192, 8192, 32_768
+
+# In its configuration opencode puts a variable, or a file's content, in the place of these, and a
+# description may be another machine's.
+_SUBSTITUTED = re.compile(r"\{(?=(?:env|file):)")
 
 
 def offered_models(stack: Stack, served: Mapping[str, int]) -> tuple[OfferedModel, ...]:
@@ -42,7 +47,8 @@ def endpoint(stack: Stack, base: str, served: Mapping[str, int], *, needs_key: b
 def _model(tier: Tier, served: Mapping[str, int]) -> OfferedModel:
     window = _window(tier, served)
     wanted = tier.max_output_tokens or (AGENT_OUTPUT if tier.role == "agent" else OUTPUT)
-    return OfferedModel(tier.name, window, min(wanted, window // 2), tier.description or tier.name)
+    title = _SUBSTITUTED.sub("(", tier.description or tier.name)
+    return OfferedModel(tier.name, window, min(wanted, window // 2), title)
 
 
 def _window(tier: Tier, served: Mapping[str, int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ LONGEST = 40
 #: Beside letters and digits. None has a meaning in a prompt: no ``$``, backtick, ``\``, ``%``,
 #: ``!``, quote or brace.
 _SAFE = frozenset("._+-@,= ")
+
+# A colour, which is kept, or a control character other than a line's end and a tab.
+_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def display(name: str, longest: int = LONGEST) -> str:
@@ -61,6 +65,16 @@ def printable(text: object) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in str(text)
     )
+
+
+def printable_text(text: str) -> str:
+    """Several lines, each ``printable``; tabs stay."""
+    return re.sub(r"[^\n\t]+", lambda run: printable(run[0]), text)
+
+
+def without_controls(text: str) -> str:
+    """Running text, with what a terminal would act upon spelt out; colours and joiners stay."""
+    return _CONTROL.sub(lambda one: one[1] or printable(one[0]), text)
 
 
 def has_unicode(environ: Mapping[str, str], platform: str = sys.platform) -> bool:

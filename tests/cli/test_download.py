@@ -192,6 +192,7 @@ def test_an_interrupt_does_not_wait_for_a_hub_that_says_nothing(
     out, _ = first.communicate(timeout=20)
     assert first.returncode == 130, out
     assert "what has come is kept" in out
+    assert " left" not in command("download", "--status", **environ).out, "nothing is coming"
     hub.hold.clear()
     hub.go.set()
     assert command("download", **environ).status == 0

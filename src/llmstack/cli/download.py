@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from llmstack.cli import INTERRUPTED
@@ -219,7 +219,7 @@ def _status(work: WorkDir, *, as_json: bool) -> int:
         print("[=] nothing has been downloaded here: llmstack download")
     else:
         for row in rows:
-            print(line_of(row))
+            print(line_of(row if running else replace(row, speed=0.0)))
         print(
             "[*] running"
             if running

@@ -168,6 +168,36 @@ def test_content_that_is_something_else_is_removed(
     assert cached(tmp_path, "o/r", "small.gguf").read_bytes() == SMALL
 
 
+def test_an_interrupt_does_not_wait_for_a_hub_that_says_nothing(
+    command: Callable[..., Outcome],
+    project: WorkDir,
+    environ: dict[str, str],
+    hub: Hub,
+    tmp_path: Path,
+) -> None:
+    """Ctrl-C of a stalled download came back after a minute or more."""
+    huge(project)
+    hub.hold["o/huge/huge.gguf"] = CHUNK
+    first = subprocess.Popen(
+        [sys.executable, "-P", "-m", "llmstack", "download"],
+        cwd=tmp_path,
+        env={**_environment(tmp_path), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    eventually(lambda: _kept(tmp_path) == CHUNK, "a chunk is on the disk")
+    first.send_signal(signal.SIGINT)
+    out, _ = first.communicate(timeout=20)
+    assert first.returncode == 130, out
+    assert "what has come is kept" in out
+    assert " left" not in command("download", "--status", **environ).out, "nothing is coming"
+    hub.hold.clear()
+    hub.go.set()
+    assert command("download", **environ).status == 0
+
+
 def test_a_token_opens_a_gated_model_and_stays_with_the_hub(
     command: Callable[..., Outcome], project: WorkDir, environ: dict[str, str], hub: Hub
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_start_and_leaves_nothing(
         failed = stack.command("start")
         assert failed.returncode == 1
         assert "code-fast" in failed.stderr
+        assert "code-fast: code-fast:" not in failed.stderr
         assert "broken.gguf" in failed.stderr, "it says what the model process said"
         assert_nothing_left(stack.root, within=1)
         assert not stack.listening()

@@ -7,9 +7,10 @@ import os
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from llmstack.cli import INTERRUPTED
 from llmstack.cli.here import work_dir
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.wiring.shell_prompt import printable_text
@@ -40,6 +41,13 @@ LOOK = 0.2
 
 #: Seconds between two writings of the record.
 NOTE = 1.0
+
+#: Seconds that a download may take to stop; what waits for a silent hub takes longer.
+STOPPING = 5.0
+
+
+class _Stalled(KeyboardInterrupt):
+    """Interrupted, and a connection that says nothing has not ended."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -111,6 +119,9 @@ def fetch_all(
         )
     try:
         return _watch(work, downloads_of(wanted), at_once, as_json=as_json)
+    except _Stalled:  # Python would wait for those threads as it ends, for minutes
+        print("interrupted", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
     finally:
         lock.release()
 
@@ -122,35 +133,39 @@ def _watch(work: WorkDir, downloads: Downloads, at_once: int, *, as_json: bool) 
 
     failure: list[LlmstackError | OSError] = []
     complete: list[bool] = []
+    # Not the thread's join: one that Ctrl-C interrupts takes the thread for ended (Python 3.11).
+    ended = threading.Event()
 
     def work_through() -> None:
         try:
             complete.append(downloads.run(at_once))
         except (LlmstackError, OSError) as error:
             failure.append(error)
+        finally:
+            ended.set()
 
     worker = threading.Thread(target=work_through, daemon=True)
     noted = 0.0
     with shown_rows(enabled=not as_json) as show:
         worker.start()
         try:
-            while worker.is_alive():
-                worker.join(LOOK)
+            while not ended.is_set():
+                ended.wait(LOOK)
                 rows = rows_of(downloads.items, downloads.clock())
                 show(rows)
-                if time.monotonic() - noted > NOTE or not worker.is_alive():
+                if time.monotonic() - noted > NOTE or ended.is_set():
                     noted = time.monotonic()
                     write_atomically(work.download_record, to_json(rows))
         except KeyboardInterrupt:
             downloads.stop()
-            worker.join(15)
+            ended.wait(STOPPING)
             write_atomically(
                 work.download_record, to_json(rows_of(downloads.items, downloads.clock()))
             )
             print(
                 "\n[!] stopped; what has come is kept, 'llmstack download' goes on", file=sys.stderr
             )
-            raise
+            raise (KeyboardInterrupt if ended.is_set() else _Stalled) from None
     if failure:
         raise failure[0]
     rows = rows_of(downloads.items, downloads.clock())
@@ -207,7 +222,7 @@ def _status(work: WorkDir, *, as_json: bool) -> int:
         print("[=] nothing has been downloaded here: llmstack download")
     else:
         for row in rows:
-            print(line_of(row))
+            print(line_of(row if running else replace(row, speed=0.0)))
         print(
             "[*] running"
             if running

@@ -126,7 +126,9 @@ class RunningStack:
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,
             "problems": [
-                f"{model}: {error}" for model, error in (preloaded or {}).items() if error
+                str(error) if str(error).startswith(f"{model}: ") else f"{model}: {error}"
+                for model, error in (preloaded or {}).items()
+                if error
             ],
             "warnings": [str(problem) for problem in self._plan.warnings],
             "models": [

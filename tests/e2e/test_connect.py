@@ -81,4 +81,6 @@ def test_codex_answers_by_the_user_s_profile(codex: str, tiny_chat: Path, tmp_pa
     assert (tmp_path / "home" / ".codex" / "llmstack.config.toml").is_file()
     run = session.run(0)
     assert run["out"].strip()
-    assert ("code-smart", "200", True) in answered_by(run, "/v1/responses")
+    # Codex hangs up on reading `response.completed`, at times before the last chunk has gone out.
+    whole = {("code-smart", status, True) for status in ("200", "499")}
+    assert whole & set(answered_by(run, "/v1/responses"))

@@ -36,7 +36,7 @@ class ConfigError(LlmstackError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
+        count = sum(problem.severity == "error" for problem in self.problems)
         super().__init__(
             f"{count} problem{'s' if count != 1 else ''} in the configuration",
             why="\n".join(str(problem) for problem in self.problems),

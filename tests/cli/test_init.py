@@ -24,9 +24,10 @@ def test_an_edited_file_is_kept_unless_forced(
     path = tmp_path / ".llmstack" / "models.ini"
     path.parent.mkdir()
     path.write_text("; mine\n")
-    refused = command("init")
-    assert refused.status == 1
-    assert "--force" in refused.err
+    again = command("init")
+    assert again.status == 0
+    assert f"kept {path}" in again.out
     assert path.read_text() == "; mine\n"
     assert command("init", "--force").status == 0
     assert path.read_text() == default_ini()
+    assert path.with_name("models.ini.bak").read_text() == "; mine\n"

@@ -109,3 +109,30 @@ def test_doctor_names_the_llama_server_that_cannot_run(
     outcome = command("doctor", LLAMA_SERVER_BIN="/nowhere/llama-server")
     assert outcome.status == 1
     assert "/nowhere/llama-server" in outcome.out
+
+
+def test_a_wrong_number_of_lines_is_explained(command: Callable[..., Outcome]) -> None:
+    outcome = command("logs", "-n", "many")
+    assert outcome.status == 2
+    assert "'many' is no number of lines" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--undo", "--yes", "--dry-run"])
+def test_connect_without_an_agent_does_not_pretend_to_act(
+    command: Callable[..., Outcome], option: str
+) -> None:
+    outcome = command("connect", option)
+    assert outcome.status == 1
+    assert "no agent is named" in outcome.err
+    assert outcome.out == ""
+
+
+def test_a_refusal_does_not_count_warnings_as_problems(
+    command: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    """config validate and every other command count the same."""
+    (tmp_path / ".llmstack").mkdir()
+    (tmp_path / ".llmstack" / "models.ini").write_text("[a]\nrole = agent\nctx_sizes = 1\n")
+    outcome = command("models")
+    assert outcome.err.startswith("[!] 1 problem in the configuration")
+    assert "warning: " in outcome.err

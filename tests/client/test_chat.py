@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.client import http
 from llmstack.client.chat import chat
 from llmstack.client.http import get_json
 from llmstack.errors import DaemonError
@@ -109,3 +110,63 @@ def test_nobody_listening_is_an_error_that_names_the_address() -> None:
     with pytest.raises(DaemonError) as caught:
         get_json(base, "/api/status")
     assert base in caught.value.what
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:99999", "http://" + "a" * 300, "http://[x"])
+def test_an_address_that_is_none_is_said_to_be(base: str) -> None:
+    """A marker may hold any five digits as a port."""
+    with pytest.raises(DaemonError):
+        get_json(base, "/")
+
+
+@pytest.mark.parametrize("key", ["sk-1\nx: y", "sk-\u20ac"])
+def test_a_key_that_no_header_can_hold_is_never_quoted(key: str) -> None:
+    with serving(200, b"{}") as base, pytest.raises(DaemonError) as caught:
+        get_json(base, "/", key=key)
+    assert "sk-" not in str(caught.value)
+
+
+def test_an_answer_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, the whole never does."""
+    monkeypatch.setattr(http, "PATIENCE", 0.2)
+    over = Event()
+
+    class Trickle(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while not over.wait(0.02):
+                    self.wfile.write(b" ")
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    try:
+        with pytest.raises(DaemonError, match="does not answer") as caught:
+            get_json(f"http://127.0.0.1:{server.server_port}", "/", 0.1)
+        assert "not complete" in caught.value.why
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("line", [b"1", b"[]", b"{", b"[" * 100_000, b"\xff"])
+def test_an_event_that_is_no_object_is_a_broken_answer(line: bytes) -> None:
+    with serving(200, b"data: " + line + b"\n\n") as base, pytest.raises(DaemonError):
+        chat(base, ASK)
+
+
+def test_json_that_is_too_deep_is_no_json() -> None:
+    with serving(200, b"[" * 100_000) as base, pytest.raises(DaemonError, match="JSON"):
+        get_json(base, "/")
+
+
+def test_odd_events_are_passed_over() -> None:
+    """Another machine may answer anything."""
+    odd = [{"choices": 1}, {"choices": [1, {"delta": 2}, {"delta": {"content": [3]}}]}]
+    text = "".join(f"data: {json.dumps(one)}\n\n" for one in odd).encode()
+    with serving(200, text + events({"content": "a"}, timings={"prompt_n": "x"})) as base:
+        assert chat(base, ASK).text == "a"

@@ -27,7 +27,10 @@ def tier(stack: Stack, name: str) -> Tier:
 
 
 def test_the_default_file_loads_without_a_warning() -> None:
-    """What a new project starts with is in order, with its four tiers."""
+    """What a new project starts with is in order, with its four tiers.
+
+    W11: a hosted tier, which needs a profile that nobody has, is never switched on by itself.
+    """
     loaded = parse_stack(default_ini(), "models.ini")
     assert loaded.warnings == ()
     assert [(tier.name, tier.role, tier.ttl) for tier in loaded.stack.tiers] == [
@@ -67,7 +70,7 @@ def test_the_demo_shows_every_step_of_the_ladder() -> None:
     fast = tier(stack, "code-fast")
     assert stack.routing.high_fidelity_ceiling < stack.routing.mid_fidelity_ceiling < 3200
     assert 3200 + 400 <= 3200 + (fast.max_output_tokens or 0) <= fast.ctx_size
-    assert stack.settings.n_gpu_layers == 0
+    assert stack.settings.server.n_gpu_layers == 0
 
 
 @pytest.mark.parametrize("model", ["/a;b/x.gguf", "/with blank/ü.gguf", "/50%/x.gguf", "/#1/x = y"])

@@ -13,13 +13,49 @@ STACK = parse_stack(default_ini(), "models.ini").stack
 
 def test_every_variable_overrides_its_setting() -> None:
     """All documented variables take effect."""
-    values = ("16k", "40_000", "3", "0.0.0.0", "20101")
-    stack = apply_environment(STACK, dict(zip(VARIABLES, values, strict=True)))
-    assert stack.routing.high_fidelity_ceiling == 16_384
-    assert stack.routing.mid_fidelity_ceiling == 40_000
-    assert stack.routing.multi_turn == 3
+    values = {
+        "ROUTER_HIGH_FIDELITY_CEILING": "16k",
+        "ROUTER_MID_FIDELITY_CEILING": "40_000",
+        "ROUTER_MULTI_TURN": "3",
+        "ROUTER_PLAN_SIGNAL_WORDS": "sketch, think  it over",
+        "ROUTER_AGENT_SIGNAL_WORDS": "hack",
+        "ROUTER_ULTRA_TRIGGERS": "[max], max:",
+        "ROUTER_UNCENSORED_TRIGGERS": "raw",
+        "ROUTER_FAST_MODEL": "plan",
+        "ROUTER_AGENT_MODEL": "code-fast",
+        "ROUTER_ULTRA_MODEL": "code-smart",
+        "ROUTER_PLAN_MODEL": "plan-uncensored",
+        "ROUTER_UNCENSORED_MODEL": "planner",
+        "ROUTER_HOST": "0.0.0.0",
+        "ROUTER_PORT": "20101",
+    }
+    assert set(values) == set(VARIABLES)
+    stack = apply_environment(STACK, values)
+    routing = stack.routing
+    assert routing.high_fidelity_ceiling == 16_384
+    assert routing.mid_fidelity_ceiling == 40_000
+    assert routing.multi_turn == 3
+    assert routing.plan_signal_words == ("sketch", "think it over")
+    assert routing.agent_signal_words == ("hack",)
+    assert routing.ultra_triggers == ("[max]", "max:")
+    assert routing.uncensored_triggers == ("raw",)
+    assert dict(routing.players) == {
+        "fast": "plan",
+        "agent": "code-fast",
+        "ultra": "code-smart",
+        "plan": "plan-uncensored",
+        "plan-uncensored": "plan",
+    }
     assert stack.settings.router_host == "0.0.0.0"
     assert stack.settings.router_port == 20_101
+
+
+def test_an_unknown_tier_in_a_variable_is_an_error() -> None:
+    """The error names the variable and the nearest tier."""
+    with pytest.raises(
+        ConfigError, match=r"ROUTER_FAST_MODEL: no tier is called 'code-fats'.*code-fast"
+    ):
+        apply_environment(STACK, {"ROUTER_FAST_MODEL": "code-fats"})
 
 
 def test_empty_and_other_variables_change_nothing() -> None:

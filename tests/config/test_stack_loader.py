@@ -208,7 +208,7 @@ def test_settings_that_cannot_be_used_are_errors(line: str) -> None:
 
 def test_a_setting_in_a_tier_warns() -> None:
     """A key that only counts in [DEFAULT] says so elsewhere."""
-    problem = only(f"[a]\n{HUB}threads = 4\n")
+    problem = only(f"[a]\n{HUB}router_port = 4\n")
     assert (problem.severity, problem.fix) == ("warning", "It belongs in [DEFAULT].")
 
 

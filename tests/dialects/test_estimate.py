@@ -58,6 +58,7 @@ def test_scripts_weigh_what_they_cost(text: str, count: int) -> None:
 
 
 def test_forty_thousand_cjk_characters_are_forty_thousand_tokens() -> None:
+    """W16: they counted as 10 000."""
     assert estimate({"role": "user", "content": "漢" * 40_000}) == 40_004
 
 
@@ -100,6 +101,7 @@ def test_an_escaped_text_weighs_the_same_as_the_text(text: str, ascii_only: bool
     ],
 )
 def test_everything_in_a_message_counts(message: dict[str, Any]) -> None:
+    """W16: 400 000 characters of arguments counted as one token."""
     assert 100_000 <= estimate(message) <= 100_050
 
 
@@ -109,6 +111,7 @@ def test_a_file_counts_flat() -> None:
 
 
 def test_tool_definitions_count_by_themselves_and_in_the_whole() -> None:
+    """W16: they counted nothing."""
     tools = [{"type": "function", "function": {"name": "f", "description": "d" * 4000}}]
     body = wire({"messages": [{"role": "user", "content": "hi"}], "tools": tools})
     seen = read("/v1/chat/completions", body)

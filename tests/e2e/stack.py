@@ -190,15 +190,15 @@ class Stack:
     # Commands
 
     def command(
-        self, *arguments: str, timeout: float = 120, **environ: str
+        self, *arguments: str, timeout: float = 120, cwd: Path | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``llmstack`` as a user in the work directory does."""
+        """Run ``llmstack`` as a user in the work directory (or in ``cwd``) does."""
         return subprocess.run(
             _argv(*arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            cwd=self.root,
+            cwd=cwd or self.root,
             env=environment(self.root, **environ),
             timeout=timeout,
             check=False,

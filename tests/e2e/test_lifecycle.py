@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_start_and_leaves_nothing(
         failed = stack.command("start")
         assert failed.returncode == 1
         assert "code-fast" in failed.stderr
+        assert "code-fast: code-fast:" not in failed.stderr
         assert "broken.gguf" in failed.stderr, "it says what the model process said"
         assert_nothing_left(stack.root, within=1)
         assert not stack.listening()
@@ -107,3 +109,27 @@ def test_a_running_answer_may_end_before_the_daemon_does(tmp_path: Path, tiers: 
             stopping = pool.submit(stack.command, "stop")
             assert response.read().rstrip().endswith(b"data: [DONE]")
             assert stopping.result().returncode == 0
+
+
+def test_a_directory_whose_name_is_not_utf_8_is_a_project_like_any_other(
+    tmp_path: Path, tiers: Tiers
+) -> None:
+    """start waited for ever: the daemon could not say in JSON where it is."""
+    with Stack(tmp_path / os.fsdecode(b"caf\xe9 \xff"), models_ini(tiers)) as stack:
+        stack.start()
+        assert stack.status()["ready"]
+        stack.start()  # it is not taken for the stack of another project
+
+
+def test_what_became_a_thin_client_can_still_stop_its_own_daemon(
+    tmp_path: Path, tiers: Tiers
+) -> None:
+    with Stack(tmp_path / "a", models_ini(tiers)) as stack:
+        stack.start()
+        installed = stack.command("install", "--external", stack.gateway)
+        assert installed.returncode == 0, installed.stderr
+        stopped = stack.command("stop")
+        assert stopped.returncode == 0
+        assert "[OK] stopped the daemon that still ran here" in stopped.stdout
+        assert not stack.listening()
+        assert "still ran" not in stack.command("stop").stdout

@@ -1,105 +1,52 @@
-"""The real opencode from npm, headless, in a sandbox whose only network is loopback."""
+"""The real opencode from npm, headless, in a sandbox whose only network is loopback.
+
+It is wired in both ways that there are: by the file that ``install`` writes, which the variable
+OPENCODE_CONFIG names, and by the project's own file, which ``connect`` writes.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmstack.config.templates import render_demo_ini
-from tests.e2e.conftest import CACHE, REPOSITORY
+from tests.e2e.agents import Session, answered_by, npm_program, tiny_stack
 from tests.e2e.loopback_only import wrap
-from tests.e2e.stack import assert_nothing_left, models_ini
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSION = "1.18.33"
-
 pytestmark = pytest.mark.timeout(600)  # opencode is 350 MB, and may have to be installed first
 
-#: A proxy that refuses every connection, for machines without network namespaces.
-NOWHERE = "http://127.0.0.1:9"
-
-TINY = {
-    "files": {"main.py": "print('the secret is 4711')\n"},
-    "runs": [
-        ["run", "--format", "json", "read main.py"],
-        ["run", "create notes.txt with the text buy more bread"],
-        ["run", "--format", "json", "run echo hello"],
-        ["run", "--agent", "plan", "design a cache"],
-        ["run", "--agent", "plan", "create plan.txt with the text buy more bread"],
-    ],
+QUIET = {
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
 }
+INSTALLED = {
+    "wiring": [["install"]],
+    "environ": {**QUIET, "OPENCODE_CONFIG": "{project}/.llmstack/opencode.json"},
+}
+CONNECTED = {"wiring": [["connect", "opencode", "--yes"]], "environ": QUIET}
+
+FILES = {"main.py": "print('the secret is 4711')\n"}
+RUNS = [
+    ["run", "--format", "json", "read main.py"],
+    ["run", "create notes.txt with the text buy more bread"],
+    ["run", "--format", "json", "run echo hello"],
+    ["run", "--agent", "plan", "design a cache"],
+    ["run", "--agent", "plan", "create plan.txt with the text buy more bread"],
+    ["run", "--command", "review", "main.py"],
+    ["run", "--command", "nofilter", "say hello"],
+]
 
 
 @pytest.fixture(scope="session")
 def opencode() -> str:
-    """The path of the opencode program; installed with npm once."""
-    npm = shutil.which("npm")
-    home = CACHE / "opencode"
-    program = home / "node_modules" / ".bin" / "opencode"
-    package = home / "node_modules" / "opencode-ai" / "package.json"
-    if program.exists() and json.loads(package.read_text("utf-8"))["version"] == VERSION:
-        return str(program)
-    if npm is None:
-        # Where the whole suite must run, a missing npm is a mistake and no reason to pass.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
-    home.mkdir(parents=True, exist_ok=True)
-    install = [npm, "install", f"opencode-ai@{VERSION}", "--prefix", str(home)]
-    done = subprocess.run(
-        [*install, "--no-audit", "--no-fund"],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(program)
-
-
-class Session:
-    """Runs ``tests.e2e.opencode_session`` and keeps its report."""
-
-    def __init__(self, root: Path, program: str, ini: str, wanted: dict[str, Any]) -> None:
-        self.project = root / "project"
-        specification = root / "specification.json"
-        base = {"root": str(root), "opencode": program, "models_ini": ini, "files": {}}
-        specification.write_text(json.dumps({**base, **wanted}), "utf-8")
-        command = [sys.executable, "-m", "tests.e2e.opencode_session", str(specification)]
-        isolated = wrap(command)
-        environ = dict(os.environ)
-        if isolated is None:
-            proxies = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-            environ |= dict.fromkeys(proxies, NOWHERE)
-        try:
-            done = subprocess.run(
-                isolated or command,
-                capture_output=True,
-                text=True,
-                cwd=REPOSITORY,
-                env=environ,
-                timeout=500,
-                check=False,
-            )
-        finally:
-            assert_nothing_left(root)
-        assert done.returncode == 0, done.stdout + done.stderr
-        report = json.loads(done.stdout)
-        assert isolated is None or report["interfaces"] == ["lo"]
-        self.runs: list[dict[str, Any]] = report["runs"]
-
-    def run(self, number: int) -> dict[str, Any]:
-        """The report of one run, which must have succeeded."""
-        report = self.runs[number]
-        assert report["status"] == 0, report
-        return report
+    """The path of the opencode program."""
+    return npm_program("opencode", "opencode-ai", "1.18.33", "opencode")
 
 
 def tools_used(run: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,39 +56,38 @@ def tools_used(run: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"tool": part["tool"], **part["state"]} for part in parts]
 
 
-def answered_by(run: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Model, status and whether ``auto`` chose it, of the chat requests in the gateway's log."""
-    pattern = r"POST /v1/chat/completions (\S+) (\d+) \S+ms( auto: )?"
-    found = [re.search(pattern, line) for line in run["requests"]]
-    return [(match[1], match[2], bool(match[3])) for match in found if match]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _say_how_isolated(request: pytest.FixtureRequest) -> None:
     if wrap([]) is None:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
-            print("\nno network namespaces here: opencode is kept off the network by dead proxies")
+            print("\nno network namespaces here: agents are kept off the network by dead proxies")
 
 
 @pytest.fixture(scope="module")
 def tiny(opencode: str, tiny_chat: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """Five turns against a stack whose tiers are all the tiny chat model."""
-    model = {"path": str(tiny_chat), "size_gb": "0.1", "sampler": "temp=0"}
-    model |= {"ctx_size": "32768", "max_output_tokens": "512"}
-    tiers = {
-        "code-fast": {"role": "fast", **model},
-        "code-smart": {"role": "agent", **model},
-        "plan": {"role": "plan", **model},
-    }
-    return Session(tmp_path_factory.mktemp("tiny"), opencode, models_ini(tiers), TINY)
+    """Turns against tiers that are all the tiny chat model, wired by ``install``."""
+    ini = tiny_stack(tiny_chat, "plan", "plan-uncensored")
+    runs = [[opencode, *arguments] for arguments in RUNS]
+    root = tmp_path_factory.mktemp("installed")
+    return Session(root, ini, {**INSTALLED, "files": FILES, "runs": runs})
+
+
+@pytest.fixture(scope="module")
+def connected(opencode: str, tiny_chat: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Two of the turns, wired by ``connect opencode``."""
+    ini = tiny_stack(tiny_chat, "plan")
+    runs = [[opencode, *RUNS[0]], [opencode, *RUNS[4]]]
+    root = tmp_path_factory.mktemp("connected")
+    return Session(root, ini, {**CONNECTED, "files": FILES, "runs": runs})
 
 
 def test_a_turn_through_auto_against_the_demo_model_gets_an_answer(
     opencode: str, demo_model: Path, tmp_path: Path
 ) -> None:
     ini = render_demo_ini(demo_model)
-    run = Session(tmp_path, opencode, ini, {"runs": [["run", "say hello"]]}).run(0)
+    wanted = {**INSTALLED, "runs": [[opencode, "run", "say hello"]]}
+    run = Session(tmp_path, ini, wanted).run(0)
     assert run["out"].strip()
     assert ("code-smart", "200", True) in answered_by(run)
 
@@ -172,7 +118,7 @@ def test_a_command_is_run_and_its_output_reported(tiny: Session) -> None:
     assert "The command printed: hello" in run["out"]
 
 
-@pytest.mark.parametrize("number", range(len(TINY["runs"])))
+@pytest.mark.parametrize("number", range(5))
 def test_the_title_is_asked_of_the_small_tier(tiny: Session, number: int) -> None:
     assert ("code-fast", "200", False) in answered_by(tiny.run(number))
 
@@ -186,3 +132,26 @@ def test_the_plan_agent_lands_on_the_plan_tier(tiny: Session) -> None:
 def test_the_plan_agent_cannot_write(tiny: Session) -> None:
     tiny.run(4)
     assert not (tiny.project / "plan.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "tier"), [(5, "plan"), (6, "plan-uncensored")], ids=["review", "nofilter"]
+)
+def test_a_command_lands_on_its_tier(tiny: Session, number: int, tier: str) -> None:
+    answers = answered_by(tiny.run(number))
+    assert (tier, "200", False) in answers
+    assert {model for model, _, _ in answers} <= {tier, "code-fast"}
+
+
+def test_connected_without_a_variable_a_tool_is_used_through_auto(connected: Session) -> None:
+    """W13: a version of opencode did not look at OPENCODE_CONFIG; this does not depend on it."""
+    run = connected.run(0)
+    (used,) = tools_used(run)
+    assert "the secret is 4711" in used["output"]
+    assert answered_by(run).count(("code-smart", "200", True)) == 2
+    assert ("code-fast", "200", False) in answered_by(run)
+
+
+def test_connected_the_plan_agent_is_on_its_tier_and_cannot_write(connected: Session) -> None:
+    assert ("plan", "200", False) in answered_by(connected.run(1))
+    assert not (connected.project / "plan.txt").exists()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmstack.config.stack import KNOWN_ROLES
 from llmstack.dialects import RequestView
 from llmstack.routing import Ladder, Rung, decide, ladder
-from tests.routing.stacks import stack, tier
+from tests.routing.stacks import shipped, stack, tier
 
 LADDERS = st.builds(
     lambda windows, high, more, turns: ladder(
@@ -115,3 +115,11 @@ def test_a_longer_prompt_gets_a_window_that_holds_it_or_the_largest(
 @given(VIEWS, LADDERS)
 def test_tools_keep_requests_off_the_plan_track(view: RequestView, of: Ladder) -> None:
     assert "plan words" not in decide(replace(view, has_tools=True), of).reason
+
+
+def test_a_named_player_takes_the_role_whatever_its_own() -> None:
+    """routing.players (the ROUTER_*_MODEL variables) puts a tier in another's place."""
+    rungs = ladder(shipped(players=(("agent", "plan"),))).rungs
+    assert rungs["agent"].model == "plan"
+    assert rungs["plan"].model == "plan"
+    assert rungs["fast"].model == "code-fast"

@@ -113,6 +113,7 @@ def plan_for(root: Path, swap: SwapConfig, tiers: Sequence[Tier] = ()) -> StackP
         work=work,
         stack=stack,
         swap=swap,
+        runs=swap,
         swap_text="",
         ladder=ladder(stack),
         llama_server=LlamaServer(("fake",), "PATH"),

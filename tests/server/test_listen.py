@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "host", ["0.0.0.0", "::", "192.168.1.2", "10.0.0.1", "example.org", "", "127.0.0.1.evil.org"]
 )
 def test_an_address_that_others_can_reach_is_refused(host: str) -> None:
-    """Promise 6: loopback by default; there are no keys yet that could open it."""
+    """W34, promise 6: loopback by default; there are no keys yet that could open it."""
     with pytest.raises(DaemonError, match="refusing to listen") as refused:
         listen(host, 0, "gateway")
     assert refused.value.fix

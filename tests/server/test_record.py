@@ -198,3 +198,13 @@ def test_a_record_that_is_none_counts_for_nothing(work: WorkDir, text: str) -> N
         assert living_daemon(work) is None
     finally:
         lock.release()
+
+
+@pytest.mark.parametrize("field", ["gateway", "engine"])
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1:80", "https://127.0.0.1:1", "http://127.0.0.1@h:1", "file:///x", "["]
+)
+def test_a_daemon_elsewhere_is_none(work: WorkDir, me: DaemonRecord, field: str, url: str) -> None:
+    """Keys and questions go to what the record names, and anybody may have written it."""
+    replace(me, **{field: url}).write(work.daemon_record)
+    assert read_record(work.daemon_record) is None

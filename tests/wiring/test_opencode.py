@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 
 from llmstack.config import parse_stack
-from llmstack.wiring.opencode import opencode_config, render_opencode
+from llmstack.wiring.opencode import (
+    Wishes,
+    is_generated,
+    opencode_config,
+    render_opencode,
+    wishes,
+)
 
 STACK = parse_stack(
     """
@@ -87,3 +94,78 @@ def test_the_text_is_the_same_every_time() -> None:
     first, second = (render_opencode(STACK, "http://127.0.0.1:10101") for _ in range(2))
     assert first == second
     assert json.loads(first) == opencode_config(STACK, "http://127.0.0.1:10101")
+
+
+FULL = parse_stack(
+    "".join(
+        f"[{name}]\nrole = {role}\nhf_repo = a/b\nhf_file = {name}.gguf\nctx_size = 32k\n"
+        for name, role in (("f", "fast"), ("c", "agent"), ("p", "plan"), ("u", "plan-uncensored"))
+    )
+    + "price_input_per_1m = 3\nprice_output_per_1m = 15\n",
+    "models.ini",
+).stack
+
+
+def test_the_planner_without_filter_only_reads_too() -> None:
+    """Its agent and its command come with a tier of that role."""
+    config = opencode_config(FULL, "http://127.0.0.1:1")
+    agent = config["agent"]["plan-nofilter"]
+    assert agent["model"] == "llama.cpp/u"
+    assert agent["permission"] == config["agent"]["plan"]["permission"]
+    assert list(config["command"]) == ["review", "nofilter"]
+    assert "[nofilter]" in config["command"]["nofilter"]["template"]
+
+
+def test_commands_without_their_agent_are_left_out(config: dict[str, Any]) -> None:
+    """A command of a missing agent would fail when it is used."""
+    assert list(config["command"]) == ["review"]
+
+
+def test_prices_of_the_file_are_told() -> None:
+    """opencode adds up what a session costs."""
+    models = opencode_config(FULL, "http://127.0.0.1:1")["provider"]["llama.cpp"]["models"]
+    assert models["u"]["cost"]["output"] == 15
+    assert models["f"]["cost"] == {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0}
+
+
+def test_a_window_that_is_served_wins_over_the_file() -> None:
+    """A server that capped the context at the trained length would overflow otherwise."""
+    wished = Wishes(served=(("c", 8192),))
+    models = opencode_config(FULL, "http://127.0.0.1:1", wished)["provider"]["llama.cpp"]["models"]
+    assert models["c"]["limit"]["context"] == 8192
+    assert models["auto"]["limit"]["context"] == 8192
+    assert models["f"]["limit"]["context"] == 32_768
+
+
+def test_the_documented_variables_are_followed() -> None:
+    """OPENCODE_INSTRUCTIONS is split as PATH is, so that Windows paths survive."""
+    environ = {
+        "OPENCODE_INSTRUCTIONS": os.pathsep.join(["a.md", "b.md"]),
+        "OPENCODE_SHARE": "manual",
+        "OPENCODE_USERNAME": "me",
+        "OPENCODE_DISABLED_PROVIDERS": "openai, xai",
+        "LLMSTACK_API_KEY": "sk-secret",
+    }
+    config = opencode_config(FULL, "http://127.0.0.1:1", wishes(environ))
+    assert config["instructions"] == ["a.md", "b.md"]
+    assert (config["share"], config["username"]) == ("manual", "me")
+    assert config["disabled_providers"] == ["openai", "xai"]
+    assert config["provider"]["llama.cpp"]["options"]["apiKey"] == "{env:LLMSTACK_API_KEY}"
+    assert "sk-secret" not in json.dumps(config)
+
+
+def test_only_our_own_file_counts_as_generated() -> None:
+    """Anything else is the user's, and is copied before it is replaced."""
+    assert is_generated(render_opencode(FULL, "http://127.0.0.1:1"))
+    assert not is_generated('{"theme": "x"}')
+    assert not is_generated("// mine")
+    assert not is_generated("[]")
+
+
+def test_a_description_puts_no_secret_into_the_configuration() -> None:
+    """opencode replaces {env:NAME} and {file:PATH} wherever they stand in the file."""
+    text = "[a]\nhf_repo = o/r\nhf_file = f.gguf\ndescription = {env:TOKEN}{file:~/.ssh/id} {x}\n"
+    rendered = render_opencode(parse_stack(text, "models.ini").stack, "http://127.0.0.1:1")
+    assert "{env:" not in rendered
+    assert "{file:" not in rendered
+    assert "(env:TOKEN}(file:~/.ssh/id} {x}" in rendered

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from llmstack.cli.narration import Narrator, show_download
-from llmstack.cli.prompts import PROMPTS
-from llmstack.config.templates import render_demo_ini
-from llmstack.config.workdir import WorkDir, write_atomically
 from llmstack.errors import DaemonError, LlmstackError
-from llmstack.hub.data_dir import data_dir
-from llmstack.hub.demo_model import ensure_demo_model
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from llmstack.cli.narration import Narrator
     from llmstack.server.plan import StackPlan
     from llmstack.server.stack import RunningStack
 
@@ -39,6 +33,11 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Fetch the model, then serve, ask and narrate."""
+    from llmstack.cli.narration import show_download
+    from llmstack.config.templates import render_demo_ini
+    from llmstack.config.workdir import WorkDir, write_atomically
+    from llmstack.hub.data_dir import data_dir
+    from llmstack.hub.demo_model import ensure_demo_model
     from llmstack.server.plan import plan_stack
     from llmstack.server.serve import run as run_loop
 
@@ -53,6 +52,9 @@ def run(arguments: Namespace) -> int:
 
 
 async def _demo(plan: StackPlan, port: int | None, *, once: bool) -> int:
+    import asyncio
+
+    from llmstack.cli.narration import Narrator
     from llmstack.hub.file_lock import Lock
     from llmstack.server.serve import already_running, open_log, signals
 
@@ -102,6 +104,9 @@ def _open(plan: StackPlan, port: int | None, narrator: Narrator) -> RunningStack
 
 
 async def _ask_all(stack: RunningStack, narrator: Narrator) -> None:
+    import asyncio
+
+    from llmstack.cli.prompts import PROMPTS
     from llmstack.client.chat import chat
 
     failed = [(model, error) for model, error in (await stack.preload()).items() if error]

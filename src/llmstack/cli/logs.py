@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
+from llmstack.wiring.shell_prompt import without_controls
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -24,7 +26,9 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("name", nargs="?", default="router", help="a model, router or daemon")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument("-n", "--lines", type=int, default=40, help="how many lines (default 40)")
+    parser.add_argument(
+        "-n", "--lines", type=_count, default=40, help="how many lines (default 40)"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -32,10 +36,26 @@ def run(arguments: Namespace) -> int:
     path = _path(work_dir().logs, arguments.name)
     with path.open("rb") as stream:
         lines = stream.read().splitlines(keepends=True)
-    sys.stdout.write(b"".join(lines[-arguments.lines :]).decode("utf-8", "replace"))
+        shown = lines[len(lines) - min(arguments.lines, len(lines)) :]
+        _show(b"".join(shown))
+        read = stream.tell()
     if arguments.follow:
-        _follow(path)
+        _follow(path, read)
     return 0
+
+
+def _count(text: str) -> int:
+    """A number of lines, not negative."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)
+
+
+def _show(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    # A log has what clients and models wrote; a terminal would act upon some of it.
+    sys.stdout.write(without_controls(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def _path(logs: Path, name: str) -> Path:
@@ -52,13 +72,12 @@ def _path(logs: Path, name: str) -> Path:
     )
 
 
-def _follow(path: Path) -> None:
+def _follow(path: Path, read: int) -> None:
     stream = path.open("rb")
-    stream.seek(0, 2)
+    stream.seek(read)
     while True:
         if data := stream.read():
-            sys.stdout.write(data.decode("utf-8", "replace"))
-            sys.stdout.flush()
+            _show(data)
             continue
         time.sleep(0.2)
         if path.exists() and path.stat().st_size < stream.tell():  # rotated

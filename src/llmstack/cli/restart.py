@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from llmstack.cli import start, stop
@@ -22,9 +21,15 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Check the configuration first, then stop, then start."""
-    from llmstack.server.plan import plan_stack
+    """Check the configuration and render it first, then stop, then start."""
+    from llmstack.cli.configure import configure_project
+    from llmstack.config.marker import Marker, read_marker
 
-    plan_stack(work_dir(), os.environ, channel=arguments.channel)
-    stop.run(arguments)
+    work = work_dir()
+    marker = read_marker(work.default_channel) or Marker("current")
+    if marker.channel != "external":
+        start.planned(arguments, work, marker)
+        if work.opencode_json.exists():
+            configure_project(work, marker, only_print=False)
+        stop.run(arguments)
     return start.run(arguments)

@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
     from llmstack.server.serve import run as run_loop
     from llmstack.server.serve import serve
 
-    plan = plan_stack(work_dir(), os.environ, channel=arguments.channel)
+    plan = plan_stack(work_dir(), os.environ, channel=arguments.channel or "current")
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)
     return run_loop(serve(plan, lambda text: print(f"[*] {text}", flush=True)))

@@ -6,15 +6,27 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.cli.channel import add_channel
-from llmstack.cli.here import work_dir
+from llmstack.cli.channel import add_channel, require_chosen
+from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.subshell import open_shell
+from llmstack.errors import DaemonError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
+
+    from llmstack.config.marker import Marker
+    from llmstack.config.stack import Channel
+    from llmstack.config.workdir import WorkDir
+    from llmstack.server.plan import StackPlan
 
 EXAMPLES = """examples:
-  llmstack start           start in the background and wait until it is ready
-  llmstack start --next    with the queued upgrades (the *_next keys of models.ini)"""
+  llmstack start               start in the background and wait until it is ready
+  llmstack start --next        with the queued upgrades (the *_next keys of models.ini)
+  llmstack start --port 8000   the gateway on another port, this time
+
+In a thin client (llmstack install --external) nothing is started: the other machine is asked
+whether it answers."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -23,25 +35,100 @@ def configure(parser: ArgumentParser) -> None:
         "--detach",
         "--no-shell",
         action="store_true",
-        help="accepted for scripts; the daemon always runs in the background",
+        help="open no shell; the daemon runs in the background in any case",
     )
+    parser.add_argument("--host", help="address that the gateway listens on, this time")
+    parser.add_argument("--port", help="port of the gateway, this time")
     add_channel(parser)
 
 
 def run(arguments: Namespace) -> int:
     """Start and say where it is."""
-    from llmstack.server.lifecycle import start_daemon
-    from llmstack.server.plan import plan_stack
+    from llmstack.config.marker import Marker, read_marker
 
     work = work_dir()
-    # Read everything here first: a mistake in models.ini is then this command's own error.
-    plan = plan_stack(work, os.environ, channel=arguments.channel)
+    marker = read_marker(work.default_channel) or Marker("current")
+    if marker.channel == "external":
+        _thin(arguments, work, marker)
+    else:
+        _start(work, planned(arguments, work, marker), _environ(arguments))
+    return open_shell(work, refused=arguments.detach)
+
+
+def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
+    """What would be started. A mistake in models.ini is then the command's own error.
+
+    Raises:
+        DaemonError: the next channel is asked for and nothing is queued for it.
+        ConfigError: models.ini, or an option, is wrong.
+    """
+    from llmstack.server.plan import plan_stack
+
+    channel: Channel = arguments.channel or ("next" if marker.channel == "next" else "current")
+    plan = plan_stack(work, _environ(arguments), channel=channel)
+    if channel == "next" and not any(tier.weights_next for tier in plan.stack.tiers):
+        raise DaemonError(
+            "nothing is queued for the next channel",
+            fix=f"Add hf_file_next to a tier of {plan.stack.source}, or start without --next.",
+        )
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)
+    if missing := _not_here(plan):
+        print(
+            f"[!] not on this machine yet: {', '.join(missing)}. The model server fetches a model "
+            "when it is first loaded, without showing how far it is; 'llmstack download' shows it.",
+            file=sys.stderr,
+        )
+    return plan
+
+
+def _not_here(plan: StackPlan) -> list[str]:
+    """The tiers whose files on the hub are not in the cache."""
+    from llmstack.hub.remote_file import cached_path
+    from llmstack.server.wanted import served_files
+
+    wanted = served_files(plan.stack, plan.channel)
+    return [tier for tier, file in wanted if cached_path(file) is None]
+
+
+def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> None:
+    from llmstack.server.lifecycle import start_daemon
+    from llmstack.server.occupied import refuse_occupied
+
+    refuse_occupied(work, plan)
     record, ours = start_daemon(
-        work, [f"--{arguments.channel}"], lambda text: print(f"[*] {text}", flush=True)
+        work,
+        [f"--{plan.channel}"],
+        lambda text: print(f"[*] {text}", flush=True),
+        environ,
     )
     print(f"{'[OK] started' if ours else '[=] already running'} (pid {record.pid})")
-    print(f"     gateway {record.gateway}/v1   engine {record.engine}")
+    print(f"     gateway {record.gateway}/v1   engine {record.engine}   channel {plan.channel}")
     print(f"     logs    {work.logs}")
-    return 0
+
+
+def _environ(arguments: Namespace) -> dict[str, str]:
+    """The environment with the options for this time put over it."""
+    options = {"ROUTER_HOST": arguments.host, "ROUTER_PORT": arguments.port}
+    return {**os.environ, **{name: value for name, value in options.items() if value}}
+
+
+def _thin(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
+    """A thin client has nothing to start."""
+    from llmstack.client.http import get_text
+    from llmstack.config.marker import write_marker
+
+    if arguments.channel or arguments.host or arguments.port:
+        raise DaemonError(
+            f"this project is a thin client of {marker.url}",
+            fix="To run models here: llmstack install --current",
+        )
+    require_chosen(work, marker)
+    write_marker(work.active_channel, marker)
+    try:
+        get_text(marker.url, "/models.ini", key=api_key())
+    except DaemonError as error:
+        print(f"[!] {error}", file=sys.stderr)
+        print(f"[!] thin client of {marker.url}, which does not answer now", file=sys.stderr)
+    else:
+        print(f"[OK] thin client of {marker.url}, which answers")

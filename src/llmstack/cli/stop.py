@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   llmstack stop            let running answers end, then stop everything
-  llmstack stop --now      do not wait for running answers"""
+  llmstack stop --now      do not wait for running answers
+
+In a thin client only the client is stopped, never the other machine's stack."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -21,9 +23,18 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Stop and say so."""
+    from llmstack.config.marker import read_marker
     from llmstack.server.lifecycle import stop_daemon
 
     work = work_dir()
+    marker = read_marker(work.default_channel)
+    # A thin client may have a daemon of its own still, from before it became one.
     stopped = stop_daemon(work, lambda text: print(f"[*] {text}", flush=True), now=arguments.now)
+    if marker and marker.channel == "external":
+        work.active_channel.unlink(missing_ok=True)
+        if stopped:
+            print("[OK] stopped the daemon that still ran here")
+        print(f"[=] a thin client: the stack at {marker.url} goes on")
+        return 0
     print("[OK] stopped" if stopped else f"[=] no daemon runs for {work.root}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
@@ -11,12 +12,11 @@ if TYPE_CHECKING:
 
 
 def configure(parser: ArgumentParser) -> None:
-    """No options."""
-    del parser
+    """Add the options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: Namespace) -> int:
     """Print the version."""
-    del arguments
-    print(f"llmstack {__version__}")
+    print(json.dumps({"version": __version__}) if arguments.json else f"llmstack {__version__}")
     return 0

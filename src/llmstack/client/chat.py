@@ -35,6 +35,7 @@ def chat(
     messages: list[dict[str, Any]],
     *,
     model: str = "auto",
+    key: str = "",
     on_model: Callable[[str, str], None] | None = None,
     on_text: Callable[[str], None] | None = None,
     **parameters: Any,
@@ -42,14 +43,14 @@ def chat(
     """Ask ``model`` at the gateway ``base`` and stream the answer.
 
     ``on_model`` is called with the tier and the reason as soon as they are known, ``on_text`` with
-    every piece of text. ``parameters`` go into the request body.
+    every piece of text. ``key`` is an API key to show. ``parameters`` go into the request body.
 
     Raises:
         DaemonError: the gateway does not answer, refuses, or the answer breaks off.
     """
     begun = time.monotonic()
     body = {"model": model, "messages": messages, "stream": True, **parameters}
-    stream = EventStream(base, "/v1/chat/completions", body)
+    stream = EventStream(base, "/v1/chat/completions", body, key=key)
     chosen, reason = stream.header("x-llmstack-model"), stream.header("x-llmstack-reason")
     if on_model:
         on_model(chosen, reason)
@@ -57,10 +58,11 @@ def chat(
     first = 0.0
     timings: dict[str, Any] = {}
     for event in stream:
-        timings = event.get("timings") or timings
-        for choice in event.get("choices", []):
-            piece = choice.get("delta", {}).get("content")
-            if piece:
+        timings = _object(event.get("timings")) or timings
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            piece = _object(_object(choice).get("delta")).get("content")
+            if piece and isinstance(piece, str):
                 first = first or time.monotonic() - begun
                 pieces.append(piece)
                 if on_text:
@@ -72,7 +74,16 @@ def chat(
         tokens=stream.header("x-llmstack-tokens"),
         first_token=first,
         took=time.monotonic() - begun,
-        prompt_tokens=int(timings.get("prompt_n", 0)) + int(timings.get("cache_n", 0)),
-        answer_tokens=int(timings.get("predicted_n", 0)),
-        speed=float(timings.get("predicted_per_second", 0.0)),
+        prompt_tokens=int(_number(timings, "prompt_n") + _number(timings, "cache_n")),
+        answer_tokens=int(_number(timings, "predicted_n")),
+        speed=_number(timings, "predicted_per_second"),
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(timings: dict[str, Any], name: str) -> float:
+    value = timings.get(name)
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e15 else 0.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-from contextlib import closing
+import socket
+import threading
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,46 +19,85 @@ if TYPE_CHECKING:
 LIMIT = 5.0
 
 
-def get_json(base: str, path: str, limit: float = LIMIT) -> Any:
+#: Largest answer in bytes that is read whole, and largest event of a stream.
+LARGEST = 8 * 1024 * 1024
+
+#: Seconds beyond its limit that an answer may take which keeps coming in little pieces.
+PATIENCE = 30.0
+
+
+def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> Any:
     """The decoded body of ``GET base+path``.
 
     Raises:
-        DaemonError: no answer, or not a 200.
+        DaemonError: no answer, not a 200, or no JSON.
+    """
+    try:
+        return json.loads(get_text(base, path, limit, key=key))
+    except (ValueError, RecursionError) as error:
+        raise DaemonError(f"{base}{path} did not answer with JSON", why=str(error)) from error
+
+
+def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> str:
+    """The body of ``GET base+path``, which is UTF-8. ``key`` is an API key to show.
+
+    Raises:
+        DaemonError: no answer, not a 200, no text, or more than ``LARGEST`` bytes.
     """
     try:
         with closing(_connect(base, limit)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
+            prefix = urlsplit(base).path.rstrip("/")
+            connection.connect()
+            with _within(connection.sock, limit + PATIENCE):
+                connection.request("GET", f"{prefix}{path}", headers=_headers(key))
+                with connection.getresponse() as answer:
+                    body = answer.read(LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise DaemonError(f"{base} does not answer", why=str(error)) from error
+    if answer.status in (401, 403):
+        raise DaemonError(
+            f"{base} wants an API key" if answer.status == 401 else f"{base} refuses this API key",
+            fix="Put a key of that server in the variable LLMSTACK_API_KEY.",
+        )
     if answer.status != 200:
-        raise DaemonError(f"{base}{path} answered {answer.status}", why=body.decode()[:500])
-    return json.loads(body)
+        why = body.decode("utf-8", "replace")[:500]
+        raise DaemonError(f"{base}{path} answered {answer.status}", why=why)
+    if len(body) > LARGEST:
+        raise DaemonError(f"{base}{path} is larger than {LARGEST >> 20} MiB")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DaemonError(f"{base}{path} is not text", why=str(error)) from error
 
 
 class EventStream:
     """A streamed POST: the headers, then the data of every server-sent event."""
 
-    def __init__(self, base: str, path: str, body: Mapping[str, Any]) -> None:
-        """Send the request and read the head of the answer.
+    def __init__(self, base: str, path: str, body: Mapping[str, Any], *, key: str = "") -> None:
+        """Send the request and read the head of the answer. ``key`` is an API key to show.
 
         Raises:
             DaemonError: no answer, or an error status; ``why`` holds its message.
         """
         self._connection = _connect(base, None)
         try:
-            self._connection.request(
-                "POST", path, json.dumps(body), {"content-type": "application/json"}
-            )
+            prefix = urlsplit(base).path.rstrip("/")
+            headers = {"content-type": "application/json", **_headers(key)}
+            self._connection.request("POST", f"{prefix}{path}", json.dumps(body), headers)
             self._answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise DaemonError(f"{base} does not answer", why=str(error)) from error
         if self._answer.status != 200:
-            text = self._answer.read().decode("utf-8", "replace")
+            text = self._error_text()
             self.close()
             raise DaemonError(f"{base}{path} answered {self._answer.status}", why=_message(text))
+
+    def _error_text(self) -> str:
+        try:
+            return self._answer.read(LARGEST).decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            return str(error)
 
     def header(self, name: str) -> str:
         """A response header, or an empty text."""
@@ -69,17 +110,19 @@ class EventStream:
             DaemonError: the stream carried an error or broke off.
         """
         try:
-            for line in self._answer:
+            while line := self._answer.readline(LARGEST):
                 if not line.startswith(b"data:"):
                     continue
                 data = line[5:].strip()
                 if data == b"[DONE]":
                     return
                 event = json.loads(data)
+                if not isinstance(event, dict):
+                    raise DaemonError("the answer broke off", why="An event is no JSON object.")
                 if "error" in event:
                     raise DaemonError("the answer broke off", why=_message(data.decode()))
                 yield event
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             raise DaemonError("the answer broke off", why=str(error)) from error
         finally:
             self.close()
@@ -91,8 +134,46 @@ class EventStream:
 
 
 def _connect(base: str, limit: float | None) -> http.client.HTTPConnection:
-    where = urlsplit(base)
-    return http.client.HTTPConnection(where.hostname or "", where.port, timeout=limit)
+    try:
+        where = urlsplit(base)
+        host, port = where.hostname or "", where.port
+        host.encode("idna")
+    except ValueError as error:
+        raise DaemonError(f"{base} is not an address", why=str(error)) from error
+    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=limit)
+
+
+@contextmanager
+def _within(connected: socket.socket, limit: float) -> Iterator[None]:
+    """Hang up after ``limit`` seconds, and raise ``TimeoutError`` then."""
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    timer = threading.Timer(limit, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"the answer is not complete after {limit:.0f} s")
+
+
+def _headers(key: str) -> dict[str, str]:
+    if not (key.isascii() and key.isprintable()):  # never quoted, as it is a secret
+        raise DaemonError(
+            "the API key is none", why="It has letters or line ends that no header can hold."
+        )
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 def _message(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from llmstack.config.numbers import BadValueError, parse_port, parse_tokens
-from llmstack.config.problems import Problem
+from llmstack.config.fields import split_words
+from llmstack.config.numbers import BadValueError, parse_port, parse_tokens, shown
+from llmstack.config.problems import Problem, nearest
 from llmstack.config.read_settings import (
     CEILINGS_FIX,
     PORTS_FIX,
@@ -18,7 +19,7 @@ from llmstack.config.read_settings import (
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from llmstack.config.stack import Stack
 
@@ -29,14 +30,32 @@ _ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HIGH_FIDELITY_CEILING": ("high_fidelity_ceiling", parse_tokens),
     "ROUTER_MID_FIDELITY_CEILING": ("mid_fidelity_ceiling", parse_tokens),
     "ROUTER_MULTI_TURN": ("multi_turn", parse_turns),
+    "ROUTER_PLAN_SIGNAL_WORDS": ("plan_signal_words", split_words),
+    "ROUTER_AGENT_SIGNAL_WORDS": ("agent_signal_words", split_words),
+    "ROUTER_ULTRA_TRIGGERS": ("ultra_triggers", split_words),
+    "ROUTER_UNCENSORED_TRIGGERS": ("uncensored_triggers", split_words),
 }
 _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HOST": ("router_host", parse_host),
     "ROUTER_PORT": ("router_port", parse_port),
 }
 
+#: Variables that name the tier which plays a role.
+_PLAYERS = {
+    "ROUTER_FAST_MODEL": "fast",
+    "ROUTER_AGENT_MODEL": "agent",
+    "ROUTER_ULTRA_MODEL": "ultra",
+    "ROUTER_PLAN_MODEL": "plan",
+    "ROUTER_UNCENSORED_MODEL": "plan-uncensored",
+}
+
 #: The variables that ``apply_environment`` reads.
-VARIABLES = (*_ROUTING, *_SETTINGS)
+VARIABLES = (*_ROUTING, *_PLAYERS, *_SETTINGS)
+
+
+def variable_of(key: str) -> str | None:
+    """The variable that stands over a key of ``models.ini``, None where there is none."""
+    return next((name for name, (of, _) in {**_ROUTING, **_SETTINGS}.items() if of == key), None)
 
 
 def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
@@ -45,7 +64,8 @@ def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
     An empty variable counts as unset. Raises ``ConfigError`` with all bad values.
     """
     problems: list[Problem] = []
-    routing = replace(stack.routing, **_read(_ROUTING, environ, problems))
+    players = tuple(_players(stack, environ, problems))
+    routing = replace(stack.routing, players=players, **_read(_ROUTING, environ, problems))
     settings = replace(stack.settings, **_read(_SETTINGS, environ, problems))
     if not problems and (fault := ceilings_fault(routing)):
         problems.append(Problem(SOURCE, None, f"{fault}.", CEILINGS_FIX))
@@ -54,6 +74,20 @@ def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
     if problems:
         raise ConfigError(problems)
     return replace(stack, routing=routing, settings=settings)
+
+
+def _players(
+    stack: Stack, environ: Mapping[str, str], problems: list[Problem]
+) -> Iterator[tuple[str, str]]:
+    for variable, role in _PLAYERS.items():
+        if not (name := environ.get(variable, "").strip()):
+            continue
+        names = {other: tier.name for tier in stack.tiers for other in (tier.name, *tier.aliases)}
+        if name in names:
+            yield role, names[name]
+        else:
+            message = f"{variable}: no tier is called {shown(name)}."
+            problems.append(Problem(SOURCE, None, message, nearest(name, names)))
 
 
 def _read(

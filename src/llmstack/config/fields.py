@@ -110,8 +110,14 @@ class Fields:
         entry = self.entry(key)
         if entry is None or not self._safe(key, entry.value):
             return ()
-        parts = (" ".join(part.split()) for part in re.split(r"[,\n]", entry.value))
-        return tuple(dict.fromkeys(part for part in parts if part))
+        return split_words(entry.value)
+
+    def lines(self, key: str) -> tuple[str, ...]:
+        """The lines of the value that hold something."""
+        entry = self.entry(key)
+        if entry is None or not self._safe(key, entry.value):
+            return ()
+        return tuple(line.strip() for line in entry.value.split("\n") if line.strip())
 
     def _safe(self, key: str, value: str) -> bool:
         """Refuse what could change the meaning of a generated file."""
@@ -123,3 +129,9 @@ class Fields:
             )
             return False
         return True
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """A list separated by commas or line ends, without doubles; blanks inside a part stay one."""
+    parts = (" ".join(part.split()) for part in re.split(r"[,\n]", text))
+    return tuple(dict.fromkeys(part for part in parts if part))

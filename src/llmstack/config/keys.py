@@ -40,17 +40,18 @@ _SETTINGS = (
     Key("DEFAULT", "start_port", "port", "10001", "First port given to a model server."),
     Key(
         "DEFAULT",
+        "engine",
+        "embedded or llama-swap",
+        "embedded",
+        "Who runs the models: llmstack itself, or the program llama-swap.",
+    ),
+    Key(
+        "DEFAULT",
         "llama_server_bin",
         "path",
         "",
         "The llama-server to run; without it the one on PATH, then the embedded one.",
     ),
-    Key("DEFAULT", "n_gpu_layers", "integer", "999", "Layers to put on the GPU, 0 for none."),
-    Key("DEFAULT", "flash_attn", "on, off or auto", "on", "Whether to use flash attention."),
-    Key("DEFAULT", "jinja", "boolean", "true", "Whether to use the model's own chat template."),
-    Key("DEFAULT", "threads", "integer", "-1", "CPU threads of a model server, -1 for all."),
-    Key("DEFAULT", "cache_type_k", "cache type", "q8_0", "Number format of the key cache."),
-    Key("DEFAULT", "cache_type_v", "cache type", "q8_0", "Number format of the value cache."),
     Key(
         "DEFAULT",
         "capture_buffer",
@@ -123,7 +124,57 @@ _TIER = (
         "by role",
         "Idle time after which the model is unloaded, 0 for never; 20m and 1h are understood.",
     ),
+    Key(
+        "tier",
+        "preload",
+        "boolean",
+        "true for role fast",
+        "Whether to load the model when the daemon starts.",
+    ),
     Key("tier", "description", "text", "the section's name", "A line for people to read."),
+    Key("tier", "price_input_per_1m", "USD", "", "Price of a million input tokens."),
+    Key("tier", "price_output_per_1m", "USD", "", "Price of a million output tokens."),
+    Key("tier", "price_cache_read_per_1m", "USD", "", "Price of a million cached input tokens."),
+    Key("tier", "price_cache_write_per_1m", "USD", "", "Price of caching a million tokens."),
+)
+
+#: How a model server is started. A tier may say it for itself; ``[DEFAULT]`` says it for all.
+_SERVER = (
+    Key("tier", "n_gpu_layers", "integer", "999", "Layers to put on the GPU, 0 for none."),
+    Key("tier", "flash_attn", "on, off or auto", "on", "Whether to use flash attention."),
+    Key("tier", "jinja", "boolean", "true", "Whether to use the model's own chat template."),
+    Key("tier", "threads", "integer", "-1", "CPU threads of a model server, -1 for all."),
+    Key("tier", "cache_type_k", "cache type", "q8_0", "Number format of the key cache."),
+    Key("tier", "cache_type_v", "cache type", "q8_0", "Number format of the value cache."),
+    Key(
+        "tier",
+        "parallel",
+        "integer",
+        "the server's own",
+        "Requests that it answers side by side; they share the context window.",
+    ),
+    Key(
+        "tier",
+        "mmproj",
+        "path or off",
+        "what the hub has",
+        "Multimodal projector: a local file, or off for none.",
+    ),
+    Key("tier", "draft_path", "path", "", "A small local GGUF for speculative decoding."),
+    Key(
+        "tier",
+        "extra_args",
+        "words",
+        "",
+        "Further flags of llama-server, quoted as in a shell; they come last and win.",
+    ),
+    Key(
+        "tier",
+        "env",
+        "NAME=value, one a line",
+        "",
+        "Further environment variables of the model server; no credentials.",
+    ),
 )
 
 _HOSTED = (
@@ -135,10 +186,6 @@ _HOSTED = (
     _hosted("aws_endpoint_url", "URL", "Bedrock address other than the region's own."),
     _hosted("model", "text", "Provider and model of a hosted tier."),
     _hosted("model_next", "text", "Provider and model on the next channel."),
-    _hosted("price_input_per_1m", "USD", "Price of a million input tokens."),
-    _hosted("price_output_per_1m", "USD", "Price of a million output tokens."),
-    _hosted("price_cache_read_per_1m", "USD", "Price of a million tokens read from a cache."),
-    _hosted("price_cache_write_per_1m", "USD", "Price of a million tokens written to a cache."),
 )
 
 _ROUTING = (
@@ -177,7 +224,7 @@ _ROUTING = (
 )
 
 #: All keys, in the order of the reference.
-KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *_HOSTED, *_ROUTING)
+KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *_SERVER, *_HOSTED, *_ROUTING)
 
 #: Names under which people keep credentials. They are refused wherever they stand: the file is
 #: shown to other machines.

@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llmstack.config.numbers import (
     MAX_PORT,
-    MAX_TOKENS,
     BadValueError,
-    parse_bool,
     parse_int,
     parse_port,
     parse_tokens,
     shown,
 )
+from llmstack.config.read_server import local_path, read_server
 from llmstack.config.stack import Routing, Settings
 
 if TYPE_CHECKING:
     from llmstack.config.fields import Fields
 
 T = TypeVar("T")
-
-CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 
 #: Most megabytes of captures: as much as a large machine's memory.
 MAX_CAPTURES = 1 << 20
@@ -40,13 +37,11 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         router_port=_or(fields.read("router_port", parse_port), default.router_port),
         engine_port=_or(fields.read("engine_port", parse_port), default.engine_port),
         start_port=_or(fields.read("start_port", parse_port), default.start_port),
+        engine="llama-swap"
+        if fields.choice("engine", ("embedded", "llama-swap")) == "llama-swap"
+        else "embedded",
         llama_server_bin=fields.read("llama_server_bin", lambda text: _program(text, base)),
-        n_gpu_layers=_or(fields.read("n_gpu_layers", _count), default.n_gpu_layers),
-        flash_attn=fields.read("flash_attn", _flash) or default.flash_attn,
-        jinja=_or(fields.read("jinja", parse_bool), default.jinja),
-        threads=_or(fields.read("threads", _count), default.threads),
-        cache_type_k=fields.choice("cache_type_k", CACHE_TYPES) or default.cache_type_k,
-        cache_type_v=fields.choice("cache_type_v", CACHE_TYPES) or default.cache_type_v,
+        server=read_server(fields, base),
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
     )
 
@@ -120,21 +115,8 @@ def parse_turns(text: str) -> int:
     return parse_int(text, minimum=1)
 
 
-def _count(text: str) -> int:
-    return parse_int(text, minimum=-1, maximum=MAX_TOKENS)
-
-
 def _megabytes(text: str) -> int:
     return parse_int(text, minimum=0, maximum=MAX_CAPTURES)
-
-
-def _flash(text: str) -> str:
-    if text.lower() == "auto":
-        return "auto"
-    try:
-        return "on" if parse_bool(text) else "off"
-    except BadValueError:
-        raise BadValueError(f"{shown(text)} is not a choice", "Write on, off or auto.") from None
 
 
 def _program(text: str, base: Path) -> str:
@@ -142,16 +124,6 @@ def _program(text: str, base: Path) -> str:
     if not text.startswith("~") and Path(text).name == text:
         return text
     return local_path(text, base)
-
-
-def local_path(text: str, base: Path) -> str:
-    """``text`` as a path, ``~`` expanded, relative to ``base``."""
-    try:
-        return str(base / Path(text).expanduser())
-    except RuntimeError:
-        raise BadValueError(
-            f"the home folder in {shown(text)} is not known", "Write the whole path."
-        ) from None
 
 
 def _or(value: T | None, default: T) -> T:

@@ -11,15 +11,17 @@ from llmstack.config.grammars import SAMPLER_NAMES, parse_rope, parse_sampler
 from llmstack.config.keys import hosted_names
 from llmstack.config.numbers import (
     BadValueError,
+    parse_bool,
+    parse_decimal,
     parse_gigabytes,
     parse_seconds,
     parse_tokens,
     shown,
 )
 from llmstack.config.problems import nearest
-from llmstack.config.read_settings import local_path
+from llmstack.config.read_server import local_path, read_server
 from llmstack.config.roles import ROLES, default_ttl, role_of
-from llmstack.config.stack import Sampler, Tier, Weights
+from llmstack.config.stack import Prices, Sampler, Tier, Weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,7 @@ def read_tier(fields: Fields, base: Path) -> Tier | None:
     weights_next = _weights_next(fields, weights)
     role = _role(fields)
     ttl = fields.read("ttl", parse_seconds)
+    preload = fields.read("preload", parse_bool)
     tier = Tier(
         name=fields.own.name,
         role=role,
@@ -52,6 +55,9 @@ def read_tier(fields: Fields, base: Path) -> Tier | None:
         sampler=_sampler(fields),
         chat_template=fields.text("chat_template") or None,
         ttl=default_ttl(role) if ttl is None else ttl,
+        preload=role == "fast" if preload is None else preload,
+        server=read_server(fields, base),
+        prices=_prices(fields),
     )
     if is_hosted(fields):
         _leave_out(fields)
@@ -160,6 +166,18 @@ def _sampler(fields: Fields) -> Sampler:
             nearest(name, SAMPLER_NAMES) or f"The settings are {', '.join(SAMPLER_NAMES)}.",
         )
     return sampler
+
+
+def _prices(fields: Fields) -> Prices:
+    def price(key: str) -> float | None:
+        return fields.read(key, lambda text: parse_decimal(text, minimum=0, maximum=1_000_000))
+
+    return Prices(
+        input=price("price_input_per_1m"),
+        output=price("price_output_per_1m"),
+        cache_read=price("price_cache_read_per_1m"),
+        cache_write=price("price_cache_write_per_1m"),
+    )
 
 
 def _check_sizes(fields: Fields, tier: Tier) -> None:

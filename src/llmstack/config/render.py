@@ -13,15 +13,14 @@ import yaml
 
 from llmstack.config.matrix import build_matrix
 from llmstack.config.problems import Problem
+from llmstack.config.server_flags import common_flags, tier_flags
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from llmstack.config.server_flags import Flag
     from llmstack.config.stack import Channel, Settings, Stack, Tier
-
-#: One flag with its values; the unit that ``removed_flags`` leaves out.
-Flag = tuple[str, ...]
 
 SCHEMA = (
     "https://raw.githubusercontent.com/mostlygeek/llama-swap/refs/heads/main/config-schema.json"
@@ -59,7 +58,9 @@ def render_swap(
         "captureBuffer": stack.settings.capture_buffer,
         "macros": {
             "llama_server": shlex.join(llama_server),
-            "server_defaults": _join(_server_flags(stack.settings), removed_flags),
+            "server_defaults": _join(
+                common_flags(stack.settings, stack.settings.server), removed_flags
+            ),
         },
         "models": {
             tier.name: _model(tier, stack.settings, channel, removed_flags) for tier in stack.tiers
@@ -67,7 +68,7 @@ def render_swap(
     }
     if (matrix := build_matrix(stack, channel)) is not None:
         config["matrix"] = matrix
-    if preload := [tier.name for tier in stack.with_role("fast")]:
+    if preload := [tier.name for tier in stack.tiers if tier.preload]:
         config["hooks"] = {"on_startup": {"preload": _Flow(preload)}}
     header = (
         f"# yaml-language-server: $schema={SCHEMA}\n"
@@ -84,17 +85,22 @@ def _model(
     tier: Tier, settings: Settings, channel: Channel, removed: Container[str]
 ) -> dict[str, Any]:
     weights = tier.effective(channel)
-    lines = ["${llama_server} ${server_defaults}", f"# from [{tier.name}] of models.ini"]
+    common = common_flags(settings, tier.server)
+    shared = common == common_flags(settings, settings.server)
+    start = "${server_defaults}" if shared else _join(common, removed)
+    lines = [f"${{llama_server}} {start}", f"# from [{tier.name}] of models.ini"]
     if tier.weights_next and weights is not tier.weights_next:
         lines.append(f"# queued for the next channel: {tier.weights_next.hf_file}")
-    flags = (flag for flag in _tier_flags(tier, channel) if flag[0] not in removed)
+    flags = (flag for flag in tier_flags(tier, channel) if flag[0] not in removed)
     lines += [shlex.join(flag) for flag in flags]
+    env = [f"{name}={value}" for name, value in tier.server.env]
     return {
         "name": tier.description or tier.name,
         "description": tier.description or tier.name,
         "cmd": _Literal("\n".join(lines) + "\n"),
-        "proxy": f"http://{_reachable(settings.host)}:${{PORT}}",
+        "proxy": f"http://{reachable(settings.host)}:${{PORT}}",
         "ttl": tier.ttl,
+        **({"env": env} if env else {}),
         "aliases": _Flow(tier.aliases),
         "metadata": {
             "tier": tier.label,
@@ -107,64 +113,10 @@ def _model(
     }
 
 
-def _server_flags(settings: Settings) -> list[Flag]:
-    """What every model server gets. ``--sse-ping-interval`` lets it stop within seconds."""
-    return [
-        ("--host", settings.host),
-        ("--port", "${PORT}"),
-        ("-ngl", str(settings.n_gpu_layers)),
-        ("-fa", settings.flash_attn),
-        *([("--jinja",)] if settings.jinja else []),
-        ("--cache-type-k", settings.cache_type_k),
-        ("--cache-type-v", settings.cache_type_v),
-        ("--threads", str(settings.threads)),
-        ("--no-warmup",),
-        ("--sse-ping-interval", "1"),
-    ]
-
-
-def _tier_flags(tier: Tier, channel: Channel) -> list[Flag]:
-    weights = tier.effective(channel)
-    flags: list[Flag] = []
-    if weights.path is not None:
-        flags.append(("-m", weights.path))
-    else:
-        flags += [("-hf", weights.hf_repo or ""), ("-hff", weights.hf_file or "")]
-    flags.append(("--alias", tier.name))
-    if tier.ctx_size:
-        flags.append(("-c", str(tier.ctx_size)))
-    if rope := tier.rope:
-        flags += [
-            ("--rope-scaling", "yarn"),
-            ("--rope-scale", _number(rope.scale)),
-            ("--yarn-orig-ctx", str(rope.orig_ctx)),
-        ]
-        if rope.arch:
-            length = int(rope.scale * rope.orig_ctx)
-            flags.append(("--override-kv", f"{rope.arch}.context_length=int:{length}"))
-    sampler = tier.sampler
-    for name, value in (
-        ("--temp", sampler.temp),
-        ("--top-p", sampler.top_p),
-        ("--top-k", sampler.top_k),
-        ("--min-p", sampler.min_p),
-        ("--repeat-penalty", sampler.rep_pen),
-    ):
-        if value is not None:
-            flags.append((name, _number(value)))
-    if tier.chat_template:
-        flags.append(("--chat-template", tier.chat_template))
-    return flags
-
-
 def _join(flags: Iterable[Flag], removed: Container[str]) -> str:
     """One line of flags. ``${PORT}`` must stay bare to be seen as a macro."""
     parts = (part for flag in flags if flag[0] not in removed for part in flag)
     return " ".join(part if part == "${PORT}" else shlex.quote(part) for part in parts)
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}"
 
 
 def _plain(value: float) -> float:
@@ -172,7 +124,7 @@ def _plain(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """The address at which a server that listens on ``host`` can be called from here."""
     if ":" not in host:
         return "127.0.0.1" if host.replace("0", "").strip(".") == "" else host

@@ -36,6 +36,39 @@ class Rope:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the model server of a tier is started; ``[DEFAULT]`` holds what a tier does not say.
+
+    ``parallel`` is the number of requests that it answers side by side, None for its own default.
+    ``mmproj`` is the path of a multimodal projector, empty for none even where the hub has one,
+    None to leave it to the server. ``extra_args`` are further words of its command line, ``env``
+    further variables of its environment.
+    """
+
+    n_gpu_layers: int = 999
+    flash_attn: str = "on"
+    jinja: bool = True
+    threads: int = -1
+    cache_type_k: str = "q8_0"
+    cache_type_v: str = "q8_0"
+    parallel: int | None = None
+    mmproj: str | None = None
+    draft_path: str | None = None
+    extra_args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a million tokens cost, in USD; None where nothing is said."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """Where a tier's GGUF comes from: a hub repository and file, or a local path."""
 
@@ -51,7 +84,8 @@ class Tier:
     """One section of ``models.ini``: a role and the model that plays it.
 
     ``ctx_size`` is in tokens, 0 when not stated. ``ttl`` is in seconds of idleness, 0 for never.
-    ``weights_next`` is what the ``next`` channel serves, None when nothing is queued.
+    ``weights_next`` is what the ``next`` channel serves, None when nothing is queued. ``preload``
+    says whether it is loaded when the daemon starts.
     """
 
     name: str
@@ -67,6 +101,9 @@ class Tier:
     chat_template: str | None = None
     aliases: tuple[str, ...] = ()
     ttl: int = 1200
+    preload: bool = False
+    server: ServerOptions = field(default_factory=ServerOptions)
+    prices: Prices = field(default_factory=Prices)
 
     def effective(self, channel: Channel) -> Weights:
         """The weights that ``channel`` serves."""
@@ -78,7 +115,8 @@ class Routing:
     """The numbers and word lists of ``[ROUTING]``.
 
     Ceilings are in estimated prompt tokens, ``multi_turn`` in user turns. An empty word list
-    means the built-in list.
+    means the built-in list. ``players`` are roles with the tiers that must play them, whatever
+    the tiers say.
     """
 
     high_fidelity_ceiling: int = 12_000
@@ -88,24 +126,21 @@ class Routing:
     agent_signal_words: tuple[str, ...] = ()
     ultra_triggers: tuple[str, ...] = ()
     uncensored_triggers: tuple[str, ...] = ()
+    players: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``[DEFAULT]``: the daemon's addresses and the flags that every local model gets."""
+    """``[DEFAULT]``: the daemon's addresses, and what model servers get that do not say more."""
 
     host: str = "127.0.0.1"
     router_host: str = "127.0.0.1"
     router_port: int = 10101
     engine_port: int = 10102
     start_port: int = 10001
+    engine: Literal["embedded", "llama-swap"] = "embedded"
     llama_server_bin: str | None = None
-    n_gpu_layers: int = 999
-    flash_attn: str = "on"
-    jinja: bool = True
-    threads: int = -1
-    cache_type_k: str = "q8_0"
-    cache_type_v: str = "q8_0"
+    server: ServerOptions = field(default_factory=ServerOptions)
     capture_buffer: int = 0
 
 

@@ -11,6 +11,7 @@ from llmstack.config.fields import NAME, Fields
 from llmstack.config.ini import DEFAULT, Section, read_ini
 from llmstack.config.keys import SectionKind, is_secret, names
 from llmstack.config.numbers import shown
+from llmstack.config.plain_file import read_plain
 from llmstack.config.problems import Problem, nearest
 from llmstack.config.read_settings import check_ports, read_routing, read_settings
 from llmstack.config.read_tier import is_hosted, read_tier, warn_of_hosted_keys
@@ -36,7 +37,7 @@ def load_stack(path: Path) -> LoadedStack:
     """Read a ``models.ini``. Raises ``ConfigError`` with all problems when it is unusable."""
     source = str(path)
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(

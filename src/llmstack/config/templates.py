@@ -20,6 +20,16 @@ def default_ini() -> str:
     return _data("models.ini")
 
 
+def profile_template() -> str:
+    """What ``config.profile_ini`` fills in."""
+    return _data("profile.ini")
+
+
+def agents_md() -> str:
+    """What coding agents should know of a project that llmstack serves."""
+    return _data("AGENTS.md")
+
+
 def render_demo_ini(model: Path) -> str:
     """A ``models.ini`` whose every tier is the one small model at ``model``.
 

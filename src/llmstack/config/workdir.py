@@ -31,6 +31,26 @@ class WorkDir:
         return self.state / "models.ini"
 
     @property
+    def opencode_json(self) -> Path:
+        """The generated configuration of opencode; a directory that has it is a project."""
+        return self.state / "opencode.json"
+
+    @property
+    def agents_md(self) -> Path:
+        """What coding agents should know of the project; the user's own after ``init``."""
+        return self.state / "AGENTS.md"
+
+    @property
+    def default_channel(self) -> Path:
+        """The channel marker that was written with the configuration."""
+        return self.state / "default-channel"
+
+    @property
+    def active_channel(self) -> Path:
+        """The channel marker of the daemon that was started last."""
+        return self.state / "active-channel"
+
+    @property
     def swap_yaml(self) -> Path:
         """The generated engine configuration."""
         return self.state / "llama-swap.yaml"
@@ -46,6 +66,11 @@ class WorkDir:
         return self.state / "activity.db"
 
     @property
+    def download_record(self) -> Path:
+        """How far the last download came."""
+        return self.state / "download.json"
+
+    @property
     def daemon_record(self) -> Path:
         """Who the running daemon is."""
         return self.state / "daemon.json"
@@ -57,21 +82,36 @@ class WorkDir:
 
 
 def find_work_dir(environ: Mapping[str, str], cwd: Path) -> WorkDir:
-    """``$LLMSTACK_WORK_DIR``, else the nearest directory upwards with a models.ini, else ``cwd``.
+    """``$LLMSTACK_WORK_DIR``, else the nearest project upwards, else ``cwd``.
+
+    A project has a models.ini, or as a thin client only an opencode.json. A shell that was wired
+    to a project by its hook (``LLMSTACK_ACTIVE``) has that variable without anybody's asking, so
+    there a project nested in the named one is nearer than the named one.
 
     ``$LLMSTACK_MODELS_INI`` is not looked at here; it names a file, not a place for state.
     """
+    nearest = next((work for work in map(WorkDir, (cwd, *cwd.parents)) if _is_project(work)), None)
     if named := environ.get("LLMSTACK_WORK_DIR"):
-        return WorkDir(Path(named).expanduser().resolve())
-    for candidate in (cwd, *cwd.parents):
-        work = WorkDir(candidate)
-        if work.models_ini.is_file():
-            return work
-    return WorkDir(cwd)
+        chosen = WorkDir(Path(named).expanduser().resolve())
+        nested = nearest is not None and chosen.root in nearest.root.resolve().parents
+        if not (nested and environ.get("LLMSTACK_ACTIVE") == "1"):
+            return chosen
+    return nearest or WorkDir(cwd)
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+def _is_project(work: WorkDir) -> bool:
+    return work.models_ini.is_file() or work.opencode_json.is_file()
+
+
+# It can only be found out by setting it.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
+
+def write_atomically(path: Path, text: str, *, mode: int | None = None) -> None:
     """Replace ``path`` by ``text`` so that a reader sees the old or the new, never a half.
+
+    Without a ``mode``, everybody may read it whom the user's umask lets.
 
     Raises:
         OSError: the directory is not writable or the disk is full; ``path`` is unchanged.
@@ -80,12 +120,17 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     fresh = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+        # What was no UTF-8 where it was read is written as it was.
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        fresh.chmod(mode)
+        fresh.chmod(0o644 & ~_UMASK if mode is None else mode)
         fresh.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            error.filename = str(path)
         fresh.unlink(missing_ok=True)
         raise

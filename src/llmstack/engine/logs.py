@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from llmstack.config.plain_file import open_log
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from io import FileIO
@@ -64,7 +66,7 @@ class LogFile:
 
     def _open(self) -> FileIO:
         # Unbuffered: what does not fit on the disk is lost, and nothing piles up here.
-        return self._path.open("ab", buffering=0)
+        return open_log(self._path)
 
     def _end_stream(self) -> None:
         stream, self._stream = self._stream, None

@@ -120,7 +120,7 @@ class Runner:
         if self._means_to_listen(argv) and self._probe.taken(self._model.proxy):
             return StartFailed(
                 f"{self._model.id}: something else already listens on {self._model.proxy}",
-                fix="Stop that program, or change startPort.",
+                fix="Stop that program, or choose another start_port (startPort in a config.yaml).",
             )
         if self._stop_asked.is_set():
             return None

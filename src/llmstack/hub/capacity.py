@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llmstack.hub.gpu import Gpu, Run
 
 _MIB = 1 << 20
+#: What the memory is called that a GPU shares with the machine, up to a limit of the system's.
+UNIFIED = "unified memory"
 #: Where Linux tells the limit of a container, in both of its generations.
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 #: Of Apple's memory the GPU may have two thirds, three quarters beyond this size.
@@ -50,17 +52,29 @@ def detect_capacity(
     system = uname()
     machine = (total or _machine_memory)()
     if system.system == "Darwin" and system.machine == "arm64":
-        return Capacity(_apple_limit(machine, run), "machine", "unified memory", shared=True)
+        return Capacity(_apple_limit(machine, run), "machine", UNIFIED, shared=True)
     found = (gpus or GpuProbe(run))()
     with_memory = [gpu for gpu in found if gpu.memory_total]
     if with_memory:
         size = sum(gpu.memory_total or 0 for gpu in with_memory)
         names = ", ".join(gpu.name for gpu in with_memory)
         return Capacity(size, "gpu", f"memory of {names}")
+    size = _limited(machine, limits)
+    return Capacity(size, "machine", "this machine's memory", shared=bool(found))
+
+
+def machine_memory(
+    *, total: Callable[[], int] | None = None, limits: tuple[str, ...] = _LIMITS
+) -> int:
+    """Bytes of the machine's own memory, or of its container's; beside GPUs it is the host's."""
+    return _limited((total or _machine_memory)(), limits)
+
+
+def _limited(machine: int, limits: tuple[str, ...]) -> int:
     for path in limits:
         with suppress(OSError, ValueError):  # "max" is no limit
             machine = min(machine, int(Path(path).read_text(encoding="ascii")))
-    return Capacity(machine, "machine", "this machine's memory", shared=bool(found))
+    return machine
 
 
 def _machine_memory() -> int:

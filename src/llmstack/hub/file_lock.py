@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Not through a link, which could make or hold a file anywhere; nor waiting for a pipe.
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
 class Lock:
     """An exclusive lock on ``path``, held from ``acquire`` to ``release`` or the process's end."""
 
@@ -22,7 +26,7 @@ class Lock:
     def acquire(self, *, wait: bool = False) -> bool:
         """Take the lock if nobody holds it, or once nobody does; whether we hold it now."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self._path, _FLAGS, 0o600)
         try:
             _lock(handle, wait=wait)
         except OSError:
@@ -54,7 +58,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def held(path: Path) -> bool:
     """Whether some living process holds the lock on ``path``."""
-    if not path.exists():
+    if path.is_symlink() or not path.exists():
         return False
     lock = Lock(path)
     if lock.acquire():

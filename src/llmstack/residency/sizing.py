@@ -144,6 +144,12 @@ def _type_bytes(values: Mapping[str, Any], key: str) -> float:
     return TYPE_BYTES.get(name, 2.0)
 
 
+def first_experts(count: int) -> str:
+    """The pattern of what ``--n-cpu-moe count`` keeps off the GPU."""
+    layers = "|".join(str(layer) for layer in range(count))
+    return rf"^blk\.({layers}){_EXPERTS}"
+
+
 def _host_tensors(values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:
     patterns = []
     for override in str(values.get("override-tensor", "")).split(","):
@@ -153,8 +159,7 @@ def _host_tensors(values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:
     if values.get("cpu-moe"):
         patterns.append(_EXPERTS)
     elif count := min(_integer(values, "n-cpu-moe", 0), 1 << 10):
-        layers = "|".join(str(layer) for layer in range(count))
-        patterns.append(rf"^blk\.({layers}){_EXPERTS}")
+        patterns.append(first_experts(count))
     compiled = []
     for pattern in patterns:
         try:

@@ -64,8 +64,9 @@ class Ladder:
 def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
     """The ladder of ``stack`` without the tiers named in ``unavailable``.
 
-    The first available tier with a role plays it. When no tier of the stack has the role, the
-    tier with the traditional name does, unless it plays another known role.
+    The tier that ``routing.players`` names for a role plays it, else the first available one with
+    the role. When no tier of the stack has the role, the tier with the traditional name does,
+    unless it plays another known role.
     """
     rungs: dict[Role, Rung] = {}
     for role, ini_role, name in _ROLES:
@@ -83,8 +84,9 @@ def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
 
 
 def _player(stack: Stack, role: str, name: str, unavailable: frozenset[str]) -> Tier | None:
-    players = stack.with_role(role)
+    named = dict(stack.routing.players).get(role)
+    players = tuple(tier for tier in stack.tiers if tier.name == named) or stack.with_role(role)
     if not players:
-        named = stack.tier(name)
-        players = (named,) if named and named.role not in KNOWN_ROLES else ()
+        usual = stack.tier(name)
+        players = (usual,) if usual and usual.role not in KNOWN_ROLES else ()
     return next((tier for tier in players if tier.name not in unavailable), None)

@@ -127,8 +127,11 @@ class Door:
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, with what is known of them."""
-        rows = self.listing.records(lambda target: self.access.allows(request.scope, target))
-        return list_response(request, rows)
+        return list_response(request, await self.records(request.scope))
+
+    async def records(self, scope: Scope) -> list[dict[str, Any]]:
+        """The records that the client of ``scope`` may see."""
+        return self.listing.records(lambda target: self.access.allows(scope, target))
 
     async def _openapi(self, _: Request) -> Response:
         """This list as an OpenAPI description."""

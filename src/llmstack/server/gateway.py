@@ -7,10 +7,11 @@ within the process, with its raw path, query, headers and body untouched.
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
@@ -134,8 +134,7 @@ class Gateway:
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""
-        door = self._door
-        rows = door.listing.records(lambda target: door.access.allows(request.scope, target))
+        rows = await self._door.records(request.scope)
         return list_response(request, [*self._own(), *rows])
 
     def _own(self) -> list[dict[str, Any]]:
@@ -153,4 +152,5 @@ class Gateway:
 
     async def _status(self, _: Request) -> Response:
         """What ``llmstack status --json`` prints."""
-        return JSONResponse(self._report())
+        # In ASCII: the bytes of a directory's name need not be UTF-8.
+        return Response(json.dumps(self._report()), media_type="application/json")

@@ -11,13 +11,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llmstack.client.http import get_json
+from llmstack.config.plain_file import open_log
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.hub.file_lock import held
 from llmstack.server.record import DaemonRecord, living_daemon, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from llmstack.config.workdir import WorkDir
@@ -35,13 +36,16 @@ QUOTED = 12
 
 
 def start_daemon(
-    work: WorkDir, arguments: list[str], say: Callable[[str], None]
+    work: WorkDir,
+    arguments: list[str],
+    say: Callable[[str], None],
+    environ: Mapping[str, str] | None = None,
 ) -> tuple[DaemonRecord, bool]:
     """Start a daemon in ``work`` and return once a request would succeed.
 
     Returns its record and whether it was started now (False: it ran already, or another start was
-    faster; then it is that one which is ready). ``arguments`` go to ``llmstack serve``. ``say`` is
-    told what is being waited for.
+    faster; then it is that one which is ready). ``arguments`` go to ``llmstack serve``, which sees
+    ``environ`` or what this process sees. ``say`` is told what is being waited for.
 
     Raises:
         DaemonError: it did not become ready; nothing of it is left then.
@@ -49,7 +53,7 @@ def start_daemon(
     output = work.logs / "daemon.log"
     output.parent.mkdir(parents=True, exist_ok=True)
     since = output.stat().st_size if output.exists() else 0
-    child = _spawn(work, arguments, output)
+    child = _spawn(work, arguments, output, os.environ if environ is None else environ)
     try:
         return _until_ready(work, child, output, since, say)
     except BaseException:
@@ -89,17 +93,19 @@ def stop_daemon(work: WorkDir, say: Callable[[str], None], *, now: bool = False)
     return True
 
 
-def _spawn(work: WorkDir, arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
+def _spawn(
+    work: WorkDir, arguments: list[str], output: Path, environ: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     # -P: never import from the current directory, which may be anybody's project.
     argv = [sys.executable, "-P", "-m", "llmstack", "serve", *arguments]
-    with output.open("ab") as stream:
+    with open_log(output) as stream:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
             cwd=work.root,
-            env={**os.environ, "LLMSTACK_WORK_DIR": str(work.root)},
+            env={**environ, "LLMSTACK_WORK_DIR": str(work.root)},
             start_new_session=POSIX,
         )
 

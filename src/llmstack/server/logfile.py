@@ -25,8 +25,8 @@ class BatchedFileHandler(logging.Handler):
     """
 
     def __init__(self, path: Path) -> None:
+        self._file = LogFile(path)  # before logging knows of us: it may not be writable
         super().__init__()
-        self._file = LogFile(path)
         self.setFormatter(logging.Formatter(FORMAT))
         self._records: deque[logging.LogRecord] = deque(maxlen=BACKLOG)
         self._end = threading.Event()

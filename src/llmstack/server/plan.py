@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """A stack that can be started: its values, its engine configuration, its llama-server."""
+    """A stack that can be started: its values, its engine configuration, its llama-server.
+
+    ``swap`` is the generated configuration, ``runs`` what our own engine is to run: the same, or
+    one that has only the program llama-swap in it.
+    """
 
     work: WorkDir
     stack: Stack
     swap: SwapConfig
+    runs: SwapConfig
     swap_text: str
     ladder: Ladder
     llama_server: LlamaServer
@@ -54,7 +59,7 @@ def plan_stack(
     Raises:
         DaemonError: there is no models.ini.
         ConfigError: it has problems (all are named), or a local model file is missing.
-        EngineMissing: no llama-server can be found.
+        EngineMissing: no llama-server can be found, or no llama-swap that is asked for.
     """
     ini = Path(environ.get("LLMSTACK_MODELS_INI") or work.models_ini)
     if not ini.is_file():
@@ -75,6 +80,7 @@ def plan_stack(
         work=work,
         stack=stack,
         swap=swap,
+        runs=_runs(stack, swap, work, environ),
         swap_text=text,
         ladder=ladder(stack),
         llama_server=server,
@@ -83,14 +89,27 @@ def plan_stack(
     )
 
 
+def _runs(stack: Stack, swap: SwapConfig, work: WorkDir, environ: Mapping[str, str]) -> SwapConfig:
+    if stack.settings.engine == "embedded":
+        return swap
+    from llmstack.server.foreign import foreign_config, foreign_program
+
+    return foreign_config(swap, foreign_program(environ), work.swap_yaml, stack.settings)
+
+
 def _missing_weights(stack: Stack, channel: Channel) -> list[Problem]:
     return [
         Problem(
             stack.source,
             None,
-            f"[{tier.name}] path = {path}: there is no such file.",
-            "Put the model there or change the path.",
+            f"[{tier.name}] {key} = {path}: there is no such file.",
+            "Put the file there or change the path.",
         )
         for tier in stack.tiers
-        if (path := tier.effective(channel).path) and not Path(path).is_file()
+        for key, path in (
+            ("path", tier.effective(channel).path),
+            ("mmproj", tier.server.mmproj),
+            ("draft_path", tier.server.draft_path),
+        )
+        if path and not Path(path).is_file()
     ]

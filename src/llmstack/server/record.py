@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from llmstack.config.plain_file import read_plain
 from llmstack.config.workdir import write_atomically
 from llmstack.engine.identity import Identity
 from llmstack.hub.file_lock import held
+from llmstack.server.listen import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,12 +37,18 @@ class DaemonRecord:
 def read_record(path: Path) -> DaemonRecord | None:
     """The record at ``path``, or None when there is none or it is not one."""
     try:
-        record = DaemonRecord(**json.loads(path.read_text(encoding="utf-8")))
+        record = DaemonRecord(**json.loads(read_plain(path)))
         numbers = type(record.pid) is int and isinstance(record.started, (int, float))
-        texts = (record.gateway, record.engine, record.version)
-        return record if numbers and all(isinstance(text, str) for text in texts) else None
-    except (OSError, ValueError, TypeError):
+        # Keys and questions go to these. A daemon listens on this machine, whoever wrote the file.
+        here = _is_here(record.gateway) and _is_here(record.engine)
+        return record if numbers and here and isinstance(record.version, str) else None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _is_here(url: str) -> bool:
+    where = urlsplit(url)
+    return where.scheme == "http" and is_loopback(where.hostname or "")
 
 
 def living_daemon(work: WorkDir) -> DaemonRecord | None:

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
+from llmstack.config.marker import Marker, write_marker
 from llmstack.engine import State
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
@@ -58,6 +59,7 @@ async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
             assert stack.engine is not None
             stack.engine.events.subscribe(note)
             _record(stack).write(plan.work.daemon_record)
+            write_marker(plan.work.active_channel, Marker(plan.channel))
             log.info("serving on %s and %s", stack.gateway, stack.door)
             say(f"gateway {stack.gateway}/v1  engine {stack.door}")
             preload = asyncio.ensure_future(_preload(stack, say))
@@ -67,6 +69,7 @@ async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
         finally:
             await stack.stop(hurry)
             plan.work.daemon_record.unlink(missing_ok=True)
+            plan.work.active_channel.unlink(missing_ok=True)
             log.info("stopped")
         return 0
     finally:

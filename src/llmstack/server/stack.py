@@ -14,6 +14,7 @@ from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
+from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import listen, url_of
@@ -21,6 +22,7 @@ from llmstack.server.memory import resident, return_memory, trimmer
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
+    from llmstack.server.asgi import App
     from llmstack.server.plan import StackPlan
 
 
@@ -39,24 +41,26 @@ class RunningStack:
         self._preloaded: dict[str, RequestError | None] | None = None
         host = settings.router_host
         self._sockets = []
-        for port, purpose in (
-            (settings.router_port if gateway_port is None else gateway_port, "gateway"),
-            (settings.engine_port if engine_port is None else engine_port, "engine"),
-        ):
+        self._foreign = settings.engine == "llama-swap"
+        doors = [(settings.router_port if gateway_port is None else gateway_port, "gateway")]
+        if not self._foreign:  # else that port is the program's
+            doors.append((settings.engine_port if engine_port is None else engine_port, "engine"))
+        for port, purpose in doors:
             try:
                 self._sockets.append(listen(host, port, purpose))
             except BaseException:
                 for opened in self._sockets:
                     opened.close()
                 raise
-        self.gateway, self.door = (url_of(opened) for opened in self._sockets)
+        self.gateway = url_of(self._sockets[0])
+        self.door = plan.runs.models[NAME].proxy if self._foreign else url_of(self._sockets[1])
         self.engine: Engine | None = None
         self._trimming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
         plan = self._plan
-        self.engine = Engine(plan.swap, log_dir=plan.work.logs)
+        self.engine = Engine(plan.runs, log_dir=plan.work.logs)
         self._pool = Pool()
         self._activity = Activity(
             self.engine,
@@ -66,11 +70,14 @@ class RunningStack:
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
-        door = Door(dispatcher, shown=self._activity.proxy_log)
+        door: Door
+        if self._foreign:
+            door = ForeignDoor(dispatcher)
+        else:
+            door = Door(dispatcher, shown=self._activity.proxy_log)
         gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
-        self._http = HttpServers(
-            [(gateway, self._sockets[0]), (door, self._sockets[1])], drain=DRAIN
-        )
+        apps: list[App] = [gateway, door]
+        self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
         if trim := trimmer():
             self._trimming = asyncio.ensure_future(return_memory(resident, trim))
         await self._http.start()
@@ -119,7 +126,9 @@ class RunningStack:
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,
             "problems": [
-                f"{model}: {error}" for model, error in (preloaded or {}).items() if error
+                str(error) if str(error).startswith(f"{model}: ") else f"{model}: {error}"
+                for model, error in (preloaded or {}).items()
+                if error
             ],
             "warnings": [str(problem) for problem in self._plan.warnings],
             "models": [

@@ -1,0 +1,155 @@
+"""The effective stack as rows of text, each with the place that its value came from."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmstack.config.environment import variable_of
+from llmstack.config.keys import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from llmstack.config.ini import Document, Section
+    from llmstack.config.stack import Rope, Sampler, Stack, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One value. ``origin`` is a line of the file, a variable, or ``default``."""
+
+    section: str
+    key: str
+    value: str
+    origin: str
+
+
+def effective_rows(
+    stack: Stack, document: Document, environ: Mapping[str, str]
+) -> Iterator[Effective]:
+    """Every setting that holds, in the order of the reference.
+
+    ``stack`` is what was read from ``document`` with the environment put over it. Values that are
+    empty by default are left out.
+    """
+    yield from _rows("DEFAULT", "DEFAULT", stack, None, document, environ)
+    sections = {section.name: section for section in document.sections}
+    for tier in stack.tiers:
+        own = sections.get(tier.name)
+        yield from _rows("tier", tier.name, tier, own, document, environ)
+    routing = sections.get("ROUTING")
+    yield from _rows("ROUTING", "ROUTING", stack, routing, document, environ)
+
+
+def _rows(
+    kind: str,
+    name: str,
+    holder: Any,
+    own: Section | None,
+    document: Document,
+    environ: Mapping[str, str],
+) -> Iterator[Effective]:
+    for key in KEYS:
+        if key.section != kind or key.name not in _VALUES:
+            continue
+        value = _VALUES[key.name](holder)
+        origin = _origin(key.name, own, document, environ)
+        if value or origin != "default":
+            yield Effective(name, key.name, value, origin)
+
+
+def _origin(key: str, own: Section | None, document: Document, environ: Mapping[str, str]) -> str:
+    variable = variable_of(key)
+    if variable and environ.get(variable, "").strip():
+        return f"${variable}"
+    entry = own.entries.get(key) if own else None
+    entry = entry or document.defaults.entries.get(key)
+    if entry is None or entry.value == "":
+        return "default"
+    inherited = " [DEFAULT]" if own is not None and entry.section != own.name else ""
+    return f"line {entry.line}{inherited}"
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: float | str | None) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sampler(sampler: Sampler) -> str:
+    names = ("temp", "top_p", "top_k", "min_p", "rep_pen")
+    values = ((name, getattr(sampler, name)) for name in names)
+    return " ".join(f"{name}={_text(value)}" for name, value in values if value is not None)
+
+
+def _rope(rope: Rope | None) -> str:
+    if rope is None:
+        return ""
+    arch = f", type={rope.arch}" if rope.arch else ""
+    return f"yarn (scale={rope.scale:g}, orig_ctx={rope.orig_ctx}{arch})"
+
+
+def _next(tier: Tier, name: str) -> str:
+    return "" if tier.weights_next is None else _text(getattr(tier.weights_next, name))
+
+
+def _mmproj(tier: Tier) -> str:
+    return "off" if tier.server.mmproj == "" else tier.server.mmproj or ""
+
+
+_VALUES: dict[str, Callable[[Any], str]] = {
+    "host": lambda stack: stack.settings.host,
+    "router_host": lambda stack: stack.settings.router_host,
+    "router_port": lambda stack: str(stack.settings.router_port),
+    "engine_port": lambda stack: str(stack.settings.engine_port),
+    "start_port": lambda stack: str(stack.settings.start_port),
+    "engine": lambda stack: stack.settings.engine,
+    "llama_server_bin": lambda stack: stack.settings.llama_server_bin or "",
+    "capture_buffer": lambda stack: str(stack.settings.capture_buffer),
+    "tier": lambda tier: tier.label,
+    "role": lambda tier: tier.role,
+    "hf_repo": lambda tier: tier.weights.hf_repo or "",
+    "hf_file": lambda tier: tier.weights.hf_file or "",
+    "hf_repo_next": lambda tier: _next(tier, "hf_repo"),
+    "hf_file_next": lambda tier: _next(tier, "hf_file"),
+    "path": lambda tier: tier.weights.path or "",
+    "ctx_size": lambda tier: str(tier.ctx_size),
+    "max_output_tokens": lambda tier: _text(tier.max_output_tokens),
+    "rope_scaling": lambda tier: _rope(tier.rope),
+    "sampler": lambda tier: _sampler(tier.sampler),
+    "chat_template": lambda tier: tier.chat_template or "",
+    "size_gb": lambda tier: _text(tier.weights.size_gb),
+    "size_gb_next": lambda tier: _next(tier, "size_gb"),
+    "quant": lambda tier: tier.weights.quant,
+    "quant_next": lambda tier: _next(tier, "quant"),
+    "aliases": lambda tier: ", ".join(tier.aliases),
+    "ttl": lambda tier: str(tier.ttl),
+    "preload": lambda tier: _yes(tier.preload),
+    "description": lambda tier: tier.description,
+    "price_input_per_1m": lambda tier: _text(tier.prices.input),
+    "price_output_per_1m": lambda tier: _text(tier.prices.output),
+    "price_cache_read_per_1m": lambda tier: _text(tier.prices.cache_read),
+    "price_cache_write_per_1m": lambda tier: _text(tier.prices.cache_write),
+    "n_gpu_layers": lambda tier: str(tier.server.n_gpu_layers),
+    "flash_attn": lambda tier: tier.server.flash_attn,
+    "jinja": lambda tier: _yes(tier.server.jinja),
+    "threads": lambda tier: str(tier.server.threads),
+    "cache_type_k": lambda tier: tier.server.cache_type_k,
+    "cache_type_v": lambda tier: tier.server.cache_type_v,
+    "parallel": lambda tier: _text(tier.server.parallel),
+    "mmproj": _mmproj,
+    "draft_path": lambda tier: tier.server.draft_path or "",
+    "extra_args": lambda tier: shlex.join(tier.server.extra_args),
+    "env": lambda tier: ", ".join(f"{name}={value}" for name, value in tier.server.env),
+    "high_fidelity_ceiling": lambda stack: str(stack.routing.high_fidelity_ceiling),
+    "mid_fidelity_ceiling": lambda stack: str(stack.routing.mid_fidelity_ceiling),
+    "multi_turn": lambda stack: str(stack.routing.multi_turn),
+    "plan_signal_words": lambda stack: ", ".join(stack.routing.plan_signal_words),
+    "agent_signal_words": lambda stack: ", ".join(stack.routing.agent_signal_words),
+    "ultra_triggers": lambda stack: ", ".join(stack.routing.ultra_triggers),
+    "uncensored_triggers": lambda stack: ", ".join(stack.routing.uncensored_triggers),
+}

@@ -1,0 +1,68 @@
+"""opencode: the project's ``opencode.json``, which every version of it reads.
+
+``.llmstack/opencode.json`` reaches opencode through the variable OPENCODE_CONFIG, which version 2
+did not follow (W13 of the behaviour report). A file in the project does not depend on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmstack.wiring.endpoint import NO_KEY, Endpoint, FileEdit, Place, Wiring
+from llmstack.wiring.merge import merged_json
+from llmstack.wiring.opencode import PROVIDER, READ_ONLY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def plan(endpoint: Endpoint, place: Place) -> Wiring:
+    """Merge provider, models and agents into the file."""
+    path = _path(place)
+    return Wiring(
+        edits=(FileEdit(path, merged_json(path, place.read(path), settings(endpoint))),),
+        command="opencode",
+        notes=("The variable OPENCODE_CONFIG, which the shell hook sets, stands over this file.",),
+    )
+
+
+def settings(endpoint: Endpoint) -> dict[str, Any]:
+    """What opencode has to be told."""
+    agent: dict[str, Any] = {"build": {"model": f"{PROVIDER}/auto"}}
+    if endpoint.planner:
+        model = f"{PROVIDER}/{endpoint.planner}"
+        agent["plan"] = {"model": model, "permission": dict(READ_ONLY)}
+    small = {"small_model": f"{PROVIDER}/{endpoint.small}"} if endpoint.small else {}
+    return {
+        "$schema": "https://opencode.ai/config.json",
+        "provider": {
+            PROVIDER: {
+                "npm": "@ai-sdk/openai-compatible",
+                "name": "llmstack",
+                "options": {
+                    "baseURL": endpoint.openai,
+                    "apiKey": "{env:LLMSTACK_API_KEY}" if endpoint.needs_key else NO_KEY,
+                    "headerTimeout": False,
+                    "chunkTimeout": False,
+                },
+                "models": {
+                    model.name: {
+                        "name": model.title or model.name,
+                        "tool_call": True,
+                        "temperature": True,
+                        "limit": {"context": model.window, "output": model.output},
+                    }
+                    for model in endpoint.models
+                },
+            }
+        },
+        "model": f"{PROVIDER}/auto",
+        **small,
+        "agent": agent,
+    }
+
+
+def _path(place: Place) -> Path:
+    if place.everywhere:
+        return place.home / ".config" / "opencode" / "opencode.json"
+    return place.project / "opencode.json"

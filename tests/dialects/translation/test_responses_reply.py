@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 pydantic = pytest.importorskip("pydantic")
 sdk = pytest.importorskip("openai.types.responses")
+openai = pytest.importorskip("openai")
+httpx2 = pytest.importorskip("httpx2")
 
 ORIGIN = Origin("1", "code-smart", 1700000000)
 ASKED = Conversation(
@@ -153,6 +155,32 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
             "name": "sh",
             "arguments": "{}",
         }
+    ]
+
+
+def test_calls_of_one_id_get_two() -> None:
+    """A result is paired with its call by the id, and OpenAI's client refuses it twice."""
+    calls = (ToolStart(0, "c", "sh"), ToolStart(1, "c", "sh"), Finished("tool_calls"))
+    assert [item["call_id"] for item in response(*calls)["output"]] == ["c", "call_1_1"]
+
+
+def test_openai_s_client_adds_the_stream_up() -> None:
+    """Its ``responses.stream()`` accumulates by index and compares with what it is told."""
+    stream = ResponsesStream(ORIGIN, ASKED)
+    written = stream.start() + b"".join(map(stream.take, ROUND)) + stream.end()
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, headers=headers, content=written)
+    )
+    http = httpx2.Client(transport=transport)
+    client = openai.OpenAI(base_url="http://x/v1", api_key="none", http_client=http)
+    with client, client.responses.stream(model="auto", input="x") as events:
+        spoken = [event for event in events if event.type == "response.output_text.delta"]
+        answer = events.get_final_response()
+    assert [event.snapshot for event in spoken] == ["Loo", "Looking."]
+    assert answer.output_text == "Looking."
+    assert [item.type for item in answer.output] == [
+        *("reasoning", "message", "function_call", "custom_tool_call"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -167,6 +168,16 @@ def test_allowed_tools_are_those_that_are_left() -> None:
     assert told.tool_choice == ToolChoice("required")
 
 
+@pytest.mark.parametrize(
+    ("choice", "dropped"),
+    [("auto", ("tools.web_search",)), ("required", ("tools.web_search", "tool_choice"))],
+)
+def test_without_tools_there_is_no_choice(choice: str, dropped: tuple[str, ...]) -> None:
+    """OpenAI and others refuse a choice without tools."""
+    told = read(tools=[{"type": "web_search"}], tool_choice=choice)
+    assert (told.tools, told.tool_choice, told.dropped) == ((), None, dropped)
+
+
 def test_how_the_answer_shall_be() -> None:
     schema = {"type": "object"}
     told = read(
@@ -271,11 +282,33 @@ _JSON = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(_NAMES, _JSON, max_size=8))
 def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
-    try:
-        told = read_responses(json.dumps(body).encode())
-    except BadRequest:
-        return
-    assert isinstance(told, Conversation)
+    with suppress(BadRequest):
+        assert isinstance(read_responses(json.dumps(body).encode()), Conversation)
+
+
+_ITEM = st.fixed_dictionaries(
+    {"type": _WORDS, "role": _WORDS},
+    optional=dict.fromkeys(("content", "arguments", "call_id", "name", "output", "summary"), _JSON),
+)
+_PART = st.fixed_dictionaries(
+    {"type": _WORDS},
+    optional=dict.fromkeys(
+        ("text", "image_url", "file_data", "file_url", "name", "parameters"), _JSON
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_ITEM, max_size=3), st.lists(_PART, max_size=3), _JSON)
+def test_any_item_part_and_tool_is_read_or_refused(items: Any, parts: Any, odd: Any) -> None:
+    body = {
+        "input": [*items, {"role": "user", "content": parts}],
+        "tools": parts,
+        "tool_choice": odd,
+        "text": {"format": odd},
+    }
+    with suppress(BadRequest):
+        assert isinstance(read_responses(json.dumps(body).encode()), Conversation)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"input":' + b"[" * 9999, b"\xff", b"null"])

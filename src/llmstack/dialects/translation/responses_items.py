@@ -14,7 +14,7 @@ from llmstack.dialects.translation.responses_members import (
     text_of,
     words,
 )
-from llmstack.dialects.translation.responses_parts import read_parts, read_text
+from llmstack.dialects.translation.responses_parts import read_parts, read_texts
 from llmstack.dialects.translation.responses_tools import freeform_arguments, full_name
 from llmstack.errors import BadRequest
 
@@ -107,16 +107,13 @@ def _message(heard: Heard, item: dict[str, Any], where: str) -> None:
     if role == "user":
         heard.add("user", *read_parts(content, here))
     elif role == "assistant":
-        text = read_text(content, here)
-        heard.add("assistant", *((Text(text),) if text else ()))
+        heard.add("assistant", *read_texts(content, here))
     elif role in ("system", "developer"):
-        text = read_text(content, here)
-        if not text:
-            return
+        texts = read_texts(content, here)
         if heard.turns:
-            heard.add("user", Text(text))
+            heard.add("user", *texts)
         else:
-            heard.system.append(Text(text))
+            heard.system.extend(texts)
     else:
         refuse(f"{where}.role", role, '"user", "assistant", "system" or "developer"')
 
@@ -132,7 +129,7 @@ def _reasoning(heard: Heard, item: dict[str, Any], where: str) -> None:
     """Its full text if there is one, its summary otherwise, and what is encrypted."""
     said = list_of(item.get("content"), f"{where}.content")
     said = said or list_of(item.get("summary"), f"{where}.summary")
-    text = read_text(said, f"{where}.summary")
+    text = "\n\n".join(part.text for part in read_texts(said, f"{where}.summary"))
     secret = words(item.get("encrypted_content"), f"{where}.encrypted_content")
     if secret.startswith(SIGNATURE):
         heard.add("assistant", Thinking(text, signature=secret.removeprefix(SIGNATURE)))

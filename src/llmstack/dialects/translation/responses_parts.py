@@ -35,14 +35,14 @@ def read_parts(content: object, where: str) -> tuple[Text | Image | Document, ..
     return tuple(part for part in parts if not isinstance(part, Text) or part.text)
 
 
-def read_text(content: object, where: str) -> str:
+def read_texts(content: object, where: str) -> tuple[Text, ...]:
     """The words of ``content``, which must hold nothing else."""
-    pieces = []
+    texts = []
     for part in read_parts(content, where):
         if not isinstance(part, Text):
             refuse(where, content, "text; pictures and files belong into a user's message")
-        pieces.append(part.text)
-    return "\n".join(pieces)
+        texts.append(part)
+    return tuple(texts)
 
 
 def _part(part: object, where: str) -> Text | Image | Document:

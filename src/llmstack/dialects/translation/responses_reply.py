@@ -47,6 +47,7 @@ class ResponsesAnswer:
         self._items: list[Item] = []
         self._speech: Message | Reasoning | None = None
         self._calls: dict[int, Call] = {}
+        self._call_ids: set[str] = set()
         self._usage: Usage | None = None
         self._finished: Finished | None = None
         self._failed: Failed | None = None
@@ -165,7 +166,10 @@ class ResponsesAnswer:
 
     def _call(self, index: int, call_id: str, name: str) -> list[Told]:
         at = len(self._items)
-        call_id = call_id or f"call_{self._origin.id}_{index}"
+        # Clients pair a result with its call by this id: an upstream may leave it out or repeat it.
+        if not call_id or call_id in self._call_ids:
+            call_id = f"call_{self._origin.id}_{index}"
+        self._call_ids.add(call_id)
         call = call_of(self._tools.get(name), name, self._origin.id, at, call_id)
         self._calls[index] = call
         return self._open(call)

@@ -15,7 +15,6 @@ from llmstack.dialects.translation.conversation import (
     Conversation,
     Effort,
     Sampling,
-    Text,
 )
 from llmstack.dialects.translation.responses_items import read_input
 from llmstack.dialects.translation.responses_members import (
@@ -28,7 +27,7 @@ from llmstack.dialects.translation.responses_members import (
     refuse,
     words,
 )
-from llmstack.dialects.translation.responses_parts import read_text
+from llmstack.dialects.translation.responses_parts import read_texts
 from llmstack.dialects.translation.responses_tools import read_choice, read_tools
 from llmstack.dialects.wire import decode_envelope, decode_mended, model_name, too_deep
 from llmstack.errors import BadRequest
@@ -88,14 +87,14 @@ def read_responses(body: bytes) -> Conversation:
     _refuse_kept(said)
     heard = read_input(said.get("input"))
     instructions = said.get("instructions")
-    system = read_text(instructions, "instructions") if instructions is not None else ""
+    system = read_texts(instructions, "instructions") if instructions is not None else ()
     tools, unknown_tools = read_tools(said.get("tools"))
     choice, tools, unknown_choice = read_choice(said.get("tool_choice"), tools)
     answer, unknown_text = _text(said.get("text"))
     return Conversation(
         model=model,
         turns=tuple(heard.turns),
-        system=((Text(system),) if system else ()) + tuple(heard.system),
+        system=(*system, *heard.system),
         tools=tools,
         tool_choice=choice,
         parallel_calls=flag(said.get("parallel_tool_calls"), "parallel_tool_calls"),

@@ -58,9 +58,21 @@ def read_choice(
 ) -> tuple[ToolChoice | None, tuple[Tool, ...], tuple[str, ...]]:
     """Which tool must be called, the tools that may be, and what could not be kept.
 
+    Where no tool is left there is nothing to choose: upstreams refuse a choice without tools.
+
     Raises:
         BadRequest: it names a tool that the request does not have.
     """
+    choice, left, dropped = _chosen(value, tools)
+    if choice is None or left:
+        return choice, left, dropped
+    lost = () if choice.kind in ("auto", "none") else ("tool_choice",)
+    return None, left, (*dropped, *lost)
+
+
+def _chosen(
+    value: object, tools: tuple[Tool, ...]
+) -> tuple[ToolChoice | None, tuple[Tool, ...], tuple[str, ...]]:
     if value is None:
         return None, tools, ()
     if isinstance(value, str):

@@ -158,6 +158,12 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
     ]
 
 
+def test_tokens_that_nobody_counted_are_none() -> None:
+    """The AI SDK reads them without asking whether they are there."""
+    assert response(TextDelta("a"), Finished("stop"))["usage"]["total_tokens"] == 0
+    assert response(TextDelta("a"))["usage"] is None
+
+
 def test_calls_of_one_id_get_two() -> None:
     """A result is paired with its call by the id, and OpenAI's client refuses it twice."""
     calls = (ToolStart(0, "c", "sh"), ToolStart(1, "c", "sh"), Finished("tool_calls"))

@@ -106,6 +106,8 @@ class ResponsesAnswer:
             status = "failed"
         elif self._over:
             status = "incomplete" if reason in _INCOMPLETE else "completed"
+        # The AI SDK reads the tokens of every answer: an upstream that counts none has none.
+        counted = self._over and (self._usage is not None or not self._failed)
         cut = {"reason": _INCOMPLETE[reason]} if status == "incomplete" else None
         return {
             **self._settings,
@@ -113,7 +115,7 @@ class ResponsesAnswer:
             "error": error(self._failed) if self._failed else None,
             "incomplete_details": cut,
             "output": [item.shape() for item in self._items] if self._over else [],
-            "usage": usage(self._usage) if self._usage and self._over else None,
+            "usage": usage(self._usage or Usage()) if counted else None,
         }
 
     def _event(self, what: str) -> Told:

@@ -100,6 +100,49 @@ def test_a_coding_agent_s_round_of_tools_is_two_turns() -> None:
     assert told.dropped == ()
 
 
+def test_codex_s_second_request() -> None:
+    """As Codex 0.169 sends back what it was answered: with ids, nulls and metadata."""
+    thought = {"type": "summary_text", "text": "Look first"}
+    told = read(
+        input=[
+            {"type": "message", "id": "m", "role": "user", "content": "do it"},
+            {
+                "type": "reasoning",
+                "id": "rs_0_0",
+                "summary": [thought],
+                "content": None,
+                "encrypted_content": "llmstack.signature.SIG",
+            },
+            {
+                "type": "function_call",
+                "status": "completed",
+                "id": "fc_0_2",
+                "name": "close_agent",
+                "namespace": "multi_agent_v1",
+                "arguments": '{"target": "a"}',
+                "call_id": "c1",
+            },
+            {"type": "function_call_output", "id": "fco_0", "call_id": "c1", "output": "closed"},
+        ],
+        reasoning={"summary": "auto"},
+        include=["reasoning.encrypted_content"],
+        store=False,
+        prompt_cache_key="k",
+        client_metadata={"x": "y"},
+    )
+    assert told.turns[1:] == (
+        Turn(
+            "assistant",
+            (
+                Thinking("Look first", signature="SIG"),
+                ToolUse("c1", "multi_agent_v1__close_agent", '{"target": "a"}'),
+            ),
+        ),
+        Turn("user", (ToolResult("c1", (Text("closed"),)),)),
+    )
+    assert told.dropped == ("prompt_cache_key", "client_metadata")
+
+
 def test_a_late_developer_message_keeps_its_place() -> None:
     told = read(input=[{"role": "user", "content": "a"}, {"role": "developer", "content": "b"}])
     assert told.system == ()

@@ -229,7 +229,7 @@ def test_an_error_ends_the_answer_at_once(failed: Failed, code: str, message: st
     assert data[-1]["response"]["error"] == {"code": code, "message": message}
 
 
-def test_a_prompt_that_is_too_long_has_the_code_on_which_codex_compacts() -> None:
+def test_a_prompt_that_is_too_long_has_the_code_that_codex_knows() -> None:
     too_long = Failed(400, "Too long.", "exceed_context_size_error")
     answer = json.loads(whole(ORIGIN, ASKED, [too_long]))
     assert answer["error"]["code"] == "context_length_exceeded"

@@ -93,13 +93,20 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that may be called. ``schema`` is the JSON Schema of its arguments."""
+    """A tool that may be called. ``schema`` is the JSON Schema of its arguments.
+
+    A ``freeform`` tool takes plain text where its API has such tools, which is the string member
+    ``input`` of its arguments elsewhere. ``namespace`` is what its API writes apart from the last
+    part of its ``name``, which is ``namespace__part``.
+    """
 
     name: str
     description: str = ""
     schema: dict[str, Any] = field(default_factory=lambda: {"type": "object"})
     strict: bool | None = None
     cache: CacheMark | None = None
+    freeform: bool = False
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

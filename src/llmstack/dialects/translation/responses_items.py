@@ -1,0 +1,137 @@
+"""The input items of the Responses API as turns of a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llmstack.dialects.translation.conversation import Text, Thinking, ToolResult, ToolUse, Turn
+from llmstack.dialects.translation.responses_members import (
+    list_of,
+    name_of,
+    plain,
+    refuse,
+    text_of,
+    words,
+)
+from llmstack.dialects.translation.responses_parts import read_parts, read_texts
+from llmstack.dialects.translation.responses_tools import freeform_arguments, full_name
+from llmstack.errors import BadRequest
+
+if TYPE_CHECKING:
+    from llmstack.dialects.translation.conversation import Block, Role
+
+#: What an encrypted_content of ours begins with that holds the signature of open thoughts.
+SIGNATURE = "llmstack.signature."
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the items say, collected in their order."""
+
+    system: list[Text] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    dropped: dict[str, None] = field(default_factory=dict)
+
+    def add(self, role: Role, *blocks: Block) -> None:
+        """Say ``blocks``, in the turn before if it is the same speech.
+
+        What an assistant thinks, says and calls is one turn, and so are the results of its calls.
+        Two messages of a user stay two.
+        """
+        if not blocks:
+            return
+        if self.turns and self.turns[-1].role == role:
+            last = self.turns[-1]
+            results = all(isinstance(block, ToolResult) for block in (*last.blocks, *blocks))
+            if role == "assistant" or results:
+                self.turns[-1] = Turn(role, (*last.blocks, *blocks))
+                return
+        self.turns.append(Turn(role, blocks))
+
+
+def read_input(value: object) -> Heard:
+    """What ``input`` says.
+
+    System and developer messages before everything else are the system's; a later one stays where
+    it is, as a user's message: its place matters, and no API but this one has such turns.
+
+    Raises:
+        BadRequest: an item cannot be understood, or refers to what a server would have to keep.
+    """
+    heard = Heard()
+    if isinstance(value, str):
+        heard.add("user", *read_parts(value, "input"))
+        return heard
+    if not isinstance(value, list):
+        refuse("input", value, "a string or an array of items")
+    for at, item in enumerate(value):
+        where = f"input[{at}]"
+        if not isinstance(item, dict):
+            refuse(where, item, 'an object such as {"role": "user", "content": "..."}')
+        _item(heard, item, where)
+    return heard
+
+
+def _item(heard: Heard, item: dict[str, Any], where: str) -> None:
+    match item.get("type"):
+        case "message" | None:
+            _message(heard, item, where)
+        case "function_call":
+            arguments = text_of(item.get("arguments"), f"{where}.arguments")
+            heard.add("assistant", _call(item, where, arguments))
+        case "custom_tool_call":
+            text = text_of(item.get("input"), f"{where}.input")
+            heard.add("assistant", _call(item, where, freeform_arguments(text)))
+        case "function_call_output" | "custom_tool_call_output":
+            call = name_of(item.get("call_id"), f"{where}.call_id")
+            heard.add("user", ToolResult(call, read_parts(item.get("output"), f"{where}.output")))
+        case "reasoning":
+            _reasoning(heard, item, where)
+        case "item_reference":
+            raise BadRequest(
+                "The request refers to an item of an earlier answer",
+                why=f'"{where}" is an item_reference, and this server keeps no state.',
+                fix='Send the item itself, as the earlier answer\'s "output" had it.',
+            )
+        case str() as kind:
+            heard.dropped[f"input.{plain(kind)}"] = None
+        case kind:
+            refuse(f"{where}.type", kind, 'a string such as "message"')
+
+
+def _message(heard: Heard, item: dict[str, Any], where: str) -> None:
+    role = item.get("role")
+    content = item.get("content")
+    here = f"{where}.content"
+    if role == "user":
+        heard.add("user", *read_parts(content, here))
+    elif role == "assistant":
+        heard.add("assistant", *read_texts(content, here))
+    elif role in ("system", "developer"):
+        texts = read_texts(content, here)
+        if heard.turns:
+            heard.add("user", *texts)
+        else:
+            heard.system.extend(texts)
+    else:
+        refuse(f"{where}.role", role, '"user", "assistant", "system" or "developer"')
+
+
+def _call(item: dict[str, Any], where: str, arguments: str) -> ToolUse:
+    name = name_of(item.get("name"), f"{where}.name")
+    namespace = words(item.get("namespace"), f"{where}.namespace")
+    call = name_of(item.get("call_id"), f"{where}.call_id")
+    return ToolUse(call, full_name(name, namespace), arguments)
+
+
+def _reasoning(heard: Heard, item: dict[str, Any], where: str) -> None:
+    """Its full text if there is one, its summary otherwise, and what is encrypted."""
+    said = list_of(item.get("content"), f"{where}.content")
+    said = said or list_of(item.get("summary"), f"{where}.summary")
+    text = "\n\n".join(part.text for part in read_texts(said, f"{where}.summary"))
+    secret = words(item.get("encrypted_content"), f"{where}.encrypted_content")
+    if secret.startswith(SIGNATURE):
+        heard.add("assistant", Thinking(text, signature=secret.removeprefix(SIGNATURE)))
+    elif text or secret:
+        heard.add("assistant", Thinking(text, redacted=secret))

@@ -144,7 +144,7 @@ def test_the_first_call_is_sent_as_it_comes() -> None:
 def test_arguments_that_are_no_object_stand_in_one() -> None:
     said = [ToolStart(0, "a", "look"), ToolDelta(0, '{"n": '), Finished("length")]
     message = received(whole(ORIGIN, ASKED, said))
-    assert message.to_dict()["content"][0]["input"] == {"INVALID_JSON": '{"n": '}  # type: ignore[index]
+    assert message.to_dict()["content"][0]["input"] == {"INVALID_JSON": '{"n": '}
     assert message.stop_reason == "max_tokens"
 
 

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 import pytest
-from anthropic.types import Message
+from anthropic.types import Message, RawMessageStreamEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from llmstack.dialects.translation.conversation import Conversation, Sampling
+from llmstack.dialects.sse import EventReader
+from llmstack.dialects.translation.conversation import (
+    Conversation,
+    Sampling,
+    Text,
+    Thinking,
+    ToolUse,
+)
 from llmstack.dialects.translation.messages_error import error_body
 from llmstack.dialects.translation.messages_reply import MessagesStream, whole
+from llmstack.dialects.translation.messages_request import read_messages
 from llmstack.dialects.translation.reply import (
     Event,
     Failed,
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 
 ORIGIN = Origin("abc", "code-smart", 1)
 ASKED = Conversation("auto", ())
+EVENTS: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 STOP = Finished("stop")
 TOOLS = Finished("tool_calls")
 
@@ -42,6 +52,12 @@ def stream(said: Sequence[Event], conversation: Conversation = ASKED) -> bytes:
     written = writer.start() + b"".join(map(writer.take, said)) + writer.end()
     assert writer.end() == b""
     return written
+
+
+def valid(written: bytes) -> None:
+    """Each event has all members that its type in Anthropic's library requires."""
+    for data in EventReader().feed(written):
+        EVENTS.validate_json(data, strict=True)
 
 
 def answer(*said: Event) -> Any:
@@ -215,6 +231,26 @@ def test_an_answer_that_was_cut_is_an_error() -> None:
     assert json.loads(whole(ORIGIN, ASKED, [TextDelta("a")]))["type"] == "error"
 
 
+def test_what_was_said_comes_back_with_the_next_request_as_it_was() -> None:
+    message = answer(
+        ThinkingDelta("hm", "sig"),
+        ThinkingDelta(redacted="secret"),
+        TextDelta("So."),
+        ToolStart(0, "call_9", "look"),
+        ToolDelta(0, '{"b":1,"a":"ä"}'),
+        TOOLS,
+    )
+    said = {"role": "assistant", "content": message.to_dict()["content"]}
+    seen = read_messages(json.dumps({"messages": [said]}).encode())
+    assert seen.turns[0].blocks == (
+        Thinking("hm", "sig"),
+        Thinking(redacted="secret"),
+        Text("So."),
+        ToolUse("call_9", "look", '{"b":1,"a":"ä"}'),
+    )
+    assert seen.dropped == ()
+
+
 WORDS = st.text(max_size=6)
 OBJECTS = st.dictionaries(WORDS, st.one_of(st.integers(-9, 9), WORDS), max_size=2)
 SAID = st.one_of(
@@ -245,6 +281,7 @@ def test_a_stream_adds_up_to_the_whole(said: list[Any], chance: Any) -> None:
         mixed.append(track.pop(0))
         tracks = [track for track in tracks if track]
     message = answer(*mixed, STOP, Usage(3, 4))
+    valid(stream([*mixed, STOP]))
     Message.model_validate_json(whole(ORIGIN, ASKED, [*mixed, STOP]), strict=True)
     calls = [block.input for block in message.content if block.type == "tool_use"]
     assert sorted(map(str, calls)) == sorted(map(str, wanted))

@@ -26,6 +26,10 @@ class Call:
 
     def whole(self) -> bool:
         """Whether nothing can be missing from the arguments."""
+        last = self.text[-1].rstrip() if self.text else ""
+        if last and not last.endswith("}"):
+            # Most pieces end within the object: nothing to join and parse then.
+            return False
         return _object("".join(self.text)) is not None
 
 
@@ -75,9 +79,6 @@ def arguments_object(text: str) -> dict[str, Any]:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    # Most pieces end within the object: nothing to parse then.
-    if not text.rstrip().endswith("}"):
-        return None
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.dialects.translation.messages_error import error_type
 from llmstack.errors import ConcurrencyLimit, ModelUnloaded, StartFailed
 
 if TYPE_CHECKING:
@@ -19,13 +20,6 @@ _OPENAI_TYPES = {
     401: "authentication_error",
     403: "authentication_error",
     429: "rate_limit_error",
-}
-_ANTHROPIC_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    503: "overloaded_error",
 }
 #: Routes of Ollama's API. ``/api/version`` is llama-swap's too, whose errors it keeps.
 OLLAMA_PATHS = frozenset(
@@ -42,14 +36,11 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
     message = _message(error)
     if path in OLLAMA_PATHS:
         return {"error": message}
-    server_side = error.status >= 500
     if path.startswith("/v1/messages"):
-        kind = _ANTHROPIC_TYPES.get(
-            error.status, "api_error" if server_side else "invalid_request_error"
-        )
+        kind = error_type(error.status)
         return {"src": SOURCE, "type": "error", "error": {"type": kind, "message": message}}
     kind = _OPENAI_TYPES.get(
-        error.status, "server_error" if server_side else "invalid_request_error"
+        error.status, "server_error" if error.status >= 500 else "invalid_request_error"
     )
     return {
         "src": SOURCE,

@@ -1,0 +1,144 @@
+"""Requests of Anthropic's API as conversations: ``POST /v1/messages`` and its ``count_tokens``.
+
+Members and their meanings are those of Anthropic's API reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from llmstack.dialects.translation.conversation import Conversation, Turn
+from llmstack.dialects.translation.messages_content import (
+    mark_last,
+    read_blocks,
+    read_cache,
+    read_texts,
+)
+from llmstack.dialects.translation.messages_member import (
+    Dropped,
+    as_list,
+    as_object,
+    optional_flag,
+    optional_text,
+    wrong,
+)
+from llmstack.dialects.translation.messages_settings import (
+    read_choice,
+    read_format,
+    read_sampling,
+    read_thinking,
+    read_tools,
+)
+from llmstack.dialects.wire import Envelope, decode_mended, model_name, too_deep
+from llmstack.errors import BadRequest
+
+if TYPE_CHECKING:
+    from llmstack.dialects.translation.conversation import Text
+
+_KNOWN = frozenset(
+    {
+        *("model", "stream", "max_tokens", "messages", "system", "tools", "tool_choice"),
+        *("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty"),
+        *("seed", "stop_sequences", "thinking", "output_config", "output_format", "metadata"),
+        "cache_control",
+    }
+)
+_anything = msgspec.json.Decoder(Any)
+
+
+def read_messages(body: bytes) -> Conversation:
+    """The conversation that ``body`` is.
+
+    Raises:
+        BadRequest: it is no JSON object, or a member is not what it must be.
+    """
+    try:
+        return _conversation(_members(body))
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    members: Any
+    try:
+        members = _anything.decode(body)
+    except (msgspec.DecodeError, ValueError) as error:
+        members = decode_mended(_anything, body, str(error))
+    if isinstance(members, dict):
+        return members
+    raise BadRequest(
+        "The request body is not a JSON object",
+        fix='Send an object: {"model": "auto", "max_tokens": 1024, "messages": [...]}.',
+    )
+
+
+def _conversation(body: dict[str, Any]) -> Conversation:
+    dropped = Dropped()
+    dropped.add_unknown(body, _KNOWN)
+    system = body.get("system")
+    first = () if system is None else read_texts(system, "system", dropped)
+    turns, more = _turns(body.get("messages"), dropped)
+    tools = read_tools(body.get("tools"), dropped)
+    choice, parallel = read_choice(body.get("tool_choice"), body.get("tools"), tools, dropped)
+    effort, budget = read_thinking(body, dropped)
+    cache = read_cache(body, "", dropped)
+    if cache is not None:
+        turns = (*turns[:-1], replace(turns[-1], blocks=mark_last(turns[-1].blocks, cache)))
+    return Conversation(
+        model=model_name(Envelope(model=body.get("model"))) or "",
+        turns=turns,
+        system=(*first, *more),
+        tools=tools,
+        tool_choice=choice,
+        parallel_calls=parallel,
+        sampling=read_sampling(body),
+        effort=effort,
+        thinking_budget=budget,
+        format=read_format(body, dropped),
+        stream=bool(optional_flag(body.get("stream"), "stream")),
+        include_usage=True,
+        user=_user(body.get("metadata"), dropped),
+        dropped=dropped.names(),
+    )
+
+
+def _turns(value: Any, dropped: Dropped) -> tuple[tuple[Turn, ...], tuple[Text, ...]]:
+    """The turns, and what messages of the role "system" say among them.
+
+    Few upstreams take a system prompt in the middle: it goes to the others, where it keeps its
+    authority and loses its place.
+    """
+    turns: list[Turn] = []
+    system: list[Text] = []
+    for position, item in enumerate(as_list(value, "messages")):
+        where = f"messages[{position}]"
+        message = as_object(item, where)
+        dropped.add_unknown(message, frozenset({"role", "content"}), where)
+        content = message.get("content")
+        match message.get("role"):
+            case "user" | "assistant" as role:
+                blocks = read_blocks(content, f"{where}.content", role, dropped)
+                if blocks:
+                    turns.append(Turn(role, blocks))
+            case "system":
+                if turns:
+                    dropped.add("messages.system.place")
+                system += read_texts(content, f"{where}.content", dropped)
+            case _:
+                raise wrong(f"{where}.role", '"user", "assistant" or "system"')
+    if not turns:
+        raise BadRequest(
+            '"messages" says nothing', fix='Send at least one message with "content" in it.'
+        )
+    return tuple(turns), tuple(system)
+
+
+def _user(value: Any, dropped: Dropped) -> str:
+    if value is None:
+        return ""
+    metadata = as_object(value, "metadata")
+    dropped.add_unknown(metadata, frozenset({"user_id"}), "metadata")
+    return optional_text(metadata.get("user_id"), "metadata.user_id")

@@ -71,7 +71,7 @@ def gather(events: Iterable[Event]) -> Gathered:
             case Finished() | Failed():
                 told.ending, over = event, True
     told.text, told.thinking = "".join(text), "".join(thinking)
-    for call, arguments in calls.values():
-        call.arguments = "".join(arguments)
+    for call, pieces in calls.values():
+        call.arguments = "".join(pieces)
         told.calls.append(call)
     return told

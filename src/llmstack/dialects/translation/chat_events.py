@@ -27,10 +27,14 @@ from llmstack.dialects.translation.reply import (
     ThinkingDelta,
     Usage,
 )
+from llmstack.dialects.wire import decode_mended
+from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.reply import Event
 
+_ANY = msgspec.json.Decoder(Any)
+#: HTTP statuses of the types of errors, by words in them.
 _STATUS = {
     "rate_limit": 429,
     "overloaded": 503,
@@ -75,8 +79,8 @@ class ChatEvents:
     def take(self, body: bytes) -> list[Event]:
         """What the JSON text ``body`` tells: a chunk, or a whole answer."""
         try:
-            told = msgspec.json.decode(body)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+            told = _json(body)
+        except (BadRequest, RecursionError):
             shown = body[:200].decode("utf-8", "replace")
             return self._fail(Failed(502, f"The upstream's answer is no JSON: {shown}"))
         if not isinstance(told, dict):
@@ -150,6 +154,14 @@ def whole_events(body: bytes, made: str = "call") -> list[Event]:
     reader = ChatEvents(made)
     events = reader.take(body)
     return [*events, *reader.complete(), *reader.end()]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return _ANY.decode(body)
+    except (msgspec.DecodeError, ValueError) as error:
+        # Half an emoji, as a server writes it that cuts tokens into chunks.
+        return decode_mended(_ANY, body, str(error))
 
 
 def _choice(told: dict[str, Any]) -> dict[str, Any] | None:

@@ -168,7 +168,7 @@ def _choice(told: dict[str, Any]) -> dict[str, Any] | None:
     choices = told.get("choices")
     if not isinstance(choices, list):
         return None
-    wanted = (one for one in choices if isinstance(one, dict) and one.get("index") in {None, 0})
+    wanted = (one for one in choices if isinstance(one, dict) and (one.get("index") or 0) == 0)
     return next(wanted, None)
 
 

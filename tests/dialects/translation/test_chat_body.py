@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmstack.dialects.translation.chat_body import FULL, ChatUpstream, write_chat
+from llmstack.dialects.translation.chat_body import FULL, ChatUpstream, lost_in_chat, write_chat
 from llmstack.dialects.translation.chat_request import read_chat
 from llmstack.dialects.translation.conversation import (
     AnswerFormat,
@@ -71,7 +71,7 @@ CONVERSATIONS = st.builds(
     ).map(tuple),
     tool_choice=st.one_of(
         st.none(),
-        st.sampled_from(["auto", "none", "required"]).map(ToolChoice),
+        st.sampled_from([ToolChoice("auto"), ToolChoice("none"), ToolChoice("required")]),
         WORD.map(lambda name: ToolChoice("named", name)),
     ),
     parallel_calls=FLAG,
@@ -151,3 +151,23 @@ def test_a_budget_is_an_effort_where_budgets_are_not_known(budget: int, word: st
 def test_a_choice_of_no_tools_is_left_out() -> None:
     told = body(replace(HELLO, tool_choice=ToolChoice("auto"), parallel_calls=True))
     assert not {"tool_choice", "parallel_tool_calls"} & told.keys()
+
+
+def test_what_an_upstream_is_not_told_is_named() -> None:
+    failed = ToolResult("1", (Text("x", CacheMark()),), error=True)
+    told = Conversation(
+        "m",
+        (Turn("assistant", (ToolUse("1", "f", "{}", CacheMark()),)), Turn("user", (failed,))),
+        tool_choice=ToolChoice("auto"),
+        parallel_calls=True,
+    )
+    assert lost_in_chat(told) == (
+        "tool_result.error",
+        "tool_use.cache",
+        "tool_choice",
+        "parallel_calls",
+    )
+    assert lost_in_chat(HELLO, ChatUpstream(cache_marks=False)) == ("cache",)
+    assert lost_in_chat(replace(HELLO, thinking_budget=9)) == ("thinking_budget",)
+    assert lost_in_chat(replace(HELLO, effort="max")) == ("effort",)
+    assert lost_in_chat(replace(HELLO, effort="max"), FULL) == ()

@@ -82,12 +82,12 @@ def call(name: str = "", arguments: Any = "", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("calls", "ids"),
     [
-        ([call("f", "{", index=0, id="1"), call("", "}", index=0), call("g", index=1, id="2")], "12"),
+        ([call("f", "{", index=0, id="1"), call("", "}", index=0), call("g", id="2")], "12"),
         ([call("f", "{}", index=0, id="1"), call("g", index=0, id="2")], "12"),
         ([call("f", "{", id="1"), call("", "}"), call("g", id="2")], "12"),
         ([call("f", "{}", index=3), call("g", index=9)], None),
         ([call("f", {}), call("g")], None),
-        ([call("", "{", index=0, id="1"), call("f", "}", index=0), call("g", index=1, id="2")], "12"),
+        ([call("", "{", index=0, id="1"), call("f", "}", index=0), call("g", id="2")], "12"),
     ],
 )  # fmt: skip
 def test_calls_are_told_apart_whatever_is_left_out(calls: list[Any], ids: str | None) -> None:
@@ -182,3 +182,11 @@ def test_whatever_comes_has_one_end(values: list[Any], junk: bytes) -> None:
     for told in (heard(*map(line, values), junk), *(whole_events(line(one)[6:]) for one in values)):
         assert sum(isinstance(event, (Finished, Failed)) for event in told) == 1
         assert sum(isinstance(event, Usage) for event in told) <= 1
+
+
+@pytest.mark.parametrize("depth", [100, 900, 990, 1200, 100_000])
+def test_any_depth_has_one_end(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    body = '{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":%s}}]}}]}'
+    told = whole_events((body % nested).encode())
+    assert sum(isinstance(event, (Finished, Failed)) for event in told) == 1

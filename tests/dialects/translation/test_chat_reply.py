@@ -102,6 +102,35 @@ def test_an_error_amid_an_answer_is_an_event_and_the_proper_end() -> None:
     assert len(told) == 3
 
 
+def sdk(body: bytes, kind: str) -> Any:
+    openai = pytest.importorskip("openai")
+    httpx = pytest.importorskip("httpx")
+    answer = httpx.Response(200, headers={"content-type": kind}, content=body)
+    transport = httpx.MockTransport(lambda request: answer)
+    http = httpx.Client(transport=transport)
+    return openai.OpenAI(base_url="http://x/v1", api_key="x", http_client=http, max_retries=0)
+
+
+QUESTION: Any = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_openai_client_hears_a_stream_to_its_end() -> None:
+    client = sdk(streamed(EVENTS), "text/event-stream")
+    with client.chat.completions.stream(**QUESTION) as stream:
+        told = stream.get_final_completion()
+    message = told.choices[0].message
+    assert message.content == "ab"
+    assert [call.function.name for call in message.tool_calls] == ["f", "g"]
+    assert told.usage.completion_tokens_details.reasoning_tokens == 2
+
+
+def test_openai_client_raises_the_error_amid_a_stream() -> None:
+    openai = pytest.importorskip("openai")
+    client = sdk(streamed([TextDelta("a"), Failed(503, "gone")]), "text/event-stream")
+    with pytest.raises(openai.APIError, match="gone"):
+        list(client.chat.completions.create(**QUESTION, stream=True))
+
+
 @pytest.mark.parametrize("events", [[], [TextDelta("a")]])
 def test_an_answer_without_an_end_ends_in_an_error(events: list[Event]) -> None:
     assert "broke off" in chunks(streamed(events))[-1]["error"]["message"]
@@ -118,7 +147,7 @@ DELTAS = st.one_of(
 CALL = st.tuples(WORD, st.lists(WORD, max_size=3))
 USAGES = st.builds(Usage, *[st.integers(0, 99)] * 5)
 ENDS = st.one_of(
-    st.sampled_from(["length", "content_filter"]).map(Finished),
+    st.sampled_from([Finished("length"), Finished("content_filter")]),
     st.just(Finished("stop_sequence", "x")),
     st.just(Finished("stop")),
 )

@@ -94,7 +94,10 @@ class ChatEvents:
         if choice is None:
             return []
         self._said = True
-        return self._choice(choice)
+        try:
+            return self._choice(choice)
+        except RecursionError:
+            return self._fail(Failed(502, "The upstream's answer is nested too deeply."))
 
     def complete(self) -> list[Event]:
         """The answer is whole: its end, if nobody told one."""

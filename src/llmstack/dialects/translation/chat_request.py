@@ -88,6 +88,7 @@ class _Messages:
             case "assistant":
                 self._add("assistant", self._said(message))
             case "tool":
+                message.any("name")  # its call says it already
                 self._result(message, message.need("tool_call_id"), merge=self._last == "tool")
             case "function":
                 name = message.need("name")
@@ -96,7 +97,6 @@ class _Messages:
             case _:
                 message.refuse("role", "system, developer, user, assistant or tool")
         self._last = role
-        message.any("name")
         message.drop_rest()
 
     def _add(self, role: str, blocks: tuple[Block, ...]) -> None:

@@ -14,6 +14,7 @@ from llmstack.dialects.translation.conversation import (
     Tool,
     ToolChoice,
 )
+from llmstack.dialects.wire import too_deep
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -130,9 +131,12 @@ def read_choice(body: Members) -> ToolChoice | None:
 
 def arguments_text(value: Any) -> str:
     """The arguments of a call: JSON as text; some write the object itself."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:
+        raise too_deep() from None
 
 
 def _tool(function: Members, outer: Members) -> Tool:

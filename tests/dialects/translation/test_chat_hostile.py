@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from contextlib import suppress
 from typing import Any
@@ -59,6 +60,74 @@ def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
         assert all(turn.blocks for turn in told.turns)
         assert not (told.effort and told.thinking_budget)
         write_chat(told)
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+MARKED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+#: A body that says something of everything.
+RICH: dict[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": [MARKED]},
+        {
+            "role": "user",
+            "content": [
+                MARKED,
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+                {"type": "file", "file": {"filename": "a", "file_data": "eA=="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": "a",
+            "refusal": "no",
+            "reasoning_content": "hm",
+            "reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}],
+            "tool_calls": [CALL],
+            "function_call": {"name": "f", "arguments": "{}"},
+        },
+        {"role": "tool", "tool_call_id": "1", "content": "x", "cache_control": {}},
+        {"role": "function", "name": "f", "content": "x"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}],
+    "functions": [{"name": "f", "description": "x"}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+    "reasoning": {"effort": "low", "max_tokens": 9, "enabled": True},
+    "thinking": {"type": "enabled", "budget_tokens": 9},
+    "stream_options": {"include_usage": True},
+    "stop": ["x"],
+    "max_tokens": 1,
+    "temperature": 1,
+    "seed": 1,
+    "n": 1,
+    "logprobs": True,
+}
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where in ``value`` anything stands."""
+    found = [path] if path else []
+    if isinstance(value, (dict, list)):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            found += paths(one, (*path, key))
+    return found
+
+
+def test_the_rich_body_is_read() -> None:
+    assert read_chat(json.dumps(RICH).encode()).dropped == ("logprobs",)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(paths(RICH)), VALUES)
+def test_anything_anywhere_is_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
+    body = copy.deepcopy(RICH)
+    inner: Any = body
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with suppress(BadRequest):
+        write_chat(read_chat(json.dumps(body).encode()))
 
 
 @settings(max_examples=50, deadline=None)

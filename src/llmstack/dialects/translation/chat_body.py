@@ -33,8 +33,8 @@ class ChatUpstream:
     """What an upstream takes beyond what all take.
 
     ``cache_marks``: ``cache_control`` on parts (others pass over it). ``budgets``: OpenRouter's
-    ``reasoning.max_tokens``. ``efforts``: the words of ``reasoning_effort``; vLLM and Ollama refuse
-    other ones than these.
+    ``reasoning.max_tokens``. ``efforts``: the words of ``reasoning_effort``; many a vLLM
+    and Ollama refuse others than these, SGLang refuses "none" as well.
     """
 
     cache_marks: bool = True
@@ -141,7 +141,7 @@ def _thinking(conversation: Conversation, upstream: ChatUpstream) -> dict[str, A
 
 
 def _effort_of(budget: int) -> Effort:
-    """The word for a number of tokens, as LiteLLM's table has it."""
+    """The word for a number of tokens; 1024 is the least that Anthropic takes."""
     if budget >= 4096:
         return "high"
     return "medium" if budget >= 2048 else "low"

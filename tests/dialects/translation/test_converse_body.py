@@ -22,6 +22,7 @@ from llmstack.dialects.translation.conversation import (
 from llmstack.dialects.translation.converse_body import undelivered, write_converse
 from llmstack.dialects.translation.converse_family import family_of
 from llmstack.dialects.translation.converse_tools import NO_CALLS
+from llmstack.errors import BadRequest
 
 HAIKU_3 = "anthropic.claude-3-haiku-20240307-v1:0"
 SONNET_37 = "us.anthropic.claude-3-7-sonnet-20250219-v1:0"
@@ -104,6 +105,20 @@ def test_the_choice_of_a_tool_is_told(choice: ToolChoice | None, written: Any) -
     """§4.1: tool_choice was ignored."""
     config = body(tools=(READ,), tool_choice=choice)["toolConfig"]
     assert config.get("toolChoice") == written
+
+
+def test_a_free_choice_is_not_told_to_families_that_refuse_to_hear_it() -> None:
+    free, forced = ToolChoice("auto"), ToolChoice("required")
+    assert "toolChoice" not in body(LLAMA, tools=(READ,), tool_choice=free)["toolConfig"]
+    assert body(LLAMA, tools=(READ,), tool_choice=forced)["toolConfig"]["toolChoice"] == {"any": {}}
+
+
+def test_a_schema_too_deep_for_botocore_is_refused() -> None:
+    deep: Any = {}
+    for _ in range(500):
+        deep = {"properties": {"a": deep}}
+    with pytest.raises(BadRequest, match="too deep"):
+        body(tools=(Tool("t", schema=deep),))
 
 
 def test_tools_are_left_out_when_none_may_be_called() -> None:

@@ -210,26 +210,10 @@ json = st.recursive(
 )
 members = st.sampled_from(
     [
-        "messageStart",
-        "contentBlockStart",
-        "contentBlockDelta",
-        "contentBlockStop",
-        "messageStop",
-        "metadata",
-        "validationException",
-        "output",
-        "message",
-        "content",
-        "start",
-        "delta",
-        "toolUse",
-        "reasoningContent",
-        "usage",
-        "stopReason",
-        "text",
-        "input",
-        "contentBlockIndex",
-        "additionalModelResponseFields",
+        *("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop"),
+        *("messageStop", "metadata", "validationException", "output", "message", "content"),
+        *("start", "delta", "toolUse", "reasoningContent", "usage", "stopReason", "text"),
+        *("input", "contentBlockIndex", "additionalModelResponseFields"),
     ]
 )
 odd = st.recursive(

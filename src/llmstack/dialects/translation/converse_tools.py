@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import Tool, ToolUse
-from llmstack.dialects.translation.converse_turns import cache_point
+from llmstack.dialects.translation.converse_turns import cache_point, shallow
+from llmstack.dialects.wire import too_deep
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Conversation
@@ -24,6 +25,9 @@ def write_tools(conversation: Conversation, family: Family, names: Names) -> Jso
 
     Converse refuses a history of calls without specs, so tools that are only in the history get
     a spec that takes anything.
+
+    Raises:
+        BadRequest: a schema is nested too deeply.
     """
     called = _called(conversation)
     refused = refuses_calls(conversation)
@@ -47,7 +51,9 @@ def write_tools(conversation: Conversation, family: Family, names: Names) -> Jso
     if choice is None or refused or not specified:
         return config
     if choice.kind == "auto":
-        config["toolChoice"] = {"auto": {}}
+        # It is what happens anyway, and most families refuse to be told.
+        if family.vendor in ("claude", "nova"):
+            config["toolChoice"] = {"auto": {}}
     elif choice.kind == "required":
         config["toolChoice"] = {"any": {}}
     elif choice.name in specified:
@@ -72,6 +78,8 @@ def _called(conversation: Conversation) -> list[str]:
 
 
 def _spec(tool: Tool, family: Family, names: Names) -> Json:
+    if not shallow(tool.schema):
+        raise too_deep()
     schema = dict(tool.schema)
     # Claude wants the type said; arguments are always an object.
     schema.setdefault("type", "object")

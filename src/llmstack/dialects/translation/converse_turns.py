@@ -43,8 +43,8 @@ Json = dict[str, Any]
 OPENING = "Continue."
 UNANSWERED = "This call was not answered: its result is not in the conversation."
 _EMPTY_RESULT = "(no output)"
-# botocore walks arguments by recursion; what is nested deeper goes as text.
-_DEEPEST = 100
+#: botocore walks arguments and schemas by recursion; these are its levels of nesting here.
+DEEPEST = 100
 
 
 def write_turns(conversation: Conversation, family: Family, names: Names) -> list[Json]:
@@ -257,7 +257,7 @@ def read_arguments(text: str) -> Json:
         value = msgspec.json.decode(text.encode("utf-8", "replace"))
     except (msgspec.DecodeError, RecursionError):
         return {"_raw": text}
-    if not _shallow(value, _DEEPEST):
+    if not shallow(value):
         return {"_raw": text}
     return value if isinstance(value, dict) else {"value": value}
 
@@ -274,14 +274,15 @@ def _compact(text: str) -> Json | None:
         same = msgspec.json.encode(value).decode() == text
     except (msgspec.DecodeError, RecursionError):
         return None
-    return value if same and isinstance(value, dict) and _shallow(value, _DEEPEST) else None
+    return value if same and isinstance(value, dict) and shallow(value) else None
 
 
-def _shallow(value: object, levels: int) -> bool:
+def shallow(value: object, levels: int = DEEPEST) -> bool:
+    """Whether the arrays and objects of ``value`` are at most ``levels`` deep."""
     if isinstance(value, dict):
-        return levels > 0 and all(_shallow(each, levels - 1) for each in value.values())
+        return levels > 0 and all(shallow(each, levels - 1) for each in value.values())
     if isinstance(value, list):
-        return levels > 0 and all(_shallow(each, levels - 1) for each in value)
+        return levels > 0 and all(shallow(each, levels - 1) for each in value)
     return True
 
 

@@ -226,7 +226,20 @@ def test_effort_is_told_in_the_words_of_each_family() -> None:
         assert extra(plain, effort="high") == {}
         said = Conversation("m", HELLO, effort="high")
         assert undelivered(said, plain) == ("reasoning_effort",)
-    assert extra(SONNET_45, effort="none") == {}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "written"),
+    [
+        (SONNET_45, {}),
+        (OPUS_47, {}),
+        ("anthropic.claude-fable-5", {}),
+        ("anthropic.claude-opus-5", {"thinking": {"type": "disabled"}}),
+        ("openai.gpt-oss-20b-1:0", {"reasoning_effort": "low"}),
+    ],
+)
+def test_thinking_is_switched_off_where_it_is_on_unasked(model_id: str, written: Any) -> None:
+    assert extra(model_id, effort="none") == written
 
 
 def test_a_budget_fits_below_the_length_of_the_answer() -> None:

@@ -21,6 +21,7 @@ _NAMED = re.compile(r"^(?:[a-z-]+\.)?(?P<vendor>[a-z0-9]+)\.(?P<model>[A-Za-z].*
 # A date has eight digits, a version at most two.
 _CLAUDE_VERSION = re.compile(r"-(\d{1,2})(?:-(\d{1,2}))?(?=[-:@]|$)")
 _NEWEST = (99, 0)
+_TAMED = re.compile(r"-(opus|sonnet|haiku)-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Family:
     def adapts_thinking(self) -> bool:
         """Claude from 4.6 on thinks as much as an effort says."""
         return self.vendor == "claude" and self.version >= (4, 6)
+
+    @property
+    def thinks_unasked(self) -> bool:
+        """Claude Opus, Sonnet and Haiku from 5 on think unless they are told not to."""
+        return self.adapts_thinking and self.version >= (5, 0) and bool(_TAMED.search(self.model))
 
     @property
     def samples(self) -> bool:

@@ -1,7 +1,7 @@
 """How hard to think, in the words of each family of models on Bedrock.
 
-What is not said leaves the model's default: every family but gpt-oss does not think then.
-Sources: Bedrock user guide, "Extended thinking" and "Adaptive thinking"; Nova 2 user guide,
+What is not said leaves the model's default: gpt-oss and Claude from 5 on think then, the others
+do not. Sources: Bedrock user guide, "Extended thinking" and "Adaptive thinking"; Nova 2 user guide,
 "Extended thinking".
 """
 
@@ -70,7 +70,9 @@ def write_thinking(
             return Thinking({"reasoning_effort": _THREE[effort]})
         return Thinking({"reasoning": {"effort": effort}})
     if effort == "none":
-        return Thinking()
+        # Older ones do not think unasked, and Fable and Mythos refuse to be told not to.
+        told = family.thinks_unasked
+        return Thinking({"thinking": {"type": "disabled"}} if told else {})
     if family.vendor == "nova" and family.version >= (2, 0):
         level = _THREE[effort]
         config = {"type": "enabled", "maxReasoningEffort": level}

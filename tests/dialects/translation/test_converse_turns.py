@@ -21,11 +21,8 @@ from llmstack.dialects.translation.conversation import (
     Turn,
 )
 from llmstack.dialects.translation.converse_body import write_converse
-from llmstack.dialects.translation.converse_turns import (
-    OPENING,
-    UNANSWERED,
-    read_arguments,
-)
+from llmstack.dialects.translation.converse_json import read_arguments
+from llmstack.dialects.translation.converse_turns import OPENING, UNANSWERED
 from llmstack.errors import BadRequest
 
 from .conversations import PNG, conversations, models

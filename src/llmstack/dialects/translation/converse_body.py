@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.dialects.translation.converse_cache import cache_point, limit_cache_points
 from llmstack.dialects.translation.converse_family import Family, family_of
 from llmstack.dialects.translation.converse_names import tool_names
 from llmstack.dialects.translation.converse_sampling import (
@@ -23,15 +24,13 @@ from llmstack.dialects.translation.converse_tools import (
     refuses_calls,
     write_tools,
 )
-from llmstack.dialects.translation.converse_turns import cache_point, write_turns
+from llmstack.dialects.translation.converse_turns import write_turns
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import AnswerFormat, Conversation, Sampling
 
 Json = dict[str, Any]
 
-#: Claude on Bedrock keeps at most this many parts of a prompt.
-MOST_CACHE_POINTS = 4
 _STOP_PATHS = ["/delta/stop_sequence", "/stop_sequence"]
 
 
@@ -74,7 +73,7 @@ def write_converse(conversation: Conversation, model_id: str, defaults: Sampling
     if family.vendor == "claude" and "stopSequences" in config:
         # Which one it was is in no other place; a path that is not there is passed over.
         body["additionalModelResponseFieldPaths"] = list(_STOP_PATHS)
-    _limit_cache_points(body)
+    limit_cache_points(body)
     return body
 
 
@@ -163,15 +162,3 @@ def _unsigned_call(messages: list[Json]) -> bool:
     if not said or "reasoningContent" in said[-1][0]:
         return False
     return any("toolUse" in block for block in said[-1])
-
-
-def _limit_cache_points(body: Json) -> None:
-    """Keep the last marks: they hold the most."""
-    lists = [body.get("toolConfig", {}).get("tools", []), body.get("system", [])]
-    lists += [message["content"] for message in body["messages"]]
-    surplus = sum("cachePoint" in block for blocks in lists for block in blocks)
-    surplus -= MOST_CACHE_POINTS
-    for blocks in lists:
-        for block in [block for block in blocks if "cachePoint" in block][: max(surplus, 0)]:
-            del blocks[next(at for at, each in enumerate(blocks) if each is block)]
-            surplus -= 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import Tool, ToolUse
-from llmstack.dialects.translation.converse_turns import cache_point, shallow
+from llmstack.dialects.translation.converse_cache import cache_point
+from llmstack.dialects.translation.converse_json import shallow
 from llmstack.dialects.wire import too_deep
 
 if TYPE_CHECKING:

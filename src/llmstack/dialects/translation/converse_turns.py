@@ -12,10 +12,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from llmstack.dialects.translation.conversation import (
-    CacheMark,
     Document,
     Image,
     Text,
@@ -23,6 +20,8 @@ from llmstack.dialects.translation.conversation import (
     ToolResult,
     ToolUse,
 )
+from llmstack.dialects.translation.converse_cache import cache_point, mark_of
+from llmstack.dialects.translation.converse_json import compact_object, read_arguments
 from llmstack.dialects.translation.converse_media import (
     DocumentNames,
     document_block,
@@ -43,8 +42,6 @@ Json = dict[str, Any]
 OPENING = "Continue."
 UNANSWERED = "This call was not answered: its result is not in the conversation."
 _EMPTY_RESULT = "(no output)"
-#: botocore walks arguments and schemas by recursion; these are its levels of nesting here.
-DEEPEST = 100
 
 
 def write_turns(conversation: Conversation, family: Family, names: Names) -> list[Json]:
@@ -206,7 +203,7 @@ class _Writer:
     def _result(self, block: ToolResult, fresh: str) -> Json:
         content = self._result_content(block)
         if len(content) == 1 and "text" in content[0]:
-            plain = _compact(content[0]["text"])
+            plain = compact_object(content[0]["text"])
             if plain is not None:
                 content = [{"json": plain}]
         result: Json = {"toolUseId": fresh, "content": content}
@@ -229,61 +226,6 @@ class _Writer:
         mark = mark_of(block)
         if mark is not None and self.family.keeps_cache_points:
             content.append(cache_point(mark, self.family))
-
-
-def mark_of(block: Block) -> CacheMark | None:
-    """The mark on ``block``; a result has no room for marks inside, so they count for all of it."""
-    if isinstance(block, ToolResult):
-        return block.cache or next((part.cache for part in block.content if part.cache), None)
-    return None if isinstance(block, Thinking) else block.cache
-
-
-def cache_point(mark: CacheMark, family: Family) -> Json:
-    """The block that follows what is worth keeping. Five minutes need no saying."""
-    point = {"type": "default"}
-    if mark.ttl == "1h" and family.vendor != "nova":
-        point["ttl"] = "1h"
-    return {"cachePoint": point}
-
-
-def read_arguments(text: str) -> Json:
-    """The arguments of a call as the object that Converse wants.
-
-    What is no JSON goes as ``{"_raw": text}``, other JSON as ``{"value": ...}``.
-    """
-    if not text.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(text.encode("utf-8", "replace"))
-    except (msgspec.DecodeError, RecursionError):
-        return {"_raw": text}
-    if not shallow(value):
-        return {"_raw": text}
-    return value if isinstance(value, dict) else {"value": value}
-
-
-def _compact(text: str) -> Json | None:
-    """The object that ``text`` is, if it can be written again to the very same text.
-
-    Tools show files: whatever has spaces or line ends to lose stays text.
-    """
-    if not text.startswith("{"):
-        return None
-    try:
-        value = msgspec.json.decode(text.encode("utf-8", "replace"))
-        same = msgspec.json.encode(value).decode() == text
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return value if same and isinstance(value, dict) and shallow(value) else None
-
-
-def shallow(value: object, levels: int = DEEPEST) -> bool:
-    """Whether the arrays and objects of ``value`` are at most ``levels`` deep."""
-    if isinstance(value, dict):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value)
-    return True
 
 
 def _thoughts(block: Thinking) -> Json:

@@ -19,9 +19,10 @@ from llmstack.dialects.translation.conversation import (
     ToolUse,
     Turn,
 )
-from llmstack.dialects.translation.converse_body import undelivered, write_converse
+from llmstack.dialects.translation.converse_body import write_converse
 from llmstack.dialects.translation.converse_family import family_of
 from llmstack.dialects.translation.converse_tools import NO_CALLS
+from llmstack.dialects.translation.converse_undelivered import undelivered
 from llmstack.errors import BadRequest
 
 HAIKU_3 = "anthropic.claude-3-haiku-20240307-v1:0"
@@ -43,6 +44,11 @@ READ = Tool("read", "Reads.", {"type": "object", "properties": {"p": {"type": "s
 def body(model_id: str = SONNET_45, defaults: Sampling | None = None, **members: Any) -> Any:
     said = Conversation("m", **{"turns": HELLO, **members})
     return write_converse(said, model_id, defaults or Sampling())
+
+
+def lost(model_id: str = SONNET_45, **members: Any) -> tuple[str, ...]:
+    said = Conversation("m", **{"turns": HELLO, **members})
+    return undelivered(said, write_converse(said, model_id, Sampling()))
 
 
 def extra(model_id: str, **members: Any) -> Any:
@@ -157,7 +163,7 @@ def test_claude_is_held_to_one_call_in_its_own_words() -> None:
         "disable_parallel_tool_use": True,
     }
     assert extra(LLAMA, **said) == {}
-    assert undelivered(Conversation("m", HELLO, **said), LLAMA) == ("parallel_tool_calls",)
+    assert lost(LLAMA, **said) == ("parallel_tool_calls",)
 
 
 def test_the_caller_wins_over_the_tier() -> None:
@@ -191,11 +197,7 @@ def test_claude_gets_one_of_temperature_and_top_p_and_the_newest_neither() -> No
     assert body(defaults=both, sampling=Sampling(top_p=0.3))["inferenceConfig"] == {"topP": 0.3}
     assert len(body(HAIKU_3, sampling=both)["inferenceConfig"]) == 2
     assert "inferenceConfig" not in body(OPUS_47, sampling=both)
-    assert undelivered(Conversation("m", HELLO, sampling=both), OPUS_47) == (
-        "top_k",
-        "temperature",
-        "top_p",
-    )
+    assert lost(OPUS_47, sampling=both) == ("temperature", "top_p", "top_k")
 
 
 def test_top_k_goes_where_the_family_has_it() -> None:
@@ -224,8 +226,7 @@ def test_effort_is_told_in_the_words_of_each_family() -> None:
     assert extra("openai.gpt-oss-20b-1:0", effort="xhigh") == {"reasoning_effort": "high"}
     for plain in (HAIKU_3, LLAMA, "us.deepseek.r1-v1:0", "amazon.nova-pro-v1:0"):
         assert extra(plain, effort="high") == {}
-        said = Conversation("m", HELLO, effort="high")
-        assert undelivered(said, plain) == ("reasoning_effort",)
+        assert lost(plain, effort="high") == ("reasoning_effort",)
 
 
 @pytest.mark.parametrize(
@@ -297,13 +298,24 @@ def test_which_stop_sequence_it_was_is_asked_of_claude() -> None:
 
 
 def test_what_has_no_counterpart_is_named() -> None:
-    said = Sampling(seed=1, min_p=0.1, presence_penalty=0.5, frequency_penalty=0.5)
-    conversation = Conversation("m", HELLO, sampling=said, user="u")
-    assert undelivered(conversation, SONNET_45) == (
+    said = Sampling(seed=1, min_p=0.1, presence_penalty=0.5, frequency_penalty=0.5, stop=(" ",))
+    assert lost(sampling=said, user="u") == (
         "min_p",
         "presence_penalty",
         "frequency_penalty",
         "seed",
+        "stop",
         "user",
     )
-    assert undelivered(Conversation("m", HELLO), SONNET_45) == ()
+    assert lost() == ()
+    assert lost(effort="high", sampling=Sampling(temperature=0.5)) == ("temperature",)
+    assert lost(turns=CALLED, tools=(READ,), effort="high") == ("reasoning_effort",)
+    prompt = "arn:aws:bedrock:us-east-1:123456789012:prompt/ABCDEFGHIJ:1"
+    assert lost(prompt, tools=(READ,), system=(Text("s"),)) == ("tools", "system")
+
+
+def test_what_was_told_in_other_words_is_not_named_as_lost() -> None:
+    said = Sampling(temperature=0.5, max_output=10, stop=("", "END"))
+    forced = ToolChoice("named", "read")
+    assert lost(tools=(READ,), tool_choice=forced, parallel_calls=False, sampling=said) == ()
+    assert lost(tools=(READ,), tool_choice=ToolChoice("none"), parallel_calls=False) == ()

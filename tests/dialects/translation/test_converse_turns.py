@@ -23,6 +23,7 @@ from llmstack.dialects.translation.conversation import (
 from llmstack.dialects.translation.converse_body import write_converse
 from llmstack.dialects.translation.converse_json import read_arguments
 from llmstack.dialects.translation.converse_turns import OPENING, UNANSWERED
+from llmstack.dialects.translation.converse_undelivered import undelivered
 from llmstack.errors import BadRequest
 
 from .conversations import PNG, conversations, models
@@ -68,6 +69,7 @@ def test_every_conversation_becomes_messages_that_converse_accepts(
     if refused:
         assert "no words" in refused
         return
+    assert all(undelivered(conversation, body))
     written = body["messages"]
     roles = [message["role"] for message in written]
     assert roles == [("user", "assistant")[at % 2] for at in range(len(roles))]

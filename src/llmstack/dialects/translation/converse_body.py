@@ -1,6 +1,6 @@
 """A conversation as the arguments of Bedrock's Converse (API reference, "Converse").
 
-What the model's family cannot take is left out; ``undelivered`` names it.
+What the model's family cannot take is left out; ``converse_undelivered`` names it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from llmstack.dialects.translation.converse_cache import cache_point, limit_cach
 from llmstack.dialects.translation.converse_family import Family, family_of
 from llmstack.dialects.translation.converse_names import tool_names
 from llmstack.dialects.translation.converse_sampling import (
-    cleaned_stops,
     combined,
     write_sampling,
 )
@@ -75,43 +74,6 @@ def write_converse(conversation: Conversation, model_id: str, defaults: Sampling
         body["additionalModelResponseFieldPaths"] = list(_STOP_PATHS)
     limit_cache_points(body)
     return body
-
-
-def undelivered(conversation: Conversation, model_id: str) -> tuple[str, ...]:
-    """Members of ``conversation`` that ``model_id`` has no counterpart for, by name."""
-    family = family_of(model_id)
-    sampling = conversation.sampling
-    said = {
-        "min_p": sampling.min_p is not None,
-        "presence_penalty": bool(sampling.presence_penalty),
-        "frequency_penalty": bool(sampling.frequency_penalty),
-        "seed": sampling.seed is not None,
-        "top_k": sampling.top_k is not None
-        and (family.vendor not in ("claude", "nova") or not family.samples),
-        "temperature": sampling.temperature is not None and not family.samples,
-        "top_p": sampling.top_p is not None
-        and (
-            not family.samples
-            or (family.one_of_temperature_and_top_p and sampling.temperature is not None)
-        ),
-        "stop": len(cleaned_stops(sampling.stop, family)) < len(set(sampling.stop)),
-        "parallel_tool_calls": conversation.parallel_calls is False
-        and bool(conversation.tools)
-        and not _one_call(conversation, family),
-        "reasoning_effort": conversation.effort not in (None, "none") and not _thinks(family),
-        "thinking": bool(conversation.thinking_budget) and not _thinks(family),
-        "user": bool(conversation.user),
-    }
-    return tuple(name for name, left in said.items() if left)
-
-
-def _thinks(family: Family) -> bool:
-    return (
-        family.budgets_thinking
-        or family.adapts_thinking
-        or family.vendor == "openai"
-        or (family.vendor == "nova" and family.version >= (2, 0))
-    )
 
 
 def _system(conversation: Conversation, family: Family, *, called: bool) -> list[Json]:

@@ -1,0 +1,50 @@
+"""JSON that travels through Converse as a value: arguments, results and schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: botocore walks such values by recursion; these are the levels of nesting that are sent.
+DEEPEST = 100
+
+
+def read_arguments(text: str) -> dict[str, Any]:
+    """The arguments of a call as the object that Converse wants.
+
+    What is no JSON goes as ``{"_raw": text}``, other JSON as ``{"value": ...}``.
+    """
+    if not text.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(text.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
+        return {"_raw": text}
+    if not shallow(value):
+        return {"_raw": text}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def compact_object(text: str) -> dict[str, Any] | None:
+    """The object that ``text`` is, if it can be written again to the very same text.
+
+    Tools show files: whatever has spaces or line ends to lose stays text.
+    """
+    if not text.startswith("{"):
+        return None
+    try:
+        value = msgspec.json.decode(text.encode("utf-8", "replace"))
+        same = msgspec.json.encode(value).decode() == text
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if same and isinstance(value, dict) and shallow(value) else None
+
+
+def shallow(value: object, levels: int = DEEPEST) -> bool:
+    """Whether the arrays and objects of ``value`` are at most ``levels`` deep."""
+    if isinstance(value, dict):
+        return levels > 0 and all(shallow(each, levels - 1) for each in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(shallow(each, levels - 1) for each in value)
+    return True

@@ -296,6 +296,13 @@ class _Enormous(bytes):
         return 10**15
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1", "many", "65"])
+def test_a_number_of_files_at_a_time_is_one(command: Callable[..., Outcome], jobs: str) -> None:
+    outcome = command("download", f"--jobs={jobs}")
+    assert outcome.status == 2
+    assert "is no number from 1 to 64" in outcome.err
+
+
 def test_a_thin_client_fetches_nothing(
     command: Callable[..., Outcome], project: WorkDir, environ: dict[str, str]
 ) -> None:

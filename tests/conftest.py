@@ -1,3 +1,9 @@
 """Fixtures that more than one package's tests use."""
 
+import signal
+
 pytest_plugins = ["tests.models.fixtures"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A run in the background ignores Ctrl-C, and so would all that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -86,4 +86,4 @@ def test_migrate_never_writes_a_file_that_would_be_refused(
 def test_no_file_says_what_to_do(ini: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a models.ini there is a hint, not a traceback."""
     assert main(["config", "show"]) == 1
-    assert "llmstack init" in capsys.readouterr().err
+    assert "llmstack setup" in capsys.readouterr().err

@@ -128,8 +128,6 @@ def test_a_run_that_ends_in_the_middle_is_taken_up_by_the_next(
     )
     eventually(lambda: _kept(tmp_path) == 2 * CHUNK, "two chunks are on the disk")
     first.send_signal(how)
-    if how is signal.SIGINT:
-        hub.go.set()
     out, _ = first.communicate(timeout=60)
     assert first.returncode == (130 if how is signal.SIGINT else -9), out
     hub.hold.clear()
@@ -294,6 +292,13 @@ class _Enormous(bytes):
 
     def __len__(self) -> int:
         return 10**15
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many", "65"])
+def test_a_number_of_files_at_a_time_is_one(command: Callable[..., Outcome], jobs: str) -> None:
+    outcome = command("download", f"--jobs={jobs}")
+    assert outcome.status == 2
+    assert "is no number from 1 to 64" in outcome.err
 
 
 def test_a_thin_client_fetches_nothing(

@@ -213,7 +213,7 @@ def test_install_takes_a_profile_too(command: Callable[..., Outcome], tmp_path: 
         (("init", "--profile", "64tb"), "is no profile"),
         (("init", "--profile", "1gb"), "no model fits"),
         (("init", "--profile", "8gb", "--external", "http://127.0.0.1:1"), "Drop --profile"),
-        (("fit",), "llmstack init --profile auto"),
+        (("fit",), "llmstack setup"),
     ],
 )
 def test_what_cannot_be_is_an_error_with_a_fix(

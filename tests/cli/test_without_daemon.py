@@ -43,7 +43,7 @@ def test_without_models_ini_the_way_to_one_is_named(
 ) -> None:
     outcome = command(name)
     assert outcome.status == 1
-    assert "llmstack init" in outcome.err
+    assert "llmstack setup" in outcome.err
     assert not (tmp_path / ".llmstack").exists(), "a command that fails leaves nothing behind"
 
 

@@ -32,6 +32,10 @@ def test_start_means_that_a_request_succeeds_and_stop_leaves_nothing(
         stack.start()
         assert stack.chat("auto", "hello", max_tokens=8).status == 200
         assert stack.command("status").returncode == 0
+        again = stack.command("start", "--port", "1")
+        assert again.returncode == 0
+        assert "[=] already running" in again.stdout
+        assert "--port came too late" in again.stderr
         stopped = stack.command("stop")
         assert stopped.returncode == 0
         assert not processes_of(stack.root), "stop returns when all is gone"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -102,6 +103,20 @@ def test_starting_again_finds_the_daemon_that_runs(
     said: list[str] = []
     assert place.start(said.append) == (record, False)
     assert str(record.pid) in " ".join(said)
+
+
+def test_a_daemon_that_never_tells_how_it_is_is_not_waited_for_without_end(
+    started: tuple[Place, DaemonRecord, bool], monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    """start waited for ever for one that answered with nothing but errors."""
+    place, record, _ = started
+    mute = replace(record, gateway=f"http://127.0.0.1:{free_port}")
+    monkeypatch.setattr("llmstack.server.lifecycle.living_daemon", lambda _: mute)
+    monkeypatch.setattr("llmstack.server.lifecycle.PATIENCE", 0.3)
+    with pytest.raises(DaemonError, match="does not tell how it is") as told:
+        place.start()
+    assert "does not answer" in str(told.value)
+    assert "llmstack logs" in str(told.value)
 
 
 def test_the_generated_configuration_says_so(started: tuple[Place, DaemonRecord, bool]) -> None:

@@ -53,10 +53,12 @@ def run(arguments: Namespace) -> int:
 
 
 def _file(arguments: Namespace) -> Path:
-    named = arguments.file or os.environ.get("LLMSTACK_MODELS_INI")
-    path = Path(named) if named else work_dir().models_ini
-    if not path.is_file():
-        raise LlmstackError(f"there is no {path}", fix="Write one: llmstack init")
+    from llmstack.config.own_ini import own_models_ini
+
+    if not arguments.file:
+        return own_models_ini(work_dir(), os.environ)
+    if not (path := Path(arguments.file)).is_file():
+        raise LlmstackError(f"there is no {path}")
     return path
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from argparse import ArgumentTypeError
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ LOOK = 0.2
 #: Seconds between two writings of the record.
 NOTE = 1.0
 
+#: More files at a time help nobody, and a hub takes them for an attack.
+MOST = 64
+
 #: Seconds that a download may take to stop; what waits for a silent hub takes longer.
 STOPPING = 5.0
 
@@ -54,7 +58,7 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("tier", nargs="*", help="only these tiers")
     parser.add_argument(
-        "-j", "--jobs", type=int, default=AT_ONCE, help=f"files at a time (default {AT_ONCE})"
+        "-j", "--jobs", type=_jobs, default=AT_ONCE, help=f"files at a time (default {AT_ONCE})"
     )
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     parser.add_argument("--status", action="store_true", help="show how far a download is")
@@ -72,7 +76,13 @@ def run(arguments: Namespace) -> int:
         return 0
     if arguments.detach:
         return detach(work, arguments.tier, at_once=arguments.jobs)
-    return fetch_all(work, wanted, at_once=max(1, arguments.jobs), as_json=arguments.json)
+    return fetch_all(work, wanted, at_once=arguments.jobs, as_json=arguments.json)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MOST):
+        raise ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    return int(text)
 
 
 def wanted_here(work: WorkDir, tiers: Sequence[str] = ()) -> tuple[Wanted, ...]:
@@ -84,6 +94,7 @@ def wanted_here(work: WorkDir, tiers: Sequence[str] = ()) -> tuple[Wanted, ...]:
     """
     from llmstack.config import load_stack
     from llmstack.config.marker import read_marker
+    from llmstack.config.own_ini import own_models_ini
     from llmstack.config.problems import nearest
     from llmstack.server.wanted import wanted_files
 
@@ -92,9 +103,7 @@ def wanted_here(work: WorkDir, tiers: Sequence[str] = ()) -> tuple[Wanted, ...]:
         raise DaemonError(
             f"this project is a thin client of {marker.url}", fix="Models are fetched there."
         )
-    if not work.models_ini.is_file():
-        raise DaemonError(f"there is no {work.models_ini}", fix="Write one: llmstack install")
-    stack = load_stack(work.models_ini).stack
+    stack = load_stack(own_models_ini(work, os.environ)).stack
     names = {tier.name for tier in stack.tiers}
     for name in tiers:
         if name not in names:

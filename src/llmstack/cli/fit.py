@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import channel, work_dir
@@ -65,11 +64,9 @@ def run(arguments: Namespace) -> int:
 
 def _stack(work: WorkDir) -> Stack:
     from llmstack.config import apply_environment, load_stack
+    from llmstack.config.own_ini import own_models_ini
 
-    ini = Path(os.environ.get("LLMSTACK_MODELS_INI") or work.models_ini)
-    if not ini.is_file():
-        raise DaemonError(f"there is no {ini}", fix="Write one: llmstack init --profile auto")
-    return apply_environment(load_stack(ini).stack, os.environ)
+    return apply_environment(load_stack(own_models_ini(work, os.environ)).stack, os.environ)
 
 
 def _print(fit: StackFit) -> None:

@@ -76,10 +76,14 @@ def _body(arguments: Namespace) -> bytes:
 def _stack() -> Stack:
     from llmstack.config import default_ini
     from llmstack.config.environment import apply_environment
+    from llmstack.config.marker import read_marker
+    from llmstack.config.own_ini import own_models_ini
     from llmstack.config.stack_loader import load_stack, parse_stack
 
-    named = os.environ.get("LLMSTACK_MODELS_INI")
-    path = Path(named) if named else work_dir().models_ini
-    if named or path.is_file():
-        return apply_environment(load_stack(path).stack, os.environ)
+    work = work_dir()
+    if named := os.environ.get("LLMSTACK_MODELS_INI"):
+        return apply_environment(load_stack(Path(named)).stack, os.environ)
+    marker = read_marker(work.default_channel)
+    if work.models_ini.is_file() or (marker and marker.channel == "external"):
+        return apply_environment(load_stack(own_models_ini(work, os.environ)).stack, os.environ)
     return apply_environment(parse_stack(default_ini(), "the shipped models.ini").stack, os.environ)

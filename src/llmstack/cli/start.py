@@ -51,7 +51,12 @@ def run(arguments: Namespace) -> int:
     if marker.channel == "external":
         _thin(arguments, work, marker)
     else:
-        _start(work, planned(arguments, work, marker), _environ(arguments))
+        ours = _start(work, planned(arguments, work, marker), _environ(arguments))
+        if not ours and (arguments.host or arguments.port):
+            print(
+                "[!] --host and --port came too late for a daemon that runs; stop it first",
+                file=sys.stderr,
+            )
     return open_shell(work, refused=arguments.detach)
 
 
@@ -91,7 +96,8 @@ def _not_here(plan: StackPlan) -> list[str]:
     return [tier for tier, file in wanted if cached_path(file) is None]
 
 
-def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> None:
+def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> bool:
+    """Start, and say where; False when it runs already."""
     from llmstack.server.lifecycle import start_daemon
     from llmstack.server.occupied import refuse_occupied
 
@@ -105,6 +111,7 @@ def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> None:
     print(f"{'[OK] started' if ours else '[=] already running'} (pid {record.pid})")
     print(f"     gateway {record.gateway}/v1   engine {record.engine}   channel {plan.channel}")
     print(f"     logs    {work.logs}")
+    return ours
 
 
 def _environ(arguments: Namespace) -> dict[str, str]:

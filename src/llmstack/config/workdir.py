@@ -108,8 +108,8 @@ _UMASK = os.umask(0o077)
 os.umask(_UMASK)
 
 
-def write_atomically(path: Path, text: str, *, mode: int | None = None) -> None:
-    """Replace ``path`` by ``text`` so that a reader sees the old or the new, never a half.
+def write_atomically(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
+    """Replace ``path`` by ``content`` so that a reader sees the old or the new, never a half.
 
     Without a ``mode``, everybody may read it whom the user's umask lets.
 
@@ -120,11 +120,8 @@ def write_atomically(path: Path, text: str, *, mode: int | None = None) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     fresh = Path(name)
     try:
-        # What was no UTF-8 where it was read is written as it was.
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n"
-        ) as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         fresh.chmod(0o644 & ~_UMASK if mode is None else mode)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llmstack.client.http import get_json
@@ -118,12 +117,13 @@ def _until_ready(
     say: Callable[[str], None],
 ) -> tuple[DaemonRecord, bool]:
     begun = spoke = time.monotonic()
+    question = _Question()
     while True:
         if child.poll() is not None:
             return _another_ones(work, output, since, say), False
         record = living_daemon(work)
         if record and record.pid == child.pid:
-            status = _status(record)
+            status = question.ask(record)
             if status and not status["loading"]:
                 if status["ready"]:
                     return record, True
@@ -145,8 +145,9 @@ def _another_ones(
     if record is None:
         raise DaemonError("the daemon did not start", why=_tail(output, since))
     say(f"a daemon runs here already (pid {record.pid})")
+    question = _Question()
     while True:
-        status = _status(record)
+        status = question.ask(record)
         if status and not status["loading"]:
             if status["ready"]:
                 return record
@@ -168,11 +169,32 @@ def _recorded(work: WorkDir) -> DaemonRecord | None:
     return record
 
 
-def _status(record: DaemonRecord) -> dict[str, Any] | None:
-    with suppress(DaemonError):
-        status: dict[str, Any] = get_json(record.gateway, "/api/status")
+class _Question:
+    """Asks a daemon how it is, and loses patience with one that never tells."""
+
+    def __init__(self) -> None:
+        self._answered: float | None = None
+
+    def ask(self, record: DaemonRecord) -> dict[str, Any] | None:
+        """The answer of ``/api/status``, None for not now.
+
+        Raises:
+            DaemonError: it has given none for long.
+        """
+        if self._answered is None:  # now, for the daemon has taken its time to get here
+            self._answered = time.monotonic()
+        try:
+            status: dict[str, Any] = get_json(record.gateway, "/api/status")
+        except DaemonError as error:
+            if time.monotonic() - self._answered > PATIENCE:
+                raise DaemonError(
+                    f"the daemon (pid {record.pid}) runs, but does not tell how it is",
+                    why=str(error),
+                    fix="What it says of itself: llmstack logs",
+                ) from error
+            return None
+        self._answered = time.monotonic()
         return status
-    return None
 
 
 def _loading(status: dict[str, Any] | None) -> str:

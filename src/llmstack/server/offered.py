@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstack.config.environment import apply_environment
+from llmstack.config.own_ini import own_models_ini
 from llmstack.config.stack_loader import load_stack, parse_stack
-from llmstack.errors import DaemonError
 from llmstack.server.project import KEY_VARIABLE, fetch, gateway_url
 from llmstack.server.record import living_daemon
 from llmstack.server.served import served_windows
@@ -32,9 +32,7 @@ def project_endpoint(work: WorkDir, marker: Marker, environ: Mapping[str, str]) 
         stack = parse_stack(fetch(marker.url, environ), f"{marker.url}/models.ini").stack
         served = dict(served_windows(marker.url, key))
         return endpoint(stack, marker.url, served, needs_key=bool(key))
-    if not work.models_ini.is_file():
-        raise DaemonError(f"there is no {work.models_ini}", fix="Write one: llmstack install")
-    stack = apply_environment(load_stack(work.models_ini).stack, environ)
+    stack = apply_environment(load_stack(own_models_ini(work, environ)).stack, environ)
     daemon = living_daemon(work)
     served = dict(served_windows(daemon.engine, key)) if daemon else {}
     base = daemon.gateway if daemon else gateway_url(stack.settings)

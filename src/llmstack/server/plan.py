@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.config.environment import apply_environment
+from llmstack.config.own_ini import own_models_ini
 from llmstack.config.problems import Problem
 from llmstack.config.render import render_swap
 from llmstack.config.stack_loader import load_stack
 from llmstack.config.swap_loader import parse_swap
 from llmstack.config.workdir import write_atomically
-from llmstack.errors import ConfigError, DaemonError
+from llmstack.errors import ConfigError
 from llmstack.hub.llama_binary import LlamaServer, find_llama_server
 from llmstack.residency import compile_residency
 from llmstack.routing import Ladder, ladder
@@ -61,13 +62,7 @@ def plan_stack(
         ConfigError: it has problems (all are named), or a local model file is missing.
         EngineMissing: no llama-server can be found, or no llama-swap that is asked for.
     """
-    ini = Path(environ.get("LLMSTACK_MODELS_INI") or work.models_ini)
-    if not ini.is_file():
-        raise DaemonError(
-            f"there is no {ini}",
-            fix="Run 'llmstack init' to write one here, or 'llmstack demo' to look around first.",
-        )
-    loaded = load_stack(ini)
+    loaded = load_stack(own_models_ini(work, environ))
     stack = apply_environment(loaded.stack, environ)
     missing = tuple(_missing_weights(stack, channel))
     if missing:

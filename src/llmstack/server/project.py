@@ -61,9 +61,7 @@ def begin(work: WorkDir, ini: str, *, force: bool = False) -> dict[Path, str]:
         done[path], mode = "wrote", None
         if path.exists():
             mode = path.stat().st_mode & 0o777
-            old = read_plain(path).decode("utf-8", "surrogateescape")
-            copy = path.with_name(f"{path.name}.bak")
-            write_atomically(copy, old, mode=mode)
+            write_atomically(path.with_name(f"{path.name}.bak"), read_plain(path), mode=mode)
             done[path] = "replaced"
         write_atomically(path, text, mode=mode)
     return done
@@ -100,8 +98,8 @@ def write(work: WorkDir, rendered: Rendered) -> Path | None:
     """
     path, copy = work.opencode_json, None
     if path.exists():
-        there = read_plain(path).decode("utf-8", "surrogateescape")
-        if not is_generated(there):
+        there = read_plain(path)
+        if not is_generated(there.decode("utf-8", "replace")):
             copy = path.with_name(f"{path.name}.bak")
             write_atomically(copy, there)
     if rendered.plan:

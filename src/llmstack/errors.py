@@ -6,6 +6,7 @@ request-time branch (``RequestError``) into an HTTP answer with ``status`` and `
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -170,3 +171,28 @@ class PeerUnreachable(RequestError):
 
     status = 502
     code = "bad_gateway"
+
+
+class BackendFailed(RequestError):
+    """A model that others host did not answer, or refused to.
+
+    ``status``, ``code`` and ``retry_after`` are those of this one failure. ``elsewhere`` says
+    whether another tier may well answer what this one did not.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int = 502,
+        code: str = "bad_gateway",
+        retry_after: float | None = None,
+        elsewhere: bool = False,
+        why: str = "",
+        fix: str = "",
+    ) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.status = status
+        self.code = code
+        self.retry_after = None if retry_after is None else max(0, ceil(retry_after))
+        self.elsewhere = elsewhere

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmstack.config.hosted import Budget, Hosted, Source
+
 Channel = Literal["current", "next"]
 
 #: Roles that routing, residency, aliases and time to live know by name.
@@ -85,7 +87,6 @@ class Tier:
 
     ``ctx_size`` is in tokens, 0 when not stated. ``ttl`` is in seconds of idleness, 0 for never.
     ``weights_next`` is what the ``next`` channel serves, None when nothing is queued. ``preload``
-    says whether it is loaded when the daemon starts.
     """
 
     name: str
@@ -104,6 +105,14 @@ class Tier:
     preload: bool = False
     server: ServerOptions = field(default_factory=ServerOptions)
     prices: Prices = field(default_factory=Prices)
+    hosted: Hosted | None = None
+    hosted_next: Hosted | None = None
+    fallback: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+
+    def elsewhere(self, channel: Channel) -> Hosted | None:
+        """Where ``channel`` has the model, None when it runs here."""
+        return self.hosted_next if channel == "next" and self.hosted_next else self.hosted
 
     def effective(self, channel: Channel) -> Weights:
         """The weights that ``channel`` serves."""
@@ -142,16 +151,27 @@ class Settings:
     llama_server_bin: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     capture_buffer: int = 0
+    #: Where Ollama is looked for: empty for its usual places, ``off`` for nowhere, else a URL.
+    ollama: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything one ``models.ini`` declares. ``source`` is the file it was read from."""
+    """Everything one ``models.ini`` declares.
+
+    ``source`` is the file it was read from. ``sources`` are sections that are no tiers.
+    """
 
     source: str
     settings: Settings
     tiers: tuple[Tier, ...]
     routing: Routing = field(default_factory=Routing)
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def local(self) -> tuple[Tier, ...]:
+        """The tiers that run here."""
+        return tuple(tier for tier in self.tiers if tier.hosted is None)
 
     def tier(self, name: str) -> Tier | None:
         """The tier of that name, or None."""

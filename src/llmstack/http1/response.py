@@ -51,6 +51,9 @@ class Response:
         "on_close",
         "status",
     )
+    #: A model's own answer says in its body what it used and what went wrong.
+    usage = None
+    problem = ""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
+from llmstack.backends.upstreams import Upstreams
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
@@ -17,6 +18,7 @@ from llmstack.server.ending import DRAIN, end
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
 from llmstack.server.http import HttpServers
+from llmstack.server.ladders import Ladders
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 
@@ -70,12 +72,21 @@ class RunningStack:
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
+        self.upstreams = Upstreams(
+            plan.stack,
+            self._pool,
+            os.environ,
+            channel=plan.channel,
+            ours=frozenset(opened.getsockname()[1] for opened in self._sockets),
+        )
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher)
+            door = ForeignDoor(dispatcher, upstreams=self.upstreams)
         else:
-            door = Door(dispatcher, shown=self._activity.proxy_log)
-        gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
+            shown = self._activity.proxy_log
+            door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
+        ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
+        gateway = Gateway(dispatcher, door, plan.stack, ladders, self.report)
         apps: list[App] = [gateway, door]
         self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
         if trim := trimmer():
@@ -101,8 +112,19 @@ class RunningStack:
             self._trimming.cancel()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
+        await self.upstreams.close()
         await self._activity.stop()
         self._pool.close()
+
+    def _unavailable(self) -> dict[str, str]:
+        """The tiers that cannot answer now, and why: for automatic routing, which steps over them."""
+        missing = {}
+        for tier, health in self.upstreams.health().items():
+            if not health.usable:
+                missing[tier] = "down" if health.state == "down" else "not usable"
+            elif spent := self._activity.over_budget(tier):
+                missing[tier] = f"over its {spent}"
+        return missing
 
     def report(self) -> dict[str, Any]:
         """What ``GET /api/status`` answers.

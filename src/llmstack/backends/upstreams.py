@@ -54,7 +54,9 @@ class Upstreams:
             sources.append(Upstream(OLLAMA, where))
         self._sources = frozenset(source.name for source in sources)
         self._upstreams |= {source.name: source for source in sources}
-        self.discovery = Discovery({name: self.backend(name) for name in self._sources})
+        self.discovery = Discovery(
+            {name: self.backend(name) for name in sorted(self._sources)}, self._house.now
+        )
 
     @property
     def version(self) -> int:
@@ -78,10 +80,12 @@ class Upstreams:
     async def look_for(self, name: str) -> bool:
         """Ask the source that ``name`` (``SOURCE/MODEL``) would be of, unless it was lately.
 
-        Whether it was asked, so that what is known may have changed.
+        Whether it has a model of that name.
         """
-        source = name.partition("/")[0]
-        return source in self._sources and await self.discovery.look(source)
+        source, _, model = name.partition("/")
+        if source not in self._sources:
+            return False
+        return any(offer.name == model for offer in await self.discovery.look(source))
 
     def hosted(self, name: str) -> Hosted | None:
         """Where the tier or source ``name`` is, None for what runs here."""

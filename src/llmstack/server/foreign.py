@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from llmstack.config.stack import Settings
     from llmstack.backends.upstreams import Upstreams
+    from llmstack.config.stack import Settings
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from llmstack.backends.local import limits_of
+from llmstack.backends.protocol import Health, Offered
 from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
 from llmstack.http1 import Unreachable
 from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import refuse_websocket
 from llmstack.server.followed_socket import FollowedSocket
-from llmstack.server.upstream import limits_of, request_headers
+from llmstack.server.upstream import request_headers
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
+    from llmstack.backends.protocol import Answer, Ask
     from llmstack.config.names import Remote
     from llmstack.config.swap import Peer
+    from llmstack.http1 import Pool
     from llmstack.server.asgi import Headers, Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
 

@@ -117,7 +117,7 @@ class RunningStack:
         self._pool.close()
 
     def _unavailable(self) -> dict[str, str]:
-        """The tiers that cannot answer now, and why: for automatic routing, which steps over them."""
+        """The tiers that cannot answer now, each with why, for routing to step over them."""
         missing = {}
         for tier, health in self.upstreams.health().items():
             if not health.usable:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from typing import Any
 
+    from llmstack.backends.standing import Standing
     from llmstack.config.hosted import Hosted
     from llmstack.dialects.translation.reply import Usage
     from llmstack.engine import Lease
@@ -174,6 +175,8 @@ class House:
     """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1).
 
     ``ours`` are ports on this machine that are our own.
+    ``standings`` is what is known of upstreams by address and variable of the key, so that tiers of
+    one upstream learn from each other.
     """
 
     pool: Pool
@@ -182,6 +185,7 @@ class House:
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
     ours: frozenset[int] = frozenset()
+    standings: dict[tuple[str, str], Standing] = field(default_factory=dict)
 
 
 class Factory(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,10 @@ class Response:
     ``HIGH`` bytes of body are held; then the sender has to wait for ``read``.
     """
 
+    #: What backends' answers may know beside (``llmstack.backends.protocol.Answer``).
+    usage: Final = None
+    problem: Final = ""
+
     __slots__ = (
         "_error",
         "_pause",
@@ -51,9 +55,6 @@ class Response:
         "on_close",
         "status",
     )
-    #: A model's own answer says in its body what it used and what went wrong.
-    usage = None
-    problem = ""
 
     def __init__(
         self,

@@ -156,13 +156,17 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1)."""
+    """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1).
+
+    ``shared`` is what the backends of one kind have in common, by the kind.
+    """
 
     pool: Pool
     environ: Mapping[str, str]
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
+    shared: dict[str, object] = field(default_factory=dict, compare=False)
 
 
 class Factory(Protocol):

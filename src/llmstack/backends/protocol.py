@@ -177,6 +177,7 @@ class House:
     ``ours`` are ports on this machine that are our own.
     ``standings`` is what is known of upstreams by address and variable of the key, so that tiers of
     one upstream learn from each other.
+    ``shared`` is what the backends of one kind have in common, by the kind.
     """
 
     pool: Pool
@@ -186,6 +187,7 @@ class House:
     random: Callable[[], float]
     ours: frozenset[int] = frozenset()
     standings: dict[tuple[str, str], Standing] = field(default_factory=dict)
+    shared: dict[str, object] = field(default_factory=dict, compare=False)
 
 
 class Factory(Protocol):

@@ -10,6 +10,7 @@ from llmstack.config.stack import Sampler
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from llmstack.backends.standing import Standing
     from llmstack.config.hosted import Hosted
     from llmstack.dialects.translation.reply import Usage
     from llmstack.http1 import Pool
@@ -157,13 +158,18 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1)."""
+    """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1).
+
+    ``standings`` is what is known of upstreams by address and variable of the key, so that tiers of
+    one upstream learn from each other.
+    """
 
     pool: Pool
     environ: Mapping[str, str]
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
+    standings: dict[tuple[str, str], Standing] = field(default_factory=dict)
 
 
 class Factory(Protocol):

@@ -101,7 +101,7 @@ class Offered:
     """A model that a backend has. ``context`` is the window it will really use, in tokens.
 
     ``trained`` is the longest one that the model was made for; 0 is not known. ``loaded`` is None
-    where nobody tells.
+    where nobody tells. ``embedding`` models make vectors of texts and answer nothing else.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Offered:
     loaded: bool | None = None
     vision: bool = False
     tools: bool = False
+    embedding: bool = False
     description: str = ""
 
 

@@ -117,7 +117,7 @@ class Gateway:
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
-        scope["llmstack.reason"] = reason
+        scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),

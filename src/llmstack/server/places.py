@@ -54,8 +54,15 @@ class Places:
             model = self._dispatcher.engine.config.models[choice.id]
             request = request.named(choice.name).filtered(model)
             out = outgoing(self._access, scope, request, model)
-            here = self._dispatcher.here
-            return here(out, model, request.body, raw_path, stream=request.stream)
+            known = self._upstreams.tiers if self._upstreams else ()
+            return self._dispatcher.here(
+                out,
+                model,
+                request.body,
+                raw_path,
+                stream=request.stream,
+                tier=model.id if model.id in known else "",
+            )
         place = self._place(choice)
         request = request.filtered_for_peer(place.filters, place.model)
         out = outgoing(self._access, scope, request)
@@ -94,8 +101,9 @@ class Places:
             hosted = upstreams.hosted(choice.id) if upstreams else None
             if upstreams is None or hosted is None:
                 raise ModelNotFound("no hosted tier found for requested model")
-            if activity := self._dispatcher.activity:
-                activity.check_budget(choice.id)
+            activity = self._dispatcher.activity
+            if activity and (exceeded := activity.budgets.exceeded(choice.id)):
+                raise exceeded.error()
             backend = upstreams.backend(choice.id)
             return _Place(choice.id, hosted.backend, backend, hosted.model, tier=choice.id)
         if upstreams and (hosted := upstreams.source(choice.peer)):

@@ -17,6 +17,7 @@ from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
+from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders
 from llmstack.server.listen import listen, url_of
@@ -68,6 +69,8 @@ class RunningStack:
             self.engine,
             captures=plan.stack.settings.capture_buffer > 0,
             tiers=frozenset(tier.name for tier in plan.stack.tiers),
+            prices={tier.name: tier.prices for tier in plan.stack.tiers},
+            budgets={tier.name: tier.budget for tier in plan.stack.tiers},
             fallback=plan.work.activity,
         )
         await self._activity.start()
@@ -118,12 +121,11 @@ class RunningStack:
 
     def _unavailable(self) -> dict[str, str]:
         """The tiers that cannot answer now, each with why, for routing to step over them."""
-        missing = {}
+        over = self._activity.budgets.over()
+        missing = {tier: exceeded.why for tier, exceeded in over.items()}
         for tier, health in self.upstreams.health().items():
             if not health.usable:
-                missing[tier] = "down" if health.state == "down" else "not usable"
-            elif spent := self._activity.over_budget(tier):
-                missing[tier] = f"over its {spent}"
+                missing[tier] = "is down" if health.state == "down" else "is not usable"
         return missing
 
     def report(self) -> dict[str, Any]:
@@ -135,6 +137,7 @@ class RunningStack:
         engine = self.engine
         assert engine is not None
         now = engine.now()
+        spending = {row["tier"]: row for row in self._activity.spending()}
         preloaded = self._preloaded
         return {
             "version": __version__,
@@ -163,4 +166,6 @@ class RunningStack:
                 }
                 for status in engine.status()
             ],
+            "hosted": hosted_report(self.upstreams, spending),
+            "sources": sources_report(self.upstreams),
         }

@@ -25,7 +25,7 @@ WORDS = ("Hello", " there", ".")
 
 @dataclass
 class Model:
-    """A model of the library. ``loaded`` is the window of its instance, None while there is none."""
+    """A model of the library. ``loaded`` is the window of its instance, None without one."""
 
     name: str
     trained: int = 131_072

@@ -30,13 +30,13 @@ async def fetch(
 ) -> Any:
     """The decoded answer of ``base`` + ``path``; a POST of ``body`` as JSON if there is one.
 
-    ``seconds`` bounds the whole of it.
+    ``headers`` are the upstream's (``outgoing.outgoing_headers``). ``seconds`` bounds all of it.
 
     Raises:
         BackendFailed: it did not come, is an error (with its status), too long, or no JSON.
     """
     method, data = ("GET", b"") if body is None else ("POST", msgspec.json.encode(body))
-    sent = [(b"accept", b"application/json"), (b"accept-encoding", b"identity"), *headers]
+    sent = [(b"accept", b"application/json"), *headers]
     if data:
         sent.append((b"content-type", b"application/json"))
     try:

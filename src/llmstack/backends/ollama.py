@@ -6,13 +6,13 @@ Requests go to its OpenAI-compatible API, or Anthropic's where it has it, throug
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from llmstack.backends.address import address_of
 from llmstack.backends.fetch import fetch
-from llmstack.backends.http import HttpBackend
+from llmstack.backends.http_backend import HttpBackend
 from llmstack.backends.ollama_address import candidates
-from llmstack.backends.ollama_finder import Finder, Found
+from llmstack.backends.ollama_finder import Finder
 from llmstack.backends.ollama_models import (
     default_window,
     offered,
@@ -20,13 +20,21 @@ from llmstack.backends.ollama_models import (
     read_show,
     read_tags,
 )
-from llmstack.backends.outgoing import Credentials
+from llmstack.backends.outgoing import Credentials, outgoing_headers
 from llmstack.backends.protocol import Health
 from llmstack.errors import BackendFailed
 
 if TYPE_CHECKING:
     from llmstack.backends.ollama_models import Listed, Shown
-    from llmstack.backends.protocol import Answer, Ask, Backend, House, Offered, Upstream
+    from llmstack.backends.protocol import (
+        Answer,
+        Ask,
+        Backend,
+        Headers,
+        House,
+        Offered,
+        Upstream,
+    )
 
 #: Questions about single models that are out at once, and seconds that each may take.
 AT_ONCE: Final = 8
@@ -44,14 +52,13 @@ class OllamaBackend:
         places = candidates(hosted.base_url, house.environ)
         self._finder = Finder(house.pool, places, self._headers, house.now)
         self._shown: dict[str, Shown] = {}
-        self._http: tuple[Found, HttpBackend] | None = None
-        self._old: list[HttpBackend] = []
+        self._http: HttpBackend | None = None
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request to where it is; see ``Backend``."""
         found = await self._finder.find()
         try:
-            return await self._backend(found).open(ask)
+            return await self._at(found.base).open(ask)
         except BackendFailed as error:
             if error.status >= 502:
                 self._finder.forget(found.base)
@@ -74,18 +81,9 @@ class OllamaBackend:
             return await self._models(moved.base)
 
     async def _models(self, base: str) -> tuple[Offered, ...]:
-        checking = asyncio.gather(
-            self._finder.check(base),
-            self._ask(base, "/api/tags"),
-            self._loaded(base),
-            return_exceptions=True,
-        )
-        told = await checking
-        for one in told:
-            if isinstance(one, BaseException):
-                raise one
-        found, tags, loaded = told
-        listed = read_tags(tags)
+        found = await self._finder.check(base)
+        listed = read_tags(await self._ask(base, "/api/tags"))
+        loaded = await self._loaded(base)
         door = asyncio.Semaphore(AT_ONCE)
         shown = await asyncio.gather(*(self._show(base, one, door) for one in listed))
         kept = {one.digest for one in listed}
@@ -100,30 +98,19 @@ class OllamaBackend:
             return Health("unusable", trouble)
         if failure := self._finder.failure:
             return Health("down", f"{failure.what}: {failure.why}")
-        return self._http[1].health() if self._http else Health()
+        return self._http.health() if self._http else Health()
 
     async def close(self) -> None:
-        """End every connection. May be repeated."""
-        if self._http:
-            await self._http[1].close()
-        for old in self._old:
-            await old.close()
+        """Nothing of its own is held: the house closes its connections."""
 
-    def _backend(self, found: Found) -> HttpBackend:
-        """The way to where it is now."""
-        if self._http is None or self._http[0] != found:
-            if self._http:
-                self._old.append(self._http[1])  # answers may still be coming
-            hosted = self._upstream.hosted
-            apis = hosted.apis or spoken(found)
-            there = replace(hosted, base_url=found.base, apis=apis)
-            self._http = found, HttpBackend(replace(self._upstream, hosted=there), self._house)
-        return self._http[1]
+    def _at(self, base: str) -> HttpBackend:
+        """The way to where it is now. What it speaks is found out: that grows with releases."""
+        if self._http is None or self._http.address.base != address_of(base).base:
+            self._http = HttpBackend(self._upstream, self._house, base_url=base)
+        return self._http
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        key = self._credentials.key()
-        own = [(b"authorization", f"Bearer {key}".encode())] if key else []
-        return own + self._credentials.headers()
+    def _headers(self) -> Headers:
+        return outgoing_headers([], self._credentials, messages=False, bearer=True)
 
     async def _ask(self, base: str, path: str, body: object = None) -> Any:
         headers = self._headers()
@@ -153,15 +140,3 @@ class OllamaBackend:
 def ollama(upstream: Upstream, house: House) -> Backend:
     """The backend of an Ollama: at ``base_url``, else where Ollamas usually are."""
     return OllamaBackend(upstream, house)
-
-
-def spoken(found: Found) -> tuple[str, ...]:
-    """The APIs that a release speaks; none for builds from source, where it is to find out."""
-    if found.version == (0, 0, 0):
-        return ()
-    apis = ["chat", "completions", "embeddings"]
-    if found.version >= (0, 13, 3):
-        apis.append("responses")
-    if found.version >= (0, 14, 0):
-        apis.append("messages")
-    return tuple(apis)

@@ -68,7 +68,7 @@ def address(written: str) -> str:
         return ""
     host, port = _split(where)
     host = _host(host)
-    if not host:
+    if not host or not re.fullmatch(r"[A-Za-z0-9-]*", port):
         return ""
     number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 else default
     return f"{scheme}://{host}:{number}{path}"
@@ -77,8 +77,9 @@ def address(written: str) -> str:
 def _split(where: str) -> tuple[str, str]:
     """Host and port, the latter perhaps empty; an IPv6 address may come without brackets."""
     if where.startswith("["):
-        host, _, port = where[1:].partition("]")
-        return host, port.removeprefix(":")
+        host, closed, port = where[1:].partition("]")
+        good = closed and ":" in host and (not port or port.startswith(":"))
+        return (host, port[1:]) if good else ("[", "")
     if where.count(":") > 1:
         return where, ""
     host, _, port = where.partition(":")

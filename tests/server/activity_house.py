@@ -60,16 +60,8 @@ class SmallDoor:
             name = scope["query_string"].decode().removeprefix("model=")
         scope["llmstack.reason"] = "named by the client"
         model = self._dispatcher.resolve(scope, name)
-        await self._dispatcher.serve(
-            scope,
-            receive,
-            send,
-            model,
-            body,
-            extra=[],
-            raw_path=rest,
-            stream=bool(asked.get("stream")),
-        )
+        stop = self._dispatcher.here(scope, model, body, rest, stream=bool(asked.get("stream")))
+        await self._dispatcher.serve(receive, send, stop, extra=[])
 
 
 @dataclass

@@ -31,6 +31,7 @@ KEPT = 256
 #: A machine does not vanish from itself.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_PORTS = {"http": 80, "https": 443}
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
@@ -177,7 +178,7 @@ class Pool:
         known = self._origins.get(base)
         if known is None:
             where = urlsplit(base)
-            port = where.port or (443 if where.scheme == "https" else 80)
+            port = where.port or _PORTS.get(where.scheme, 80)
             origin = (where.scheme, where.hostname or "", port)
             known = origin, where.path.rstrip("/").encode()
             self._origins[base] = known
@@ -197,8 +198,11 @@ def _head(
         hosted = hosted or name == b"host"
         lines.append(name + b": " + value)
     if not hosted:
-        _, host, port = origin
-        lines.append(f"host: {f'[{host}]' if ':' in host else host}:{port}".encode())
+        scheme, host, port = origin
+        named = f"[{host}]" if ":" in host else host
+        # Some that answer for many hosts know theirs without the usual port only.
+        usual = port == _PORTS.get(scheme)
+        lines.append(f"host: {named}".encode() if usual else f"host: {named}:{port}".encode())
     if size or method in _BODY_METHODS:
         lines.append(b"content-length: %d" % size)
     return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -193,15 +193,6 @@ def test_a_mark_on_the_whole_request_is_on_its_last_block() -> None:
     assert [turn.blocks[-1].cache for turn in seen.turns] == [None, CacheMark()]
 
 
-def test_system_messages_among_the_others_keep_their_authority() -> None:
-    """Claude Code sends some."""
-    late = {"role": "system", "content": [{"type": "text", "text": "late"}]}
-    seen = read(system="first", messages=[{"role": "system", "content": "early"}, HELLO, late])
-    assert seen.system == (Text("first"), Text("early"), Text("late"))
-    assert seen.turns == (Turn("user", (Text("hello"),)),)
-    assert seen.dropped == ("messages.system.place",)
-
-
 def test_whatever_is_not_kept_is_named_once_and_fits_a_header() -> None:
     cited = {"type": "text", "text": "x", "citations": [1]}
     server = {"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}}

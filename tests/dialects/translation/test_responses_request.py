@@ -143,12 +143,6 @@ def test_codex_s_second_request() -> None:
     assert told.dropped == ("prompt_cache_key", "client_metadata")
 
 
-def test_a_late_developer_message_keeps_its_place() -> None:
-    told = read(input=[{"role": "user", "content": "a"}, {"role": "developer", "content": "b"}])
-    assert told.system == ()
-    assert told.turns == (Turn("user", (Text("a"),)), Turn("user", (Text("b"),)))
-
-
 def test_pictures_and_files_come_as_bytes_or_addresses() -> None:
     file = {"type": "input_file", "filename": "a.pdf"}
     told = read(

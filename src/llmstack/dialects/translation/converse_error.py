@@ -71,7 +71,7 @@ _TROUBLES: Final[dict[str, tuple[int, str]]] = {
     "ParamValidationError": (400, ""),
     "ReadTimeoutError": (504, ""),
     "ConnectTimeoutError": (504, ""),
-    "TimeoutError": (504, "Bedrock did not answer in time."),
+    "TimeoutError": (504, "It did not answer in time."),
     "NoCredentialsError": (503, "Give the tier an aws_profile that has credentials."),
     "NoAuthTokenError": (503, _LOGIN),
     "PartialCredentialsError": (503, _LOGIN),
@@ -139,6 +139,17 @@ def failed_error(error: BaseException) -> Failed:
             message = " ".join(part for part in (said, advice) if part) or code
             return Failed(status, f"Bedrock: {message}", code)
     return Failed(502, f"Bedrock: {said or code}", code)
+
+
+def no_account(error: BaseException) -> bool:
+    """Whether nothing was sent, for want of a profile, a region or credentials."""
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return any(_TROUBLES.get(name, (0, ""))[0] == 503 for name in names)
+
+
+def bad_credentials(failed: Failed) -> bool:
+    """Whether AWS refused the credentials themselves, and not just this use of them."""
+    return failed.code.lower() in _KEYS
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

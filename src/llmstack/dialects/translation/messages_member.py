@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -97,7 +96,8 @@ def optional_number(value: Any, where: str, least: float, most: float) -> float 
     """``value``, a number from ``least`` to ``most``, or None. Raises BadRequest."""
     if value is None:
         return None
+    # Comparing first: a whole number may be too large for a float. Nothing compares with NaN.
     fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if fits and math.isfinite(value) and least <= value <= most:
+    if fits and least <= value <= most:
         return float(value)
     raise wrong(where, f"a number from {least} to {most}")

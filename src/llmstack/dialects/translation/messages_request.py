@@ -6,11 +6,11 @@ Members and their meanings are those of Anthropic's API reference.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from llmstack.dialects.translation.conversation import Conversation, Turn
+from llmstack.dialects.translation.conversation import Conversation
 from llmstack.dialects.translation.messages_content import (
     mark_last,
     read_blocks,
@@ -32,11 +32,9 @@ from llmstack.dialects.translation.messages_settings import (
     read_thinking,
     read_tools,
 )
+from llmstack.dialects.translation.spoken import Spoken
 from llmstack.dialects.wire import Envelope, decode_mended, model_name, too_deep
 from llmstack.errors import BadRequest
-
-if TYPE_CHECKING:
-    from llmstack.dialects.translation.conversation import Text
 
 _KNOWN = frozenset(
     {
@@ -80,7 +78,8 @@ def _conversation(body: dict[str, Any]) -> Conversation:
     dropped.add_unknown(body, _KNOWN)
     system = body.get("system")
     first = () if system is None else read_texts(system, "system", dropped)
-    turns, more = _turns(body.get("messages"), dropped)
+    spoken = _messages(body.get("messages"), dropped)
+    turns = spoken.turns
     tools = read_tools(body.get("tools"), dropped)
     choice, parallel = read_choice(body.get("tool_choice"), body.get("tools"), tools, dropped)
     effort, budget = read_thinking(body, dropped)
@@ -90,7 +89,7 @@ def _conversation(body: dict[str, Any]) -> Conversation:
     return Conversation(
         model=model_name(Envelope(model=body.get("model"))) or "",
         turns=turns,
-        system=(*first, *more),
+        system=(*first, *spoken.system),
         tools=tools,
         tool_choice=choice,
         parallel_calls=parallel,
@@ -105,14 +104,12 @@ def _conversation(body: dict[str, Any]) -> Conversation:
     )
 
 
-def _turns(value: Any, dropped: Dropped) -> tuple[tuple[Turn, ...], tuple[Text, ...]]:
-    """The turns, and what messages of the role "system" say among them.
+def _messages(value: Any, dropped: Dropped) -> Spoken:
+    """What the messages say, and the system prompt among them.
 
-    Few upstreams take a system prompt in the middle: it goes to the others, where it keeps its
-    authority and loses its place.
+    Claude Code sends messages of the role "system" between the others.
     """
-    turns: list[Turn] = []
-    system: list[Text] = []
+    spoken = Spoken()
     for position, item in enumerate(as_list(value, "messages")):
         where = f"messages[{position}]"
         message = as_object(item, where)
@@ -120,20 +117,17 @@ def _turns(value: Any, dropped: Dropped) -> tuple[tuple[Turn, ...], tuple[Text, 
         content = message.get("content")
         match message.get("role"):
             case "user" | "assistant" as role:
-                blocks = read_blocks(content, f"{where}.content", role, dropped)
-                if blocks:
-                    turns.append(Turn(role, blocks))
+                spoken.say(role, read_blocks(content, f"{where}.content", role, dropped))
             case "system":
-                if turns:
-                    dropped.add("messages.system.place")
-                system += read_texts(content, f"{where}.content", dropped)
+                if not spoken.instruct(read_texts(content, f"{where}.content", dropped)):
+                    dropped.add("messages.system.role")
             case _:
                 raise wrong(f"{where}.role", '"user", "assistant" or "system"')
-    if not turns:
+    if not spoken.turns:
         raise BadRequest(
             '"messages" says nothing', fix='Send at least one message with "content" in it.'
         )
-    return tuple(turns), tuple(system)
+    return spoken
 
 
 def _user(value: Any, dropped: Dropped) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmstack.dialects.translation.conversation import Text, Thinking, ToolResult, ToolUse, Turn
+from llmstack.dialects.translation.conversation import Thinking, ToolResult, ToolUse
 from llmstack.dialects.translation.responses_members import (
     list_of,
     name_of,
@@ -16,6 +15,7 @@ from llmstack.dialects.translation.responses_members import (
 )
 from llmstack.dialects.translation.responses_parts import read_parts, read_texts
 from llmstack.dialects.translation.responses_tools import freeform_arguments, full_name
+from llmstack.dialects.translation.spoken import Spoken
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -25,36 +25,20 @@ if TYPE_CHECKING:
 SIGNATURE = "llmstack.signature."
 
 
-@dataclass(slots=True)
-class Heard:
-    """What the items say, collected in their order."""
+class Heard(Spoken):
+    """What the items say, and what of it cannot be kept."""
 
-    system: list[Text] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
-    dropped: dict[str, None] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped: dict[str, None] = {}
 
     def add(self, role: Role, *blocks: Block) -> None:
-        """Say ``blocks``, in the turn before if it is the same speech.
-
-        What an assistant thinks, says and calls is one turn, and so are the results of its calls.
-        Two messages of a user stay two.
-        """
-        if not blocks:
-            return
-        if self.turns and self.turns[-1].role == role:
-            last = self.turns[-1]
-            results = all(isinstance(block, ToolResult) for block in (*last.blocks, *blocks))
-            if role == "assistant" or results:
-                self.turns[-1] = Turn(role, (*last.blocks, *blocks))
-                return
-        self.turns.append(Turn(role, blocks))
+        """Say ``blocks``. What an assistant thinks, says and calls is one turn."""
+        self.say(role, blocks, join=role == "assistant")
 
 
 def read_input(value: object) -> Heard:
     """What ``input`` says.
-
-    System and developer messages before everything else are the system's; a later one stays where
-    it is, as a user's message: its place matters, and no API but this one has such turns.
 
     Raises:
         BadRequest: an item cannot be understood, or refers to what a server would have to keep.
@@ -110,10 +94,8 @@ def _message(heard: Heard, item: dict[str, Any], where: str) -> None:
         heard.add("assistant", *read_texts(content, here))
     elif role in ("system", "developer"):
         texts = read_texts(content, here)
-        if heard.turns:
-            heard.add("user", *texts)
-        else:
-            heard.system.extend(texts)
+        if not heard.instruct(texts):
+            heard.dropped["input.system.role"] = None
     else:
         refuse(f"{where}.role", role, '"user", "assistant", "system" or "developer"')
 

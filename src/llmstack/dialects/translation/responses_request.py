@@ -93,7 +93,7 @@ def read_responses(body: bytes) -> Conversation:
     answer, unknown_text = _text(said.get("text"))
     return Conversation(
         model=model,
-        turns=tuple(heard.turns),
+        turns=heard.turns,
         system=(*system, *heard.system),
         tools=tools,
         tool_choice=choice,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from llmstack.wiring.shell_prompt import printable, printable_text
 
@@ -62,10 +62,14 @@ def print_state(hosted: Any) -> None:
         print(printable(line + _spent(row)))
         if why := row.get("why"):
             again = row.get("retry_in_s")
-            later = (
-                f" (again in {again:.0f} s)" if isinstance(again, (int, float)) and again else ""
+            later = f" (again in {again:.0f} s)" if _is_number(again) and again else ""
+            print(
+                f"[!] {printable_text(str(row.get('name', '')))}: {printable_text(str(why))}{later}"
             )
-            print(f"[!] {printable_text(f'{row.get("name", "")}: {why}{later}')}")
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float))
 
 
 def _spent(row: Mapping[str, Any]) -> str:
@@ -73,9 +77,9 @@ def _spent(row: Mapping[str, Any]) -> str:
     parts = []
     for key, period in (("today", "day"), ("month", "month")):
         spent, limit = row.get(f"spent_{key}_usd"), row.get(f"budget_usd_per_{period}")
-        if isinstance(limit, (int, float)):
-            amount = spent if isinstance(spent, (int, float)) else 0
+        if _is_number(limit):
+            amount = spent if _is_number(spent) else 0
             parts.append(f"${amount:.2f} of ${limit:.2f} this {period}")
-        elif isinstance(spent, (int, float)) and spent:
+        elif _is_number(spent) and spent:
             parts.append(f"${spent:.2f} this {period}")
     return f"  {', '.join(parts)}" if parts else ""

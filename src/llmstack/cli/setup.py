@@ -130,7 +130,8 @@ def _engine(work: WorkDir, _: Namespace) -> bool:
     from llmstack.cli import install_llama_swap
     from llmstack.config import load_stack
 
-    if load_stack(work.models_ini).stack.settings.engine == "embedded":
+    stack = load_stack(work.models_ini).stack
+    if stack.settings.engine == "embedded" or not stack.local:
         print("[=] llmstack's own; nothing to fetch")
         return True
     return install_llama_swap.run(Namespace(force=False)) == 0

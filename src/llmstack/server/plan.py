@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,8 @@ def plan_stack(
     """
     loaded = load_stack(own_models_ini(work, environ))
     stack = apply_environment(loaded.stack, environ)
+    if not stack.local:  # W19: nobody needs the program llama-swap to run nothing
+        stack = replace(stack, settings=replace(stack.settings, engine="embedded"))
     missing = tuple(_missing_weights(stack, channel))
     if missing:
         raise ConfigError(missing)

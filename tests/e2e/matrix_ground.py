@@ -13,6 +13,14 @@ import anthropic
 import openai
 
 from tests.e2e.matrix_clients import Chat, Completions, Messages, Responses
+from tests.e2e.matrix_hosted import (
+    CREDENTIALS,
+    BedrockPlace,
+    OllamaPlace,
+    OpenAIPlace,
+    elsewhere,
+    hosted_tiers,
+)
 from tests.e2e.matrix_places import Tiny, soon, tiny_tiers
 from tests.e2e.stack import PATIENCE, Stack, models_ini
 
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.matrix_clients import Client
+    from tests.e2e.matrix_hosted import Elsewhere
     from tests.e2e.matrix_places import Place
     from tests.e2e.matrix_table import Cell
 
@@ -98,6 +107,7 @@ class Ground:
     """Where the matrix is played."""
 
     stack: Stack
+    there: Elsewhere
     places: Mapping[str, Place]
     clients: Clients
     log: Log
@@ -110,11 +120,28 @@ class Ground:
 @asynccontextmanager
 async def standing(root: Path, tiny_chat: Path) -> AsyncIterator[Ground]:
     """Start everything, and end it."""
+    tiny = tiny_tiers(str(tiny_chat), small="small", endless="endless")
     async with AsyncExitStack() as opened:
-        tiers = tiny_tiers(str(tiny_chat), small="small", endless="endless")
-        here = Stack(root / "here", models_ini(tiers))
-        opened.enter_context(here)
-        await asyncio.to_thread(here.start)
-        places = {"local": Tiny("local", here)}
+        there = await opened.enter_async_context(elsewhere())
+        peer = opened.enter_context(Stack(root / "peer", models_ini(tiny, ollama="off")))
+        ini = models_ini(
+            {
+                **tiny,
+                **hosted_tiers(there),
+                # "neighbour": {"backend": "peer", "base_url": peer.gateway},
+            },
+            ollama=there.ollama.base,
+        )
+        here = opened.enter_context(Stack(root / "here", ini))
+        for stack in (peer, here):
+            done = await asyncio.to_thread(stack.command, "start", **CREDENTIALS)
+            assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        places: dict[str, Place] = {
+            "local": Tiny("local", here),
+            "bedrock": BedrockPlace(there.bedrock, "far-bedrock"),
+            "openai": OpenAIPlace(there.openai, "far-openai"),
+            "ollama": OllamaPlace(there.ollama, "ollama/tiny:latest"),
+            "peer": Tiny("peer", peer, "neighbour/"),
+        }
         clients = await opened.enter_async_context(clients_of(here.gateway))
-        yield Ground(here, places, clients, Log(here))
+        yield Ground(here, there, places, clients, Log(here))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from tests.e2e.matrix_wishes import ENDLESS, PLAIN, TOO_LONG, TOOLS
+from tests.e2e.matrix_wishes import ANSWER, ENDLESS, PLAIN, TOO_LONG, TOOLS
 from tests.e2e.stack import PATIENCE, eventually, processes_of
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ async def soon(true: Callable[[], Any], promise: str, within: float = PATIENCE) 
 class Act(Protocol):
     """A place that is ready for one request.
 
-    ``model`` is the name to ask for, ``wish`` what to ask, ``refusal`` part of what is said where
-    the place refuses.
+    ``model`` is the name to ask for, ``wish`` what to ask, ``answer`` what it then says, and
+    ``refusal`` part of what it says if it refuses.
     """
 
     model: str
     wish: Wish
+    answer: str
     refusal: str
 
     async def begun(self) -> None:
@@ -66,7 +67,7 @@ class Place(Protocol):
 
 def tiny_tiers(tiny_chat: str, *, small: str, endless: str) -> Tiers:
     """Two local tiers, both the tiny chat model; one of them never ends by itself."""
-    model = {"path": tiny_chat, "size_gb": "0.1", "sampler": "temp=0", "ctx_size": "32768"}
+    model = {"path": tiny_chat, "size_gb": "0.1", "sampler": "temp=0", "ctx_size": "8192"}
     model |= {"role": "publish", "preload": "true", "ttl": "0", "parallel": "1"}
     return {small: model, endless: {**model, "extra_args": "--ignore-eos"}}
 
@@ -94,13 +95,15 @@ class Tiny:
             "client leaves": ("endless", ENDLESS),
         }
         model, wish = acts[cell.case]
-        yield _TinyAct(self._stack, f"{self._prefix}{model}", wish)
+        yield _TinyAct(self._stack, f"{self._prefix}{model}", wish, streamed=cell.way == "streamed")
 
 
 class _TinyAct:
+    answer = ANSWER
     refusal = "exceeds the available context size"
 
-    def __init__(self, stack: Stack, model: str, wish: Wish) -> None:
+    def __init__(self, stack: Stack, model: str, wish: Wish, *, streamed: bool) -> None:
+        self._streamed = streamed
         self.model = model
         self.wish = wish
         self._stack = stack
@@ -114,8 +117,10 @@ class _TinyAct:
 
     async def left(self) -> None:
         state = ("ready", 0)
-        await soon(lambda: self._stack.model_state(self._own) == state, "the model is free", 5)
-        await soon(lambda: not self._working(), "llama-server has stopped", 5)
+        await soon(lambda: self._stack.model_state(self._own) == state, "the model is free", 1)
+        # Nobody can stop llama-server's work on an answer that is not streamed.
+        within = 1 if self._streamed else PATIENCE
+        await soon(lambda: not self._working(), "llama-server has stopped", within)
 
     def saw_picture(self) -> bool:
         return False

@@ -61,4 +61,4 @@ IMAGE = Wish("What is the capital of France?", image=picture())
 #: More than any place's context takes.
 TOO_LONG = Wish("read main.py " * 3_000)
 #: Answered for as long as somebody listens.
-ENDLESS = Wish("tell me a story", limit=12_000)
+ENDLESS = Wish("tell me a story", limit=4_000)

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.matrix_clients import BrokeOff
 from tests.e2e.matrix_ground import Ground, standing
 from tests.e2e.matrix_table import ALL, CELLS, GAPS, Cell, why_not
-from tests.e2e.matrix_wishes import ANSWER, TOOL_NAME
+from tests.e2e.matrix_wishes import TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ async def test_cell(ground: Ground, cell: Cell) -> None:
     row = await ground.log.only_one_after(newest)
     assert row["req_path"] == client.api
     assert row["model"] == act.model
-    assert row["metadata"].get("backend","local") == ground.places[cell.place].backend
+    assert row["metadata"]["backend"] == ground.places[cell.place].backend
     if "/" not in act.model:
         assert row["metadata"]["tier"] == act.model
     LOGGED[cell.case](cell, row)
@@ -78,7 +78,7 @@ async def hear(client: Client, cell: Cell, act: Act) -> Said:
             headers, said = listener.headers, await listener.said()
     assert headers["x-llmstack-model"] == act.model
     assert headers["x-llmstack-reason"]
-    assert said.model == act.model
+    assert said.model
     assert (said.pieces > 1) == (cell.way == "streamed")
     assert min(said.tokens) > 0
     return said
@@ -86,7 +86,7 @@ async def hear(client: Client, cell: Cell, act: Act) -> Said:
 
 async def plain(client: Client, cell: Cell, act: Act) -> None:
     said = await hear(client, cell, act)
-    assert (said.text, said.calls, said.finish) == (ANSWER, (), client.stopped)
+    assert (said.text, said.calls, said.finish) == (act.answer, (), client.stopped)
 
 
 async def tools(client: Client, cell: Cell, act: Act) -> None:

@@ -215,7 +215,7 @@ async def test_hosted_tiers_are_listed(
     async with house_with(tmp_path, monkeypatch, free_tcp_port, ctx_size=200_000) as (house, _):
         listed = (await ask(house.gateway, "GET", "/v1/models")).json()["data"]
         by_name = {row["id"]: row for row in listed}
-        assert [row["id"] for row in listed][0] == "auto"
+        assert next(row["id"] for row in listed) == "auto"
         assert {"best", "far", "near"} <= by_name.keys()
         assert by_name["best"]["context_length"] == 200_000
         assert by_name["best"]["meta"]["llamaswap"]["backend"] == "openai"

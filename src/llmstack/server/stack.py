@@ -147,7 +147,7 @@ class RunningStack:
             "channel": self._plan.channel,
             "gateway": self.gateway,
             "engine": self.door,
-            "llama_server": self._plan.llama_server.source,
+            "llama_server": server.source if (server := self._plan.llama_server) else "",
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,
             "problems": [

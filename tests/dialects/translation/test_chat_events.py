@@ -156,6 +156,12 @@ def test_a_plain_completion_is_heard_too() -> None:
     ]
 
 
+@pytest.mark.parametrize("odd", [10**400, 10**30, -1, 1e308, True, "7"])
+def test_a_count_that_is_none_does_not_end_an_answer(odd: Any) -> None:
+    body = {"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"prompt_tokens": odd}}
+    assert whole_events(json.dumps(body).encode())[-1] == Usage(0, 0)
+
+
 NAMES = st.sampled_from(
     ["choices", "delta", "message", "content", "tool_calls", "function", "name", "id", "index",
      "arguments", "finish_reason", "usage", "error", "code", "type", "reasoning_details", "text",

@@ -21,6 +21,7 @@ from llmstack.dialects.translation.chat_told import (
     usage_of,
 )
 from llmstack.dialects.translation.reply import (
+    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -73,7 +74,7 @@ class ChatEvents:
             return []
         events = self._read(self._reader.end())
         if not self._over:
-            events += self._fail(Failed(502, "The upstream's answer broke off.", "bad_gateway"))
+            events += self._fail(BROKEN)
         return events + self._tell_usage()
 
     def take(self, body: bytes) -> list[Event]:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.dialects.translation.reply import Failed
+from llmstack.dialects.translation.tolerant import an_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +115,9 @@ def converse_failed(
 
 def failed_response(response: Mapping[str, Any]) -> Failed:
     """The failure that a botocore ``ClientError`` (or ``EventStreamError``) holds."""
-    error = _mapping(response.get("Error"))
-    metadata = _mapping(response.get("ResponseMetadata"))
-    headers = {str(k).lower(): v for k, v in _mapping(metadata.get("HTTPHeaders")).items()}
+    error = an_object(response.get("Error"))
+    metadata = an_object(response.get("ResponseMetadata"))
+    headers = {str(k).lower(): v for k, v in an_object(metadata.get("HTTPHeaders")).items()}
     status = metadata.get("HTTPStatusCode")
     return converse_failed(
         str(error.get("Code") or ""),
@@ -139,10 +140,6 @@ def failed_error(error: BaseException) -> Failed:
             message = " ".join(part for part in (said, advice) if part) or code
             return Failed(status, f"Bedrock: {message}", code)
     return Failed(502, f"Bedrock: {said or code}", code)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: object) -> float | None:

@@ -109,9 +109,25 @@ def test_calls_are_told_apart_whatever_is_left_out(calls: list[Any], ids: str | 
         ({"error": "no"}, Failed(502, "no")),
         ({"object": "error", "message": "no", "code": 400}, Failed(400, "no")),
         ({"error": {"message": "no", "code": "context"}}, Failed(502, "no", "context")),
+        (
+            {"error": {"message": "no", "code": 429, "metadata": {"retry_after_seconds": 2.5}}},
+            Failed(429, "no", retry_after=2.5),
+        ),
+        (
+            {"error": {"message": "no", "metadata": {"raw": "x", "headers": {"Retry-After": "7"}}}},
+            Failed(502, "no: x", retry_after=7.0),
+        ),
+        (
+            [{"error": {"message": "no", "code": 429, "details": [{"retryDelay": "34s"}]}}],
+            Failed(429, "no", retry_after=34.0),
+        ),
+        (
+            {"error": {"message": "no", "metadata": {"retry_after_seconds": 10**400}}},
+            Failed(502, "no"),
+        ),
     ],
 )
-def test_an_error_ends_the_answer(error: dict[str, Any], failed: Failed) -> None:
+def test_an_error_ends_the_answer(error: Any, failed: Failed) -> None:
     told = heard(line(delta(content="a")), line(error), line(delta(content="b")), DONE)
     assert told == [TextDelta("a"), failed]
     assert whole_events(json.dumps(error).encode()) == [failed]

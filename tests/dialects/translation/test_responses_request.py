@@ -252,7 +252,7 @@ def test_what_is_dropped_is_named() -> None:
         "text.verbosity",
         "include.file_search_call.results",
         "tool_choice.file_search",
-        "unknown",
+        "other",
     }
 
 

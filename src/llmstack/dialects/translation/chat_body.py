@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmstack.dialects.translation.chat_messages import mark_object, write_messages
-from llmstack.dialects.translation.conversation import Thinking, ToolResult, ToolUse
+from llmstack.dialects.translation.conversation import EFFORTS, Thinking, ToolResult, ToolUse
 from llmstack.dialects.wire import too_deep
 from llmstack.errors import BadRequest
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
         Tool,
         ToolChoice,
     )
-
-_ORDER: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class ChatUpstream:
 #: An upstream of which nothing is known.
 PLAIN = ChatUpstream()
 #: OpenRouter, which takes everything.
-FULL = ChatUpstream(budgets=True, efforts=_ORDER)
+FULL = ChatUpstream(budgets=True, efforts=EFFORTS)
 
 
 def write_chat(
@@ -151,9 +149,9 @@ def _nearest(effort: Effort, words: tuple[Effort, ...]) -> Effort:
     """``effort`` in the ``words`` that are understood; thinking stays on, or stays off."""
     if effort in words:
         return effort
-    wanted = _ORDER.index(effort)
+    wanted = EFFORTS.index(effort)
     thinking = [word for word in words if (word == "none") == (effort == "none")] or words
-    return min(thinking, key=lambda word: abs(_ORDER.index(word) - wanted))
+    return min(thinking, key=lambda word: abs(EFFORTS.index(word) - wanted))
 
 
 def _tool(tool: Tool, *, marks: bool) -> dict[str, Any]:

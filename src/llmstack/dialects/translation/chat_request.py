@@ -30,6 +30,8 @@ from llmstack.dialects.translation.spoken import Spoken
 if TYPE_CHECKING:
     from llmstack.dialects.translation.chat_members import Members
 
+_EXAMPLE = '{"model": "auto", "messages": [{"role": "user", "content": "..."}]}'
+
 
 def read_chat(body: bytes) -> Conversation:
     """Understand the ``body`` of a request. Turns that say nothing are left out.
@@ -37,7 +39,7 @@ def read_chat(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or asks for what cannot be done.
     """
-    members = read_members(body)
+    members = read_members(body, _EXAMPLE)
     one_answer(members)
     messages = members.objects("messages")
     if not messages:
@@ -128,9 +130,9 @@ class _Messages:
 def _call(call: Members) -> ToolUse:
     given = call.need("id")
     if call.text("type") == "custom":
-        custom = call.object("custom") or call.refuse("custom", "an object with a name")
+        custom = call.need_object("custom", "an object with a name")
         return ToolUse(given, custom.need("name"), arguments_text({"input": custom.any("input")}))
-    function = call.object("function") or call.refuse("function", "an object with a name")
+    function = call.need_object("function", "an object with a name")
     return ToolUse(given, function.need("name"), arguments_text(function.any("arguments")))
 
 

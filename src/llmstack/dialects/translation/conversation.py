@@ -7,11 +7,13 @@ messages, Bedrock's Converse) has a member here. Values are checked where they a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
 #: How hard to think, in OpenAI's words; ``none`` switches thinking off.
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+#: All of them, from the least to the most.
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 @dataclass(frozen=True, slots=True)

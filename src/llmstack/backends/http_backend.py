@@ -25,7 +25,7 @@ from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
 from llmstack.dialects import read
-from llmstack.dialects.defaults import ask_usage, wants_usage
+from llmstack.dialects.defaults import ask_usage, rename_limit, wants_usage
 from llmstack.dialects.translation.chat_body import (
     FULL,
     PLAIN,
@@ -82,7 +82,10 @@ class HttpBackend:
         self.caller = Caller(upstream, house, self.standing, self.credentials)
         self._apis = hosted.apis
         self._only_messages = bool(hosted.apis) and "chat" not in hosted.apis
-        self._chat = _CHATS.get(urlsplit(self.address.base).hostname or "", PLAIN)
+        host = urlsplit(self.address.base).hostname or ""
+        self._chat = _CHATS.get(host, PLAIN)
+        # OpenAI's thinking models know the limit of an answer by its newer name only.
+        self._renamed = host == "api.openai.com"
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -164,11 +167,16 @@ class HttpBackend:
 
     def _speaks(self, path: str, api: str) -> bool | None:
         """Whether the upstream speaks the API; None to find out."""
-        if self._apis:
+        if self._apis and (path != COUNT_TOKENS or api not in self._apis):
             return api in self._apis
         if path not in _TRIED:
             return True
-        return None if self.standing.knows(path, self.house.now()) else False
+        now = self.house.now()
+        # Who has no messages counts no tokens of them; who has some need not count.
+        lacks = not self.standing.knows(path, now)
+        if path == COUNT_TOKENS:
+            lacks = lacks or not self.standing.knows("/v1/messages", now)
+        return False if lacks else None
 
     async def _tried(self, ask: Ask) -> Answer:
         """The answer in the client's API if the upstream has that, else otherwise."""
@@ -236,6 +244,8 @@ class HttpBackend:
         conversation = conversation_of(ask)
         body = write_chat(conversation, model=ask.model, upstream=self._chat)
         body = sampled(body, CHAT, self.upstream.sampler)
+        if self._renamed:
+            body = rename_limit(body)
         headers = outgoing_headers(
             ask.headers, self.credentials, messages=False, bearer=True, translated=True
         )

@@ -113,6 +113,7 @@ class RawAnswer:
         if self._events is not None:
             told = self._events.end()
             self.usage = self._events.usage
+            self.problem = self.problem or self._events.problem
             return told
         if self._body:
             self.usage = _usage(b"".join(self._body))

@@ -239,8 +239,16 @@ ANSWERS = [
         "reasoning and a written cache, Anthropic",
         SSE,
         events(
-            {"message": {"usage": {"input_tokens": 4, "cache_creation_input_tokens": 30,
-                                   "cache_read_input_tokens": 8, "output_tokens": 1}}},
+            {
+                "message": {
+                    "usage": {
+                        "input_tokens": 4,
+                        "cache_creation_input_tokens": 30,
+                        "cache_read_input_tokens": 8,
+                        "output_tokens": 1,
+                    }
+                }
+            },
             {"usage": {"output_tokens": 9}},
             done=False,
         ),

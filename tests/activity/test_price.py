@@ -72,7 +72,5 @@ def test_two_answers_cost_what_they_cost_together(one: Usage, two: Usage, prices
 
 @given(USAGES, COUNTS, PRICES)
 def test_more_words_never_cost_less(usage: Usage, more: int, prices: Prices) -> None:
-    longer = Usage(
-        usage.input + more, usage.output + more, usage.cached, usage.cache_written
-    )
+    longer = Usage(usage.input + more, usage.output + more, usage.cached, usage.cache_written)
     assert (cost_of(longer, prices) or 0) >= (cost_of(usage, prices) or 0)

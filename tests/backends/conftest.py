@@ -1,4 +1,4 @@
-"""Backends run on asyncio; the loops that the daemon can have are the client's own tests' affair."""
+"""Backends run on asyncio; other loops are the affair of the HTTP client's own tests."""
 
 from __future__ import annotations
 

@@ -70,6 +70,13 @@ async def test_the_tiers_sampling_fills_what_the_request_leaves_open() -> None:
         assert "repetition_penalty" not in told
 
 
+async def test_a_streamed_completion_is_counted_too() -> None:
+    async with serving() as server, open_house() as house:
+        answer = await backend(house, server.url).open(ask("/v1/completions", stream=True))
+        assert all(one["choices"] for one in events(await whole(answer))[:-1])
+        assert answer.usage == TOLD
+
+
 async def test_a_stream_is_asked_for_its_tokens_and_the_client_does_not_see_them() -> None:
     async with serving() as server, open_house() as house:
         answer = await backend(house, server.url).open(ask(stream=True, stream_options={"x": 1}))

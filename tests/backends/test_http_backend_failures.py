@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from llmstack.backends import caller
 from llmstack.errors import BackendFailed
 from llmstack.http1 import Broken
 from tests.backends.open_house import CHAT, Clock, ask, backend, events, open_house, whole
@@ -75,11 +76,29 @@ async def test_what_may_have_been_billed_is_not_sent_twice(status: int) -> None:
             await backend(house, server.url).open(ask())
         assert (caught.value.status, caught.value.elsewhere) == (status, True)
         assert len(str(caught.value)) < 600
-        server.next(Fault(drop=True))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_connection_that_breaks_while_it_works_is_not_asked_again(
+    kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "STALE", 0.01)
+    async with serving() as server, open_house() as house:
+        tier = backend(house, server.url)
+        if kept:
+            await whole(await tier.open(ask()))
+        asked = len(server.requests)
+        working = asyncio.Event()
+        server.next(Fault(drop=True, wait=working))
+        waiting = asyncio.ensure_future(tier.open(ask()))
+        await until(lambda: len(server.requests) > asked)
+        await asyncio.sleep(0.05)  # longer than a kept connection counts as stale
+        working.set()
         with pytest.raises(BackendFailed) as caught:
-            await backend(house, server.url).open(ask())
+            await waiting
         assert (caught.value.status, caught.value.elsewhere) == (502, True)
-        assert len(server.requests) == 2
+        assert len(server.requests) == asked + 1
 
 
 async def test_a_connection_that_is_not_made_is_tried_again() -> None:
@@ -179,12 +198,28 @@ async def test_four_hundreds_never_open_the_circuit() -> None:
         tier = backend(house, server.url, retries=0)
         for status in (400, 401, 404, 429) * 3:
             server.next(Fault(status))
-            try:
+            if status in {401, 429}:
+                with pytest.raises(BackendFailed, match=str(status)):
+                    await tier.open(ask())
+            else:
                 (await tier.open(ask())).close()
-            except BackendFailed as error:
-                assert error.status == status
         assert len(server.requests) == 12
-        assert tier.health().usable
+        assert tier.standing.breaker.state == "closed"
+
+
+async def test_a_refused_key_makes_a_tier_unusable_for_a_minute_or_until_it_is_taken() -> None:
+    clock = Clock()
+    async with serving() as server, open_house(clock) as house:
+        tier = backend(house, server.url)
+        for seconds in (0, 61):
+            server.next(Fault(401))
+            with pytest.raises(BackendFailed):
+                await tier.open(ask())
+            assert tier.health().state == "unusable"
+            clock.now += seconds
+            if not seconds:
+                (await tier.open(ask())).close()
+            assert tier.health().usable
 
 
 async def test_a_probe_whose_client_leaves_lets_the_next_one_in() -> None:

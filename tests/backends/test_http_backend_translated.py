@@ -141,6 +141,15 @@ async def test_a_refusal_of_the_translated_request_keeps_its_status_and_words() 
         assert not error.elsewhere
 
 
+async def test_an_upstream_that_refuses_to_count_answers_translated_requests_too() -> None:
+    async with serving(UpstreamServer(options=False)) as server, open_house() as house:
+        tier = backend(house, server.url, apis=("chat",))
+        for count in (2, 3):
+            answer = await tier.open(ask("/v1/messages", stream=True))
+            assert events(await whole(answer))[-1] == {"type": "message_stop"}
+            assert len(server.requests) == count
+
+
 async def test_an_api_that_is_not_among_those_of_the_section_is_refused() -> None:
     async with serving() as server, open_house() as house:
         for apis, path in ((("chat",), "/v1/embeddings"), (("messages",), CHAT)):

@@ -133,6 +133,8 @@ class UpstreamServer:
         self.requests.append(seen)
         fault = self._faults.pop(0) if self._faults else Fault()
         if fault.drop:
+            if fault.wait:
+                await fault.wait.wait()
             return False
         answering = asyncio.ensure_future(self._answer(seen, fault, writer))
         leaving = asyncio.ensure_future(reader.read(1))

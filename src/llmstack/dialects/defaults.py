@@ -65,6 +65,11 @@ def ask_usage(body: bytes) -> bytes:
     return apply_filters(body, set_params={"stream_options.include_usage": True})
 
 
+def without_usage(body: bytes) -> bytes:
+    """``body`` without any wish about its stream."""
+    return apply_filters(body, strip=["stream_options"])
+
+
 def rename_limit(body: bytes) -> bytes:
     """``body`` with ``max_completion_tokens`` for its ``max_tokens``."""
     limit = _told(body).max_tokens

@@ -63,21 +63,23 @@ def _part(message: Members, value: Any) -> Part | None:
         return message.refuse("content", "a string or an array of objects with a type")
     part = message.inner("content", value)
     kind = part.text("type")
-    mark = read_mark(part)
-    if kind in {"text", "input_text", "output_text"}:
-        text = part.text("text")
-        return Text(text, mark) if text else None
-    if kind == "refusal":
-        text = part.text("refusal")
-        return Text(text, mark) if text else None
-    if kind == "image_url":
-        return _image(part, mark)
-    if kind == "file":
-        return _file(part, mark)
-    if not kind:
-        return part.refuse("type", 'a string such as "text" or "image_url"')
-    part.drop(kind)
-    return None
+    shown: Part
+    match kind:
+        case "text" | "input_text" | "output_text":
+            shown = Text(part.text("text"), read_mark(part))
+        case "refusal":
+            shown = Text(part.text("refusal"), read_mark(part))
+        case "image_url":
+            shown = _image(part, read_mark(part))
+        case "file":
+            shown = _file(part, read_mark(part))
+        case "":
+            part.refuse("type", 'a string such as "text" or "image_url"')
+        case _:
+            part.drop(kind)
+            return None
+    part.drop_rest()
+    return None if shown == Text("", shown.cache) else shown
 
 
 def _image(part: Members, mark: CacheMark | None) -> Image:

@@ -49,6 +49,9 @@ def read_chat(body: bytes) -> Conversation:
         spoken.take(message)
     effort, budget = read_thinking(members)
     options = members.object("stream_options")
+    include_usage = bool(options and options.flag("include_usage"))
+    if options:
+        options.drop_rest()
     told = Conversation(
         model=members.text("model"),
         turns=spoken.turns,
@@ -61,7 +64,7 @@ def read_chat(body: bytes) -> Conversation:
         thinking_budget=budget,
         format=read_format(members),
         stream=bool(members.flag("stream")),
-        include_usage=bool(options and options.flag("include_usage")),
+        include_usage=include_usage,
         user=members.text("user"),
     )
     members.drop_rest()
@@ -133,6 +136,8 @@ def _call(call: Members) -> ToolUse:
         custom = call.need_object("custom", "an object with a name")
         return ToolUse(given, custom.need("name"), arguments_text({"input": custom.any("input")}))
     function = call.need_object("function", "an object with a name")
+    call.any("index")
+    call.drop_rest()
     return ToolUse(given, function.need("name"), arguments_text(function.any("arguments")))
 
 

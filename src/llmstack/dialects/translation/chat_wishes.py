@@ -73,6 +73,7 @@ def read_thinking(body: Members) -> tuple[Effort | None, int | None]:
         if thinking.text("type") == "disabled":
             return "none", None
         budget = thinking.whole("budget_tokens") or budget
+        thinking.drop_rest()
     if budget is None or budget <= 0:
         return effort, None
     return None, budget
@@ -106,6 +107,7 @@ def read_tools(body: Members) -> tuple[Tool, ...]:
             continue
         function = one.need_object("function", "an object with a name")
         tools.append(_tool(function, one))
+        one.drop_rest()
     tools += [_tool(function, function) for function in body.objects("functions")]
     return tuple(tools)
 
@@ -139,13 +141,15 @@ def arguments_text(value: Any) -> str:
 
 
 def _tool(function: Members, outer: Members) -> Tool:
-    return Tool(
+    tool = Tool(
         function.need("name"),
         function.text("description"),
         function.schema("parameters") or {"type": "object"},
         function.flag("strict"),
         read_mark(outer) or read_mark(function),
     )
+    function.drop_rest()
+    return tool
 
 
 def _choice(members: Members, name: str, word: str) -> ToolChoice:

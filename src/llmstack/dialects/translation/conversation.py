@@ -165,3 +165,11 @@ class Conversation:
     include_usage: bool = False
     user: str = ""
     dropped: tuple[str, ...] = ()
+
+
+def bears_marks(conversation: Conversation) -> bool:
+    """Whether anything of ``conversation`` is marked as worth keeping."""
+    blocks = [block for turn in conversation.turns for block in turn.blocks]
+    inner = [part for block in blocks if isinstance(block, ToolResult) for part in block.content]
+    outer = [block for block in blocks if not isinstance(block, Thinking)]
+    return any(one.cache for one in (*conversation.system, *conversation.tools, *outer, *inner))

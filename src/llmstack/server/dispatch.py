@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmstack.backends.limits import limits_of
 from llmstack.errors import ModelNotFound, RequestError, UpstreamUnreachable
 from llmstack.http1 import EXCHANGE
 from llmstack.server.access_log import LOGGED
@@ -17,7 +18,6 @@ from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.loading import LoadingNotice
 from llmstack.server.relay import relay
 from llmstack.server.second_chance import has_died, may_repeat
-from llmstack.server.upstream import limits_of
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:

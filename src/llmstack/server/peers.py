@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from llmstack.backends.limits import limits_of
 from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
 from llmstack.http1 import EXCHANGE, Broken, Unreachable
 from llmstack.server.access import KEY_HEADERS
@@ -18,7 +19,7 @@ from llmstack.server.dispatch import RequestCancelled, tell
 from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.meter import readable_headers
-from llmstack.server.upstream import limits_of, raw_target, request_headers, response_headers
+from llmstack.server.upstream import raw_target, request_headers, response_headers
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:

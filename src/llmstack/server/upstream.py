@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llmstack.errors import UpstreamUnreachable
-from llmstack.http1 import Limits
 
 if TYPE_CHECKING:
-    from llmstack.config.swap import Timeouts
     from llmstack.http1 import Response
     from llmstack.server.asgi import Headers, Scope
 
@@ -58,18 +55,6 @@ def raw_target(scope: Scope, raw_path: bytes | None = None) -> bytes:
     path: bytes = scope["raw_path"] if raw_path is None else raw_path
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
-
-
-@lru_cache(maxsize=256)
-def limits_of(timeouts: Timeouts) -> Limits:
-    """``timeouts`` of a model or peer as the client towards it takes them; 0 is no limit."""
-    return Limits(
-        connect=timeouts.connect or None,
-        handshake=timeouts.tls_handshake or None,
-        head=timeouts.response_header or None,
-        idle=timeouts.idle_conn or None,
-        probe=timeouts.keepalive or None,
-    )
 
 
 def unreachable(base: str, error: Exception) -> UpstreamUnreachable:

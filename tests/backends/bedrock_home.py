@@ -6,12 +6,9 @@ import asyncio
 import json
 import os
 import random
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from llmstack.backends.bedrock import Bedrock, bedrock
 from llmstack.backends.protocol import Answer, Ask, House, Upstream
@@ -20,11 +17,13 @@ from llmstack.config.stack import Sampler
 from llmstack.http1 import Pool
 from tests.backends.bedrock_server import Bedrock as Server
 from tests.backends.bedrock_server import bedrock_server
-from tests.http1.raw_server import PATIENCE
+from tests.http1.raw_server import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import pytest
 
 CLAUDE = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 CHAT, COMPLETIONS, MESSAGES, RESPONSES = (
@@ -104,16 +103,14 @@ async def home() -> AsyncIterator[Home]:
     before = asyncio.all_tasks()
     async with bedrock_server() as server:
         home = Home(server)
-        yield home
-        for backend in home.backends:
-            await backend.close()
-            await backend.close()
-        home.house.pool.close()
-        deadline = time.monotonic() + PATIENCE
-        while server.connections and time.monotonic() < deadline:
-            await asyncio.sleep(0.002)
-        assert not server.connections
-        assert not server.open
+        try:
+            yield home
+        finally:
+            for backend in home.backends:
+                await backend.close()
+                await backend.close()
+            home.house.pool.close()
+        await until(lambda: not server.connections and not server.open)
     assert asyncio.all_tasks() <= before
 
 

@@ -167,16 +167,26 @@ class FakeOllama:
         path, method = scope["path"], scope["method"]
         body = json.loads(data) if data else None
         self.asked.append(Asked(method, path, headers, body))
+        work = asyncio.create_task(self._work(method, path, body, send))
+        leaving = asyncio.create_task(receive())
         try:
-            await self._gate(path)
-            if path in self.odd:
-                status, odd = self.odd[path]
-                await _send(send, status, odd, "application/json")
-                return
+            await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                self.left += 1
+            else:
+                work.result()
+        finally:
+            work.cancel()
+            leaving.cancel()
+            await asyncio.gather(work, leaving, return_exceptions=True)
+
+    async def _work(self, method: str, path: str, body: Any, send: Any) -> None:
+        await self._gate(path)
+        if path in self.odd:
+            status, odd = self.odd[path]
+            await _send(send, status, odd, "application/json")
+        else:
             await self._route(method, path, body, send)
-        except asyncio.CancelledError:
-            self.left += 1
-            raise
 
     async def _gate(self, path: str) -> None:
         if gate := self.gates.get(path):

@@ -146,8 +146,12 @@ async def watched(
     raw: Sequence[str] = (),
     captures: bool = False,
     door: Callable[[Dispatcher, Activity], App] = SmallDoor,
+    **accounts: Any,
 ) -> AsyncIterator[Watched]:
-    """Run it. Raw upstreams play the models named in ``raw``, which may all be loaded."""
+    """Run it. Raw upstreams play the models named in ``raw``, which may all be loaded.
+
+    ``accounts`` is for ``Activity``: prices, budgets and the like.
+    """
     upstreams = {name: RawUpstream() for name in raw}
     players = {
         name: SwapModel(
@@ -165,7 +169,7 @@ async def watched(
     logger.setLevel(logging.INFO)
     listener = socket.create_server(("127.0.0.1", 0))
     engine, pool = Engine(swap), Pool()
-    activity = Activity(engine, captures=captures)
+    activity = Activity(engine, captures=captures, **accounts)
     app = door(Dispatcher(engine, pool, activity), activity)
     server = HttpServers([(app, listener)], drain=5)
     try:

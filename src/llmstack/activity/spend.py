@@ -126,6 +126,8 @@ class Spend:
     def _come(self, tier: str, day: str, nano: int) -> None:
         days = self._coming.setdefault((tier, day[:7]), {})
         days[day] = days.get(day, 0) + nano
+        if not days[day]:
+            del days[day]
 
     def _day(self, when: float) -> date:
         return datetime.fromtimestamp(when, self._zone).date()

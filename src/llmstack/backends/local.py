@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from llmstack.backends.limits import limits_of
 from llmstack.backends.protocol import Health, Offered
 from llmstack.backends.second_chance import has_died, may_repeat
 from llmstack.errors import UpstreamUnreachable
-from llmstack.http1 import Limits, Unreachable
+from llmstack.http1 import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstack.backends.protocol import Answer, Ask
-    from llmstack.config.swap import SwapModel, Timeouts
+    from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine, Lease
     from llmstack.http1 import Pool
 
@@ -100,18 +100,6 @@ def _both(close: Callable[[], None] | None, lease: Lease) -> Callable[[], None]:
         lease.release()
 
     return done
-
-
-@lru_cache(maxsize=256)
-def limits_of(timeouts: Timeouts) -> Limits:
-    """``timeouts`` of a model or peer as the client towards it takes them; 0 is no limit."""
-    return Limits(
-        connect=timeouts.connect or None,
-        handshake=timeouts.tls_handshake or None,
-        head=timeouts.response_header or None,
-        idle=timeouts.idle_conn or None,
-        probe=timeouts.keepalive or None,
-    )
 
 
 def unreachable(base: str, error: Exception) -> UpstreamUnreachable:

@@ -38,11 +38,10 @@ def effective_rows(
     """
     yield from _rows("DEFAULT", "DEFAULT", stack, None, document, environ)
     sections = {section.name: section for section in document.sections}
-    here, elsewhere = names_for("hosted", "aws", "url"), names_for("local")
     for tier in stack.tiers:
         own = sections.get(tier.name)
         rows = _rows("tier", tier.name, tier, own, document, environ)
-        others = elsewhere if tier.hosted else here
+        others = _others(tier)
         yield from (row for row in rows if row.key not in others)
     for source in stack.sources:
         own = sections.get(source.name)
@@ -66,6 +65,13 @@ def _rows(
         origin = _origin(key.name, own, document, environ)
         if value or origin != "default":
             yield Effective(name, key.name, value, origin)
+
+
+def _others(tier: Tier) -> frozenset[str]:
+    """Keys that say nothing of this tier, whatever ``[DEFAULT]`` has."""
+    if tier.hosted is None:
+        return names_for("hosted", "aws", "url")
+    return names_for("local", "url" if on_aws(tier.hosted.backend) else "aws")
 
 
 def _holds(kind: str, key: Key) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from llmstack.config import hosted as table
 from llmstack.config.hosted import Hosted, Source
 from llmstack.config.keys import names, names_for
+from llmstack.config.litellm import instead_of
 from llmstack.config.numbers import BadValueError, parse_int, parse_seconds, shown
 from llmstack.config.problems import nearest
 from llmstack.config.read_headers import read_headers
@@ -30,16 +31,6 @@ _MOST_RETRIES, _LONGEST_CONNECT = 10, 600
 _WEIGHTS = ("path", "hf_repo", "hf_file")
 #: What the section of a source may say; with ``model_name`` it is a tier.
 OF_SOURCES = names_for("url", "hosted") | {"backend", "description"}
-
-# Providers of older files, as (address, variable of the key).
-_PROVIDERS: Final = {
-    "anthropic": ("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "openrouter": ("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "groq": ("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "mistral": ("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "deepseek": ("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-}
 
 
 def kind_of(fields: Fields) -> str:
@@ -134,21 +125,7 @@ def leave_out(fields: Fields) -> None:
 def _instead(fields: Fields) -> str:
     if any(map(fields.has, _WEIGHTS)):
         return "Write backend = gguf to serve its local model."
-    provider, _, model = (fields.text("model") or "").partition("/")
-    if provider == "bedrock" and model:
-        return f"Write backend = bedrock and aws_model_id = {model.rpartition('/')[2]}."
-    if provider in ("ollama", "ollama_chat") and model:
-        return f"Write backend = ollama and model_name = {model}."
-    if provider in _PROVIDERS and model:
-        url, variable = _PROVIDERS[provider]
-        return (
-            f"Write backend = openai, base_url = {url}, model_name = {model} and "
-            f"api_key_env = {variable}."
-        )
-    return (
-        "Write backend = openai, base_url = the address of the provider or of a LiteLLM proxy, "
-        "model_name = its name of the model, and api_key_env = the variable that holds the key."
-    )
+    return instead_of(fields.text("model") or "")
 
 
 def on_aws(kind: str) -> bool:

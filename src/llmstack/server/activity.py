@@ -96,6 +96,8 @@ class Activity:
         config = engine.config
         self.engine = engine
         self.active_profile = active_profile
+        #: The entries of ``modelStatus`` for models that others host.
+        self.elsewhere: Callable[[], list[dict[str, Any]]] = list
         self._tiers = frozenset(tiers)
         #: By tier; what is not here has no price.
         self.prices = prices
@@ -190,7 +192,7 @@ class Activity:
     def profile_changed(self) -> None:
         """Tell clients which profile is active, and the models anew."""
         if self.events.listening:
-            self.events.publish("modelStatus", model_status(self.engine))
+            self.events.publish("modelStatus", self._models())
             self.events.publish("profileChanged", {"active": self.active_profile()})
 
     # Requests.
@@ -307,7 +309,7 @@ class Activity:
     def _model_changed(self, event: ModelChanged) -> None:
         self.watch.changed(event)
         if self.events.listening:
-            self.events.publish("modelStatus", model_status(self.engine))
+            self.events.publish("modelStatus", self._models())
             self.events.publish("modelProgress", progress_of(event))
 
     def _tells(self, source: str) -> Callable[[str], None]:
@@ -337,6 +339,9 @@ class Activity:
     def _ui_config(self) -> dict[str, Any]:
         return {"activity": {"session_id": list(self.engine.config.session_headers)}}
 
+    def _models(self) -> list[dict[str, Any]]:
+        return [*model_status(self.engine), *self.elsewhere()]
+
     def initial(self) -> list[tuple[str, Any]]:
         """The events that a new client gets first, in llama-swap's order."""
         return [
@@ -348,7 +353,7 @@ class Activity:
     def state(self) -> list[tuple[str, Any]]:
         """The same without the logs, for a client that has lost some events."""
         return [
-            ("modelStatus", model_status(self.engine)),
+            ("modelStatus", self._models()),
             ("uiConfig", self._ui_config()),
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),

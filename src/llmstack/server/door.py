@@ -16,6 +16,7 @@ from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.access import Access
 from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websocket
 from llmstack.server.cors import answer_preflight, is_preflight
+from llmstack.server.hosted_report import hosted_status
 from llmstack.server.listing import Listing, list_response
 from llmstack.server.log_views import LogViews
 from llmstack.server.model_request import json_request
@@ -77,6 +78,8 @@ class Door:
         activity = dispatcher.activity
         if activity is not None:
             activity.active_profile = lambda: self.naming.active
+            if upstreams:
+                activity.elsewhere = lambda: hosted_status(upstreams)
             proxy = proxy or activity.proxy_log
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(

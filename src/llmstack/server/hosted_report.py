@@ -58,3 +58,39 @@ def sources_report(upstreams: Upstreams) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def hosted_status(upstreams: Upstreams) -> list[dict[str, Any]]:
+    """The entries of the event ``modelStatus`` for hosted tiers and found models.
+
+    Members beyond llama-swap's: ``provider`` is the backend, ``external`` says that nothing can be
+    loaded or changed here, ``ctxReference`` is the context window in tokens, 0 if unknown.
+    """
+    rows = []
+    for tier, health in upstreams.health().items():
+        hosted, about = upstreams.hosted(tier), upstreams.tiers[tier]
+        backend = hosted.backend if hosted else ""
+        row = _status(tier, tier, backend, about.description, about.ctx_size)
+        rows.append({**row, "state": health.state, "aliases": list(about.aliases)})
+    for source, offers in sorted(upstreams.found().items()):
+        hosted = upstreams.hosted(source)
+        backend = hosted.backend if hosted else ""
+        rows += [
+            _status(f"{source}/{offer.name}", source, backend, offer.description, offer.context)
+            for offer in offers
+        ]
+    return rows
+
+
+def _status(name: str, peer: str, provider: str, description: str, context: int) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": "",
+        "description": description,
+        "state": "",
+        "unlisted": False,
+        "peerID": peer,
+        "provider": provider,
+        "external": True,
+        "ctxReference": context,
+    }

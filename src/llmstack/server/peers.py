@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.backends.local import limits_of
+from llmstack.backends.limits import limits_of
 from llmstack.backends.protocol import Health, Offered
 from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
 from llmstack.http1 import Unreachable

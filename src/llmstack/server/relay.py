@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Bytes of an answer that is sent as one event; errors are far smaller.
 EVENT_LIMIT = 1024 * 1024
+#: How the headers begin that tell of routing; the last one to route tells.
+_OURS = b"x-llmstack-"
 
 
 async def relay(
@@ -58,6 +60,9 @@ async def _answer(
     streaming = (answer.header(b"content-type") or b"").startswith(b"text/event-stream")
     headers = response_headers(answer)
     if extra is not None:
+        if any(name.startswith(_OURS) for name, _ in headers):  # another llmstack's
+            told = {name for name, _ in extra}
+            headers = [pair for pair in headers if pair[0] not in told]
         headers += extra
         if streaming:
             headers = [pair for pair in headers if pair[0] != b"x-accel-buffering"]

@@ -30,6 +30,8 @@ from llmstack.dialects.translation.spoken import Spoken
 if TYPE_CHECKING:
     from llmstack.dialects.translation.chat_members import Members
 
+_EXAMPLE = '{"model": "auto", "messages": [{"role": "user", "content": "..."}]}'
+
 
 def read_chat(body: bytes) -> Conversation:
     """Understand the ``body`` of a request. Turns that say nothing are left out.
@@ -37,7 +39,7 @@ def read_chat(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or asks for what cannot be done.
     """
-    members = read_members(body)
+    members = read_members(body, _EXAMPLE)
     one_answer(members)
     messages = members.objects("messages")
     if not messages:
@@ -47,6 +49,9 @@ def read_chat(body: bytes) -> Conversation:
         spoken.take(message)
     effort, budget = read_thinking(members)
     options = members.object("stream_options")
+    include_usage = bool(options and options.flag("include_usage"))
+    if options:
+        options.drop_rest()
     told = Conversation(
         model=members.text("model"),
         turns=spoken.turns,
@@ -59,7 +64,7 @@ def read_chat(body: bytes) -> Conversation:
         thinking_budget=budget,
         format=read_format(members),
         stream=bool(members.flag("stream")),
-        include_usage=bool(options and options.flag("include_usage")),
+        include_usage=include_usage,
         user=members.text("user"),
     )
     members.drop_rest()
@@ -128,9 +133,11 @@ class _Messages:
 def _call(call: Members) -> ToolUse:
     given = call.need("id")
     if call.text("type") == "custom":
-        custom = call.object("custom") or call.refuse("custom", "an object with a name")
+        custom = call.need_object("custom", "an object with a name")
         return ToolUse(given, custom.need("name"), arguments_text({"input": custom.any("input")}))
-    function = call.object("function") or call.refuse("function", "an object with a name")
+    function = call.need_object("function", "an object with a name")
+    call.any("index")
+    call.drop_rest()
     return ToolUse(given, function.need("name"), arguments_text(function.any("arguments")))
 
 

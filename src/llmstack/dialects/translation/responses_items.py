@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import Thinking, ToolResult, ToolUse
-from llmstack.dialects.translation.responses_members import (
-    list_of,
+from llmstack.dialects.translation.members import (
     name_of,
-    plain,
+    optional_list,
+    optional_text,
     refuse,
     text_of,
-    words,
 )
 from llmstack.dialects.translation.responses_parts import read_parts, read_texts
 from llmstack.dialects.translation.responses_tools import freeform_arguments, full_name
@@ -20,30 +19,31 @@ from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Block, Role
+    from llmstack.dialects.translation.members import Dropped
 
 #: What an encrypted_content of ours begins with that holds the signature of open thoughts.
 SIGNATURE = "llmstack.signature."
 
 
 class Heard(Spoken):
-    """What the items say, and what of it cannot be kept."""
+    """What the items say; ``dropped`` takes what of it cannot be kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Dropped) -> None:
         super().__init__()
-        self.dropped: dict[str, None] = {}
+        self.dropped = dropped
 
     def add(self, role: Role, *blocks: Block) -> None:
         """Say ``blocks``. What an assistant thinks, says and calls is one turn."""
         self.say(role, blocks, join=role == "assistant")
 
 
-def read_input(value: object) -> Heard:
+def read_input(value: object, dropped: Dropped) -> Spoken:
     """What ``input`` says.
 
     Raises:
         BadRequest: an item cannot be understood, or refers to what a server would have to keep.
     """
-    heard = Heard()
+    heard = Heard(dropped)
     if isinstance(value, str):
         heard.add("user", *read_parts(value, "input"))
         return heard
@@ -79,7 +79,7 @@ def _item(heard: Heard, item: dict[str, Any], where: str) -> None:
                 fix='Send the item itself, as the earlier answer\'s "output" had it.',
             )
         case str() as kind:
-            heard.dropped[f"input.{plain(kind)}"] = None
+            heard.dropped.add("input", kind)
         case kind:
             refuse(f"{where}.type", kind, 'a string such as "message"')
 
@@ -95,24 +95,24 @@ def _message(heard: Heard, item: dict[str, Any], where: str) -> None:
     elif role in ("system", "developer"):
         texts = read_texts(content, here)
         if not heard.instruct(texts):
-            heard.dropped["input.system.role"] = None
+            heard.dropped.add("input.system.role")
     else:
         refuse(f"{where}.role", role, '"user", "assistant", "system" or "developer"')
 
 
 def _call(item: dict[str, Any], where: str, arguments: str) -> ToolUse:
     name = name_of(item.get("name"), f"{where}.name")
-    namespace = words(item.get("namespace"), f"{where}.namespace")
+    namespace = optional_text(item.get("namespace"), f"{where}.namespace")
     call = name_of(item.get("call_id"), f"{where}.call_id")
     return ToolUse(call, full_name(name, namespace), arguments)
 
 
 def _reasoning(heard: Heard, item: dict[str, Any], where: str) -> None:
     """Its full text if there is one, its summary otherwise, and what is encrypted."""
-    said = list_of(item.get("content"), f"{where}.content")
-    said = said or list_of(item.get("summary"), f"{where}.summary")
+    said = optional_list(item.get("content"), f"{where}.content")
+    said = said or optional_list(item.get("summary"), f"{where}.summary")
     text = "\n\n".join(part.text for part in read_texts(said, f"{where}.summary"))
-    secret = words(item.get("encrypted_content"), f"{where}.encrypted_content")
+    secret = optional_text(item.get("encrypted_content"), f"{where}.encrypted_content")
     if secret.startswith(SIGNATURE):
         heard.add("assistant", Thinking(text, signature=secret.removeprefix(SIGNATURE)))
     elif text or secret:

@@ -128,7 +128,7 @@ async def standing(root: Path, tiny_chat: Path) -> AsyncIterator[Ground]:
             {
                 **tiny,
                 **hosted_tiers(there),
-                # "neighbour": {"backend": "peer", "base_url": peer.gateway},
+                "neighbour": {"backend": "peer", "base_url": peer.gateway},
             },
             ollama=there.ollama.base,
         )

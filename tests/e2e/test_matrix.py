@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.matrix_clients import BrokeOff
 from tests.e2e.matrix_ground import Ground, standing
 from tests.e2e.matrix_table import ALL, CELLS, GAPS, Cell, why_not
-from tests.e2e.matrix_wishes import TOOL_NAME
+from tests.e2e.matrix_wishes import PLAIN, TOOL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,4 +177,29 @@ LOGGED: dict[str, Any] = {
     "error before": refused,
     "error during": broken,
     "client leaves": abandoned,
+}
+
+
+@pytest.mark.anyio
+async def test_the_list_has_what_runs_here_what_is_hosted_and_what_is_found(
+    ground: Ground,
+) -> None:
+    await asyncio.gather(*(ground.clients.of("chat").ask(n, PLAIN) for n in FOUND))
+    listed = {model.id: model.model_extra async for model in ground.clients.openai.models.list()}
+    assert next(iter(listed)) == "auto"
+    windows = {name: listed[name]["context_length"] for name in WINDOWS}
+    assert windows == WINDOWS
+    assert not any(name.startswith("neighbour/neighbour") for name in listed)
+
+
+FOUND = ("ollama/tiny:latest", "neighbour/small")
+#: Of the names of every place, the window in tokens.
+WINDOWS = {
+    "small": 8192,
+    "endless": 8192,
+    "far-bedrock": 204_800,
+    "far-openai": 204_800,
+    "ollama/tiny:latest": 4096,
+    "neighbour/small": 8192,
+    "neighbour/endless": 8192,
 }

@@ -13,6 +13,7 @@ from llmstack.errors import BackendFailed
 from llmstack.http1 import Broken
 from tests.backends.open_house import CHAT, Clock, ask, backend, events, open_house, whole
 from tests.backends.upstream_server import Fault, UpstreamServer, serving
+from tests.http1.conftest import full as full  # noqa: PLC0414  a fixture
 from tests.http1.raw_server import until
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +109,12 @@ async def test_a_connection_that_is_not_made_is_tried_again() -> None:
             await backend(house, nowhere()).open(ask())
         assert (caught.value.status, caught.value.elsewhere) == (502, True)
         assert clock.slept == [0.5, 1.0]
+
+
+async def test_connecting_is_bounded(full: str) -> None:
+    async with open_house() as house:
+        with pytest.raises(BackendFailed, match=r"no connection within 0\.05 s"):
+            await backend(house, full, connect_timeout=0.05, retries=0).open(ask())
 
 
 async def test_an_answer_that_does_not_begin_is_given_up_and_its_connection_closed() -> None:

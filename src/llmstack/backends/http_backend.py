@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -16,8 +15,9 @@ import msgspec
 from llmstack.backends.address import address_of
 from llmstack.backends.caller import Caller, Request
 from llmstack.backends.chat_source import ChatSource
+from llmstack.backends.chat_words import CHAT, ChatWords
 from llmstack.backends.offered import offered
-from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers, sampled
+from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers
 from llmstack.backends.protocol import Health
 from llmstack.backends.raw_answer import RawAnswer
 from llmstack.backends.refusal import error_body, names_model, refusal
@@ -25,14 +25,7 @@ from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
 from llmstack.dialects import read
-from llmstack.dialects.defaults import ask_usage, rename_limit, wants_usage, without_usage
-from llmstack.dialects.translation.chat_body import (
-    FULL,
-    PLAIN,
-    ChatUpstream,
-    lost_in_chat,
-    write_chat,
-)
+from llmstack.dialects.defaults import ask_usage, wants_usage, without_usage
 from llmstack.dialects.usage_filter import UsageFilter
 from llmstack.errors import BackendFailed
 
@@ -42,7 +35,6 @@ if TYPE_CHECKING:
     from llmstack.backends.protocol import Answer, Ask, House, Offered, Upstream
     from llmstack.http1 import Response
 
-CHAT: Final = "/v1/chat/completions"
 #: The name of each path's API in ``apis``.
 API_OF: Final = {
     CHAT: "chat",
@@ -65,13 +57,6 @@ _USAGE = "stream_options"
 #: Bytes and seconds that a list of models may take.
 LIST_LIMIT, LIST_PATIENCE = 16 * 1024 * 1024, 20.0
 
-_CHATS = {
-    "openrouter.ai": FULL,
-    "api.openai.com": ChatUpstream(
-        cache_marks=False, efforts=("none", "minimal", "low", "medium", "high", "xhigh")
-    ),
-}
-
 
 class HttpBackend:
     """One upstream. ``base_url`` wins over the section's, for backends that find theirs."""
@@ -86,10 +71,7 @@ class HttpBackend:
         self.caller = Caller(upstream, house, self.standing, self.credentials)
         self._apis = hosted.apis
         self._only_messages = bool(hosted.apis) and "chat" not in hosted.apis
-        host = urlsplit(self.address.base).hostname or ""
-        self._chat = _CHATS.get(host, PLAIN)
-        # OpenAI's thinking models know the limit of an answer by its newer name only.
-        self._renamed = host == "api.openai.com"
+        self._chat = ChatWords(self.address.base)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -268,10 +250,7 @@ class HttpBackend:
     async def _translated(self, ask: Ask) -> Answer:
         """The answer of a chat completion, in the client's API."""
         conversation = conversation_of(ask)
-        body = write_chat(conversation, model=ask.model, upstream=self._chat)
-        body = sampled(body, CHAT, self.upstream.sampler)
-        if self._renamed:
-            body = rename_limit(body)
+        body = self._chat.body(conversation, ask.model, self.upstream.sampler)
         headers = outgoing_headers(
             ask.headers, self.credentials, messages=False, bearer=True, translated=True
         )
@@ -289,7 +268,7 @@ class HttpBackend:
             conversation,
             ChatSource(response, uuid4().hex, idle=self.upstream.hosted.idle_timeout),
             response.close,
-            lost_in_chat(conversation, self._chat),
+            self._chat.lost(conversation),
         )
         await answer.begin()
         return answer

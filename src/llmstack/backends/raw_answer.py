@@ -54,7 +54,7 @@ class RawAnswer:
         self._size = 0
         self._over = False
         self.status = response.status
-        dropped = _THEIRS | ({b"content-length"} if self._events else frozenset())
+        dropped = _THEIRS | ({b"content-length"} if self._stream else frozenset())
         self.headers: Headers = [
             (name, value)
             for name, value in response.headers

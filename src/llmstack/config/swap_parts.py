@@ -98,7 +98,10 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another server whose ``models`` are served under their own and ``PEER/MODEL`` names."""
+    """Another server whose ``models`` are served under their own and ``PEER/MODEL`` names.
+
+    One that ``discover`` is true of is asked for its models, which have the latter names only.
+    """
 
     id: str
     proxy: str
@@ -106,6 +109,7 @@ class Peer:
     api_key: str = field(default="", repr=False)
     filters: Filters = Filters()
     timeouts: Timeouts = Timeouts(response_header=60)
+    discover: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from llmstack.backends.breaker import Refused
 from llmstack.backends.refusal import error_body, is_ours, refusal
 from llmstack.backends.retry import BUSY, pause
+from llmstack.backends.standing import BARRED
 from llmstack.errors import BackendFailed
 from llmstack.http1 import Limits, TooLate, Unreachable
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds between TCP's own probes of a connection that says nothing.
 _PROBE = 30.0
+#: Seconds within which the end of a kept connection has nothing to do with the request on it.
+STALE = 1.0
 
 
 class Request(NamedTuple):
@@ -55,6 +58,7 @@ class Caller:
             handshake=hosted.connect_timeout or None,
             head=hosted.first_byte_timeout or None,
             probe=_PROBE,
+            stale=STALE,
         )
 
     async def send(self, request: Request, *, passing: Container[int] = ()) -> Response:
@@ -126,6 +130,8 @@ class Caller:
         standing = self._standing
         standing.answered = not (isinstance(outcome, _Failure) and _is_failure(outcome.error))
         standing.problem = outcome.error.what if isinstance(outcome, _Failure) else ""
+        refused = isinstance(outcome, _Failure) and outcome.error.status == 401
+        standing.barred = self._house.now() + BARRED if refused else 0.0
 
     def _unreachable(
         self, why: str, *, status: int = 502, code: str = "bad_gateway"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -16,8 +15,9 @@ import msgspec
 from llmstack.backends.address import address_of
 from llmstack.backends.caller import Caller, Request
 from llmstack.backends.chat_source import ChatSource
+from llmstack.backends.chat_words import CHAT, ChatWords
 from llmstack.backends.offered import offered
-from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers, sampled
+from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers
 from llmstack.backends.protocol import Health
 from llmstack.backends.raw_answer import RawAnswer
 from llmstack.backends.refusal import error_body, names_model, refusal
@@ -25,22 +25,16 @@ from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
 from llmstack.dialects import read
-from llmstack.dialects.defaults import ask_usage, wants_usage
-from llmstack.dialects.translation.chat_body import (
-    FULL,
-    PLAIN,
-    ChatUpstream,
-    lost_in_chat,
-    write_chat,
-)
+from llmstack.dialects.defaults import ask_usage, wants_usage, without_usage
 from llmstack.dialects.usage_filter import UsageFilter
 from llmstack.errors import BackendFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from llmstack.backends.protocol import Answer, Ask, House, Offered, Upstream
     from llmstack.http1 import Response
 
-CHAT: Final = "/v1/chat/completions"
 #: The name of each path's API in ``apis``.
 API_OF: Final = {
     CHAT: "chat",
@@ -56,17 +50,12 @@ _TRIED = frozenset({"/v1/messages", COUNT_TOKENS, "/v1/responses"})
 _NO_PATH = frozenset({404, 405, 501})
 #: Whose answers tell tokens in the words of chat completions.
 _COUNTED = frozenset({CHAT, "/v1/completions", "/v1/embeddings"})
+#: Whose streams tell them when asked to.
+_ASKED = frozenset({CHAT, "/v1/completions"})
 #: What is known of an upstream that refuses the wish for usage.
 _USAGE = "stream_options"
 #: Bytes and seconds that a list of models may take.
 LIST_LIMIT, LIST_PATIENCE = 16 * 1024 * 1024, 20.0
-
-_CHATS = {
-    "openrouter.ai": FULL,
-    "api.openai.com": ChatUpstream(
-        cache_marks=False, efforts=("none", "minimal", "low", "medium", "high", "xhigh")
-    ),
-}
 
 
 class HttpBackend:
@@ -82,7 +71,7 @@ class HttpBackend:
         self.caller = Caller(upstream, house, self.standing, self.credentials)
         self._apis = hosted.apis
         self._only_messages = bool(hosted.apis) and "chat" not in hosted.apis
-        self._chat = _CHATS.get(urlsplit(self.address.base).hostname or "", PLAIN)
+        self._chat = ChatWords(self.address.base)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -133,7 +122,7 @@ class HttpBackend:
                 response = await self.caller.send(Request("GET", base, target, headers))
                 try:
                     if response.status >= 400:
-                        raise await self._refusal(response)
+                        raise self._refusal(response, await self._said(response))
                     body = await error_body(response, LIST_LIMIT + 1, None)
                     if not response.exhausted:
                         raise BackendFailed(f"{name} told too much, or broke off", elsewhere=True)
@@ -153,6 +142,8 @@ class HttpBackend:
         if trouble := self.credentials.trouble():
             return Health("unusable", trouble)
         standing, breaker = self.standing, self.standing.breaker
+        if standing.barred > self.house.now():
+            return Health("unusable", standing.problem)
         if breaker.state == "open":
             return Health("down", standing.problem, breaker.wait)
         if standing.answered and breaker.state == "closed":
@@ -164,11 +155,16 @@ class HttpBackend:
 
     def _speaks(self, path: str, api: str) -> bool | None:
         """Whether the upstream speaks the API; None to find out."""
-        if self._apis:
+        if self._apis and (path != COUNT_TOKENS or api not in self._apis):
             return api in self._apis
         if path not in _TRIED:
             return True
-        return None if self.standing.knows(path, self.house.now()) else False
+        now = self.house.now()
+        # Who has no messages counts no tokens of them; who has some need not count.
+        lacks = not self.standing.knows(path, now)
+        if path == COUNT_TOKENS:
+            lacks = lacks or not self.standing.knows("/v1/messages", now)
+        return False if lacks else None
 
     async def _tried(self, ask: Ask) -> Answer:
         """The answer in the client's API if the upstream has that, else otherwise."""
@@ -198,17 +194,37 @@ class HttpBackend:
     async def _raw(self, ask: Ask) -> Answer:
         """The answer as it comes."""
         body = outgoing_body(ask, self.upstream.sampler)
-        wants = wants_usage(body) if ask.path == CHAT and ask.method == "POST" else None
-        added = wants is False and self.standing.knows(_USAGE, self.house.now())
-        response = await self._native(ask, ask_usage(body) if added else body, passing=frozenset())
-        if added and response.status in {400, 422}:
-            said = await self._said(response)
-            if not _refuses_usage(said):
-                return WholeAnswer(response.status, response.headers, said)
-            self.standing.learn(_USAGE, self.house.now())
-            added = False
-            response = await self._native(ask, body, passing=frozenset())
-        return self._passed(ask, response, added=added)
+        asked = ask.method == "POST" and ask.path in _ASKED
+        silent = asked and wants_usage(body) is False
+
+        def send(body: bytes) -> Awaitable[Response]:
+            return self._native(ask, body, passing=frozenset())
+
+        response, said = await self._counting(send, ask_usage(body) if silent else body, body)
+        if said is not None:
+            return WholeAnswer(response.status, response.headers, said)
+        return self._passed(ask, response, added=silent and self._counts())
+
+    async def _counting(
+        self, send: Callable[[bytes], Awaitable[Response]], body: bytes, bare: bytes
+    ) -> tuple[Response, bytes | None]:
+        """The answer to ``body``, and what it says if that had to be read.
+
+        Upstreams that refuse to count tokens get the ``bare`` body.
+        """
+        if body == bare or not self._counts():
+            return await send(bare), None
+        response = await send(body)
+        if response.status not in {400, 422}:
+            return response, None
+        said = await self._said(response)
+        if _USAGE.encode() not in said and b"include_usage" not in said:
+            return response, said
+        self.standing.learn(_USAGE, self.house.now())
+        return await send(bare), None
+
+    def _counts(self) -> bool:
+        return self.standing.knows(_USAGE, self.house.now())
 
     async def _native(self, ask: Ask, body: bytes, passing: frozenset[int] = _NO_PATH) -> Response:
         base, target = self.address.target(ask)
@@ -234,27 +250,30 @@ class HttpBackend:
     async def _translated(self, ask: Ask) -> Answer:
         """The answer of a chat completion, in the client's API."""
         conversation = conversation_of(ask)
-        body = write_chat(conversation, model=ask.model, upstream=self._chat)
-        body = sampled(body, CHAT, self.upstream.sampler)
+        body = self._chat.body(conversation, ask.model, self.upstream.sampler)
         headers = outgoing_headers(
             ask.headers, self.credentials, messages=False, bearer=True, translated=True
         )
-        request = Request("POST", self.address.url, b"/chat/completions", headers, body, ask.model)
-        response = await self.caller.send(request)
+
+        def send(body: bytes) -> Awaitable[Response]:
+            base, target = self.address.url, b"/chat/completions"
+            return self.caller.send(Request("POST", base, target, headers, body, ask.model))
+
+        bare = without_usage(body) if conversation.stream else body
+        response, said = await self._counting(send, body, bare)
         if response.status >= 400:
-            raise await self._refusal(response)
+            raise self._refusal(response, await self._said(response) if said is None else said)
         answer = TranslatedAnswer(
             ask,
             conversation,
             ChatSource(response, uuid4().hex, idle=self.upstream.hosted.idle_timeout),
             response.close,
-            lost_in_chat(conversation, self._chat),
+            self._chat.lost(conversation),
         )
         await answer.begin()
         return answer
 
-    async def _refusal(self, response: Response) -> BackendFailed:
-        said = await self._said(response)
+    def _refusal(self, response: Response, said: bytes) -> BackendFailed:
         key = self.upstream.hosted.api_key_env
         name, hidden = self.upstream.name, self.credentials.hidden
         return refusal(response, said, name=name, key=key, hidden=hidden)
@@ -265,10 +284,6 @@ class HttpBackend:
             return await error_body(response, 1024 * 1024)
         finally:
             response.close()
-
-
-def _refuses_usage(said: bytes) -> bool:
-    return _USAGE.encode() in said or b"include_usage" in said
 
 
 def _estimate(ask: Ask) -> WholeAnswer:

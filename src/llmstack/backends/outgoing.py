@@ -156,8 +156,10 @@ def outgoing_headers(
         if name not in _OURS
         and name not in names
         and not name.startswith(b"x-forwarded-")
-        and not (translated and name.startswith((b"anthropic-", b"openai-")))
+        and not (translated and name.startswith((b"anthropic-", b"openai-", b"content-type")))
     ]
+    if translated:
+        headers.append((b"content-type", b"application/json"))
     headers.append((b"accept-encoding", b"identity"))
     if key and bearer and b"authorization" not in names:
         headers.append((b"authorization", b"Bearer " + key))

@@ -46,14 +46,15 @@ class RawAnswer:
         self._response = response
         self._path = path
         self._idle = idle or None
-        self._stream = is_stream(response)
+        # What is compressed although nobody asked for it can be neither read nor added to.
         plain = (response.header(b"content-encoding") or b"identity") == b"identity"
-        self._events = events if self._stream and plain else None
+        self._stream = plain and is_stream(response)
+        self._events = events if self._stream else None
         self._body: list[bytes] | None = [] if counted and plain and not self._stream else None
         self._size = 0
         self._over = False
         self.status = response.status
-        dropped = _THEIRS | ({b"content-length"} if self._events else frozenset())
+        dropped = _THEIRS | ({b"content-length"} if self._stream else frozenset())
         self.headers: Headers = [
             (name, value)
             for name, value in response.headers
@@ -113,6 +114,7 @@ class RawAnswer:
         if self._events is not None:
             told = self._events.end()
             self.usage = self._events.usage
+            self.problem = self.problem or self._events.problem
             return told
         if self._body:
             self.usage = _usage(b"".join(self._body))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which it is remembered that an upstream does not do something.
 MEMORY = 3600.0
+#: Seconds for which an upstream that refused our key counts as unusable.
+BARRED = 60.0
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class Standing:
     answered: bool | None = None
     #: Why it was none.
     problem: str = ""
+    #: Until when our key counts as refused.
+    barred: float = 0.0
 
     def knows(self, what: str, now: float) -> bool:
         """Whether ``what`` may be tried."""

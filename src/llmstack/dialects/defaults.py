@@ -22,6 +22,7 @@ class _Told(msgspec.Struct):
     repeat_penalty: Any = None
     stream: Any = None
     stream_options: Any = None
+    max_tokens: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Told)
@@ -62,6 +63,19 @@ def wants_usage(body: bytes) -> bool | None:
 def ask_usage(body: bytes) -> bytes:
     """``body`` that asks for the number of tokens at the end of its stream."""
     return apply_filters(body, set_params={"stream_options.include_usage": True})
+
+
+def without_usage(body: bytes) -> bytes:
+    """``body`` without any wish about its stream."""
+    return apply_filters(body, strip=["stream_options"])
+
+
+def rename_limit(body: bytes) -> bytes:
+    """``body`` with ``max_completion_tokens`` for its ``max_tokens``."""
+    limit = _told(body).max_tokens
+    if limit is None:
+        return body
+    return apply_filters(body, strip=["max_tokens"], set_params={"max_completion_tokens": limit})
 
 
 def _told(body: bytes) -> _Told:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llmstack.dialects.ollama_piece import error_text
 from llmstack.dialects.translation.chat_told import usage_of
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ _decoder = msgspec.json.Decoder()
 class UsageFilter:
     """Feed it the pieces of a stream; ``usage`` is what the last chunk about tokens told.
 
-    With ``keep`` nothing is taken out and nothing held back from the client.
+    ``problem`` is the error that the stream tells. With ``keep`` nothing is taken out and nothing
+    held back from the client.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
         self.usage: Usage | None = None
+        self.problem = ""
         self._keep = keep
         self._line = b""
         self._long = False  # within a line that is too long to be looked at
@@ -58,16 +61,20 @@ class UsageFilter:
             self._dropped = False
             if not line.strip():
                 return b""
-        if self._long or not line.startswith(b"data:") or b'"usage"' not in line:
+        counts, fails = b'"usage"' in line, b'"error"' in line
+        if self._long or not line.startswith(b"data:") or not (counts or fails):
             return line
         try:
             told = _decoder.decode(line[5:])
         except (msgspec.DecodeError, ValueError, RecursionError):
             return line
-        if not isinstance(told, dict) or (usage := usage_of(told)) is None:
+        if not isinstance(told, dict):
             return line
-        self.usage = usage
-        if told.get("choices") != [] or told.get("error"):
+        if error := told.get("error"):
+            self.problem = self.problem or error_text(error) or "the upstream failed"
+        usage = usage_of(told)
+        self.usage = usage or self.usage
+        if usage is None or error or told.get("choices") != []:
             return line
         self._dropped = True
         return b""

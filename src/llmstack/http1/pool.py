@@ -92,13 +92,16 @@ class Pool:
     ) -> tuple[Connection, Response]:
         limit = limits.head if limits else None
         kept = self._take(origin, limits.idle if limits else None)
+        stale = limits.stale if limits else None
         if kept:
+            begun = _now(kept)
             try:
                 return kept, await self._send(kept, method, head, body, limit)
             except TooLate:
                 raise  # it is being answered, if slowly
             except Unreachable:
-                if self._closed or not kept.silent:
+                late = stale is not None and _now(kept) - begun > stale
+                if self._closed or not kept.silent or late:
                     raise
         try:
             fresh = await self._connect(origin, limits)

@@ -10,7 +10,7 @@ from tests.routing.stacks import shipped, stack, tier
 
 
 def names(of: Stack, *unavailable: str) -> dict[str, str]:
-    rungs = ladder(of, frozenset(unavailable)).rungs
+    rungs = ladder(of, dict.fromkeys(unavailable, "is busy")).rungs
     return {role: rung.model for role, rung in rungs.items()}
 
 

@@ -8,10 +8,11 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmstack.activity.reading import read_page, read_stats
-from llmstack.activity.schema import connect, insert
+from llmstack.activity.schema import charge, connect, insert, read_spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow
+    from llmstack.activity.spend import Spend
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class ActivityStore:
     ``max_age`` (seconds) drops older ones too. Everything may be called from any thread; questions
     see every row that was added before them. Without a file, rows are only put into tables when
     somebody asks. With one, what cannot be written (a full disk, a file that another program has
-    locked) is tried again, with a warning; nobody who adds rows notices.
+    locked) is tried again, with a warning; nobody who adds rows notices. ``spend`` learns what
+    tiers have cost according to the file, and what rows cost is written with them.
 
     Raises:
         LlmstackError: the file cannot be used.
@@ -70,6 +73,7 @@ class ActivityStore:
         now: Callable[[], float] = time.time,
         gather: float = _GATHER,
         again: float = _AGAIN,
+        spend: Spend | None = None,
     ) -> None:
         self._connection = connect(":memory:" if path is None else str(path))
         #: Whether rows are kept in a file.
@@ -83,6 +87,9 @@ class ActivityStore:
         self._again = again
         self._count: int = self._connection.execute("SELECT count(*) FROM activity").fetchone()[0]
         self._last_id = self._newest_id()
+        self._spend = spend
+        if spend:
+            spend.written({}, read_spend(self._connection))
         self._age_checked = float("-inf")
         self._fresh: deque[_Entry] = deque(maxlen=WAITING if self.on_disk else self._rows)
         self._jobs: deque[_Job] = deque()
@@ -190,13 +197,21 @@ class ActivityStore:
                 self.lost += len(rows)
                 self._roll_back()
                 self._warn(f"{len(rows)} rows are lost: {error}")
+                with suppress(sqlite3.Error):
+                    self._write(rows, only_charge=True)  # what they cost is spent all the same
 
-    def _write(self, rows: Sequence[_Entry]) -> None:
+    def _write(self, rows: Sequence[_Entry], *, only_charge: bool = False) -> None:
+        spend = self._spend
+        due = spend.due(row for _, row in rows) if spend else {}
         self._connection.execute("BEGIN IMMEDIATE")
-        insert(self._connection, rows)
-        self._count += len(rows)
-        self._prune(self._connection)
+        if not only_charge:
+            insert(self._connection, rows)
+            self._count += len(rows)
+            self._prune(self._connection)
+        found = charge(self._connection, due) if due else {}
         self._connection.execute("COMMIT")
+        if spend and due:
+            spend.written(due, found)
 
     def _put_back(self, rows: Sequence[_Entry]) -> None:
         with self._lock:

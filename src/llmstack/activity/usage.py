@@ -20,6 +20,9 @@ from llmstack.activity.scan import MemberScanner
 from llmstack.activity.tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmstack.activity.estimate import TextLength
     from llmstack.activity.tally import Usage
 
 #: Longest line or body that is kept to be decoded, in bytes.
@@ -58,7 +61,8 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 class UsageMeter:
     """The token counts of one answer to a request for ``path``.
 
-    ``content_type`` and ``encoding`` are the answer's headers. Feed the body's bytes as they pass.
+    ``content_type`` and ``encoding`` are the answer's headers. ``text`` counts the answer's words
+    too. Feed the body's bytes as they pass.
     """
 
     __slots__ = (
@@ -73,14 +77,22 @@ class UsageMeter:
         "_size",
         "_skip",
         "_tally",
+        "_text",
         "content_type",
     )
 
     def __init__(
-        self, path: str, content_type: str, encoding: str | None = None, *, held: int = HELD
+        self,
+        path: str,
+        content_type: str,
+        encoding: str | None = None,
+        *,
+        held: int = HELD,
+        text: TextLength | None = None,
     ) -> None:
         self.content_type = content_type
         self._tally = Tally()
+        self._text = text
         self._inflate = Inflate.of(encoding) if encoding else None
         self._events = content_type.strip().lower().startswith("text/event-stream")
         self._array = path.startswith(_ARRAYS)
@@ -134,10 +146,14 @@ class UsageMeter:
         self._size = 0
         feed = self._feed_events if self._events else self._feed_body
         if self._inflate is None:
-            feed(data)
+            pieces: Iterable[bytes] = (data,)
         else:
-            for piece in self._inflate.feed(data):
-                feed(piece)
+            pieces = self._inflate.feed(data)
+        text = self._text
+        for piece in pieces:
+            feed(piece)
+            if text is not None:
+                text.feed(piece)
 
     # Event streams.
 

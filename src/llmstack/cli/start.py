@@ -71,10 +71,13 @@ def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
 
     channel: Channel = arguments.channel or ("next" if marker.channel == "next" else "current")
     plan = plan_stack(work, _environ(arguments), channel=channel)
-    if channel == "next" and not any(tier.weights_next for tier in plan.stack.tiers):
+    if channel == "next" and not any(
+        tier.weights_next or tier.hosted_next for tier in plan.stack.tiers
+    ):
         raise DaemonError(
             "nothing is queued for the next channel",
-            fix=f"Add hf_file_next to a tier of {plan.stack.source}, or start without --next.",
+            fix=f"Add hf_file_next, or another key in _next, to a tier of {plan.stack.source}, or "
+            "start without --next.",
         )
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)

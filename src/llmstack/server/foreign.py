@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
@@ -94,8 +95,8 @@ def foreign_config(
 class ForeignDoor(Door):
     """The door whose other side is llama-swap itself: everything goes there as it came."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
+    def __init__(self, dispatcher: Dispatcher, *, upstreams: Upstreams | None = None) -> None:
+        super().__init__(dispatcher, upstreams=upstreams)
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +107,8 @@ class ForeignDoor(Door):
                 await self._dispatcher.serve_websocket(scope, receive, send, self._model, None)
                 return
             body = await read_body(receive)
-            await self._dispatcher.serve(scope, receive, send, self._model, body, extra=[])
+            stop = self._dispatcher.here(scope, self._model, body)
+            await self._dispatcher.serve(receive, send, stop, extra=[])
         except ClientGone:
             return
         except RequestError as error:
@@ -129,4 +131,4 @@ class ForeignDoor(Door):
             rows: list[dict[str, Any]] = msgspec.json.decode(text)["data"]
         except (Unreachable, Broken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UpstreamUnreachable("llama-swap does not list models", why=str(error)) from error
-        return rows
+        return [*rows, *self.listing.hosted()]

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
-    from llmstack.routing import Decision, Ladder
+    from llmstack.routing import Decision
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.door import Door
+    from llmstack.server.ladders import Ladders
 
 #: Routes on which ``auto`` chooses a tier.
 AUTO_POSTS = frozenset(
@@ -61,12 +62,12 @@ class Gateway:
         dispatcher: Dispatcher,
         door: Door,
         stack: Stack,
-        ladder: Ladder,
+        ladders: Ladders,
         report: Callable[[], dict[str, Any]],
     ) -> None:
         self._door = door
         self._stack = stack
-        self._ladder = ladder
+        self._ladders = ladders
         self._report = report
         ollama = OllamaApi(
             dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
@@ -116,7 +117,7 @@ class Gateway:
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
-        scope["llmstack.reason"] = reason
+        scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),
@@ -130,7 +131,7 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return decide(view, self._ladder)
+        return decide(view, self._ladders.now())
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""
@@ -138,7 +139,7 @@ class Gateway:
         return list_response(request, [*self._own(), *rows])
 
     def _own(self) -> list[dict[str, Any]]:
-        return [auto_record(self._ladder)]
+        return [auto_record(self._ladders.whole)]
 
     async def _models_ini(self, _: Request) -> Response:
         """The stack's ``models.ini`` as it is now, for thin clients."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstack.errors import UpstreamUnreachable
-
 if TYPE_CHECKING:
-    from llmstack.http1 import Response
+    from llmstack.backends.protocol import Answer
     from llmstack.server.asgi import Headers, Scope
 
 #: Hop-by-hop headers (RFC 9110, section 7.6.1).
@@ -35,7 +33,7 @@ def request_headers(scope: Scope) -> Headers:
     return [pair for pair in scope["headers"] if pair[0] not in dropped]
 
 
-def response_headers(response: Response) -> Headers:
+def response_headers(response: Answer) -> Headers:
     """The upstream's headers as they go to the client, repeated ones too."""
     dropped = _without(_HOP, response.headers)
     return [pair for pair in response.headers if pair[0] not in dropped]
@@ -55,12 +53,3 @@ def raw_target(scope: Scope, raw_path: bytes | None = None) -> bytes:
     path: bytes = scope["raw_path"] if raw_path is None else raw_path
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
-
-
-def unreachable(base: str, error: Exception) -> UpstreamUnreachable:
-    """The error for a model process at ``base`` that did not answer."""
-    return UpstreamUnreachable(
-        f"the model process at {base} did not answer",
-        why=str(error),
-        fix="Its log says more: llmstack logs MODEL.",
-    )

@@ -25,7 +25,7 @@ def read_completions(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or asks for what a model that chats cannot do.
     """
-    members = read_members(body)
+    members = read_members(body, '{"model": "auto", "prompt": "..."}')
     one_answer(members)
     one_answer(members, "best_of")
     if members.text("suffix"):

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.dialects.translation.reply import Failed
+from llmstack.dialects.translation.tolerant import an_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,7 @@ _TROUBLES: Final[dict[str, tuple[int, str]]] = {
     "ParamValidationError": (400, ""),
     "ReadTimeoutError": (504, ""),
     "ConnectTimeoutError": (504, ""),
-    "TimeoutError": (504, "Bedrock did not answer in time."),
+    "TimeoutError": (504, "It did not answer in time."),
     "NoCredentialsError": (503, "Give the tier an aws_profile that has credentials."),
     "NoAuthTokenError": (503, _LOGIN),
     "PartialCredentialsError": (503, _LOGIN),
@@ -114,9 +115,9 @@ def converse_failed(
 
 def failed_response(response: Mapping[str, Any]) -> Failed:
     """The failure that a botocore ``ClientError`` (or ``EventStreamError``) holds."""
-    error = _mapping(response.get("Error"))
-    metadata = _mapping(response.get("ResponseMetadata"))
-    headers = {str(k).lower(): v for k, v in _mapping(metadata.get("HTTPHeaders")).items()}
+    error = an_object(response.get("Error"))
+    metadata = an_object(response.get("ResponseMetadata"))
+    headers = {str(k).lower(): v for k, v in an_object(metadata.get("HTTPHeaders")).items()}
     status = metadata.get("HTTPStatusCode")
     return converse_failed(
         str(error.get("Code") or ""),
@@ -141,8 +142,15 @@ def failed_error(error: BaseException) -> Failed:
     return Failed(502, f"Bedrock: {said or code}", code)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def no_account(error: BaseException) -> bool:
+    """Whether nothing was sent, for want of a profile, a region or credentials."""
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return any(_TROUBLES.get(name, (0, ""))[0] == 503 for name in names)
+
+
+def bad_credentials(failed: Failed) -> bool:
+    """Whether AWS refused the credentials themselves, and not just this use of them."""
+    return failed.code.lower() in _KEYS
 
 
 def _seconds(value: object) -> float | None:

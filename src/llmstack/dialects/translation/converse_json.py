@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from llmstack.dialects.translation.tolerant import json_object
+
 #: botocore walks such values by recursion; these are the levels of nesting that are sent.
 DEEPEST = 100
 
@@ -33,12 +35,10 @@ def compact_object(text: str) -> dict[str, Any] | None:
     """
     if not text.startswith("{"):
         return None
-    try:
-        value = msgspec.json.decode(text.encode("utf-8", "replace"))
-        same = msgspec.json.encode(value).decode() == text
-    except (msgspec.DecodeError, RecursionError):
+    value = json_object(text)
+    if value is None or not shallow(value):
         return None
-    return value if same and isinstance(value, dict) and shallow(value) else None
+    return value if msgspec.json.encode(value).decode() == text else None
 
 
 def shallow(value: object, levels: int = DEEPEST) -> bool:

@@ -1,0 +1,136 @@
+"""Clients of Bedrock: one per account, made off the event loop, shared by every tier of a house."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from llmstack.backends.bedrock_session import SERVICE, client_options, make_session
+
+if TYPE_CHECKING:
+    from llmstack.backends.bedrock_account import Account
+    from llmstack.backends.protocol import House
+
+
+class _Kept:
+    """A client, and how many calls it serves. ``stack`` closes it."""
+
+    def __init__(self, client: Any, stack: AsyncExitStack) -> None:
+        self.client = client
+        self.stack = stack
+        self.calls = 0
+        self.retired = False
+
+
+class Lease:
+    """One call's use of a client."""
+
+    def __init__(self, clients: Clients, account: Account, kept: _Kept) -> None:
+        self._clients = clients
+        self._account = account
+        self._kept: _Kept | None = kept
+        self.client: Any = kept.client
+
+    def release(self) -> None:
+        """The call is over. May be repeated."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._clients._released(kept)  # noqa: SLF001  the two are one
+
+    def retire(self) -> None:
+        """Its credentials are no good: who comes next gets a client with those of that time."""
+        if self._kept is not None:
+            self._clients._retired(self._account, self._kept)  # noqa: SLF001
+
+
+class Clients:
+    """The clients of one event loop. Calls that come at once share the making of a client.
+
+    What failed to be made is made anew for the next call: people log in while the daemon runs.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Account, _Kept] = {}
+        self._making: dict[Account, asyncio.Task[_Kept]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._users = 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._kept)
+
+    def join(self) -> None:
+        """One more backend uses them."""
+        self._users += 1
+
+    async def leave(self) -> None:
+        """It no longer does. The last one closes every connection."""
+        self._users -= 1
+        if self._users:
+            return
+        for task in self._making.values():
+            task.cancel()
+        for account, kept in list(self._kept.items()):
+            kept.calls = 0
+            self._retired(account, kept)
+        await asyncio.gather(*self._making.values(), *self._closing, return_exceptions=True)
+
+    async def lease(self, account: Account) -> Lease:
+        """A client for one call.
+
+        Raises:
+            Exception: what ``make_session`` or botocore say of the account.
+        """
+        kept = self._kept.get(account)
+        if kept is None:
+            task = self._making.get(account)
+            if task is None:
+                task = asyncio.create_task(self._make(account))
+                self._making[account] = task
+                task.add_done_callback(lambda done: self._made(account, done))
+            # Who leaves meanwhile does not take the client from the others.
+            kept = await asyncio.shield(task)
+        kept.calls += 1
+        return Lease(self, account, kept)
+
+    async def _make(self, account: Account) -> _Kept:
+        session, options = await asyncio.to_thread(_prepared, account)
+        stack = AsyncExitStack()
+        client = await stack.enter_async_context(session.create_client(SERVICE, **options))
+        kept = self._kept[account] = _Kept(client, stack)
+        return kept
+
+    def _made(self, account: Account, task: asyncio.Task[_Kept]) -> None:
+        del self._making[account]
+        if not task.cancelled():
+            # Whoever waited for it may be gone.
+            task.exception()
+
+    def _released(self, kept: _Kept) -> None:
+        kept.calls -= 1
+        if kept.retired and not kept.calls:
+            self._close(kept)
+
+    def _retired(self, account: Account, kept: _Kept) -> None:
+        if self._kept.get(account) is kept:
+            del self._kept[account]
+            kept.retired = True
+            if not kept.calls:
+                self._close(kept)
+
+    def _close(self, kept: _Kept) -> None:
+        task = asyncio.create_task(kept.stack.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def clients_of(house: House) -> Clients:
+    """The clients that all Bedrock backends of ``house`` share."""
+    clients = house.shared.setdefault("bedrock", Clients())
+    assert isinstance(clients, Clients)
+    return clients
+
+
+def _prepared(account: Account) -> tuple[Any, dict[str, Any]]:
+    return make_session(account), client_options(account)

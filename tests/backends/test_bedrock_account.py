@@ -1,0 +1,219 @@
+"""W11: a tier whose profile, region or credentials are not there is told of, never a 500."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmstack.backends import bedrock_account
+from llmstack.backends.bedrock_account import Account, trouble_of
+from llmstack.errors import BackendFailed
+from tests.backends.bedrock_home import CLAUDE, ask, home, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("amazon")]
+
+TROUBLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "profile": ({"profile": "absent"}, ("profile 'absent'", "aws_profile", "work")),
+    "region": ({"profile": "nowhere"}, ("profile 'nowhere'", "no region", "aws_region")),
+}
+
+
+def _assert_unusable(error: BackendFailed, *said: str) -> None:
+    assert (error.status, error.code, error.elsewhere) == (503, "backend_unusable", True)
+    told = f"{error} {error.why} {error.fix}"
+    assert all(word in told for word in said), told
+
+
+@pytest.mark.parametrize(("where", "said"), TROUBLES.values(), ids=TROUBLES)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_tier_that_cannot_work_is_unusable_before_any_request(
+    where: dict[str, Any], said: tuple[str, ...], stream: bool
+) -> None:
+    """W11: nothing heavy is imported to find out, and nothing is sent."""
+    async with home() as here:
+        tier = here.tier(**where)
+        health = tier.health()
+        assert (health.state, health.usable) == ("unusable", False)
+        assert all(word in health.why for word in said)
+        with pytest.raises(BackendFailed) as failure:
+            await tier.open(ask(stream=stream))
+        _assert_unusable(failure.value, *said)
+        assert [offered.name for offered in await tier.models()] == [CLAUDE]
+        assert not here.server.calls
+
+
+async def test_a_configuration_that_was_mended_is_used(amazon: Path) -> None:
+    async with home() as here:
+        tier = here.tier(profile="nowhere")
+        assert not tier.health().usable
+        config = amazon / "config"
+        config.write_text(config.read_text().replace("output = json", "region = eu-north-1"))
+        keys = amazon / "credentials"
+        keys.write_text(keys.read_text().replace("[work]", "[nowhere]"))
+        here.now += 6
+        assert tier.health().state == "unknown"
+        assert b"Hello" in await read(await tier.open(ask(stream=True)))
+        assert here.server.call.region == "eu-north-1"
+
+
+async def test_a_profile_without_credentials_is_unusable_once_it_was_asked(amazon: Path) -> None:
+    (amazon / "credentials").write_text("")
+    async with home() as here:
+        tier = here.tier()
+        assert tier.health().state == "unknown"
+        with pytest.raises(BackendFailed) as failure:
+            await tier.open(ask())
+        _assert_unusable(failure.value, "credentials", "aws_profile")
+        assert tier.health().state == "unusable"
+
+
+async def test_a_login_that_is_over_says_how_to_renew_it(amazon: Path) -> None:
+    """The cache of logins has no token of this one; nobody is asked."""
+    (amazon / "credentials").write_text("")
+    (amazon / "config").write_text(
+        "[profile work]\nregion = eu-central-1\nsso_session = us\nsso_account_id = 123456789012\n"
+        "sso_role_name = dev\n[sso-session us]\nsso_region = us-east-1\n"
+        "sso_start_url = http://127.0.0.1:9/start\n"
+    )
+    async with home() as here:
+        with pytest.raises(BackendFailed) as failure:
+            await here.tier().open(ask())
+        _assert_unusable(failure.value, "aws sso login")
+
+
+async def test_a_code_that_only_a_person_has_is_not_asked_for(amazon: Path) -> None:
+    """A daemon that asked on its terminal would wait for ever."""
+    (amazon / "config").write_text(
+        "[profile work]\nregion = eu-central-1\nsource_profile = default\n"
+        "role_arn = arn:aws:iam::123456789012:role/dev\n"
+        "mfa_serial = arn:aws:iam::123456789012:mfa/me\n"
+    )
+    keys = amazon / "credentials"
+    keys.write_text(keys.read_text().replace("[work]", "[other]"))
+    async with home() as here:
+        with pytest.raises(BackendFailed) as failure:
+            await here.tier().open(ask())
+        _assert_unusable(failure.value, "MFA code", "cannot be asked for")
+
+
+async def test_a_program_may_give_the_credentials(amazon: Path) -> None:
+    """The AWS chain is botocore's: programs, roles and logins as everywhere."""
+    keys = '{"Version": 1, "AccessKeyId": "AKIAPROGRAM", "SecretAccessKey": "fake"}'
+    program = amazon / "keys.py"
+    program.write_text(f"print({keys!r})")
+    (amazon / "credentials").write_text("")
+    (amazon / "config").write_text(
+        "[profile work]\nregion = eu-central-1\n"
+        f'credential_process = "{sys.executable}" "{program}"\n'
+    )
+    async with home() as here:
+        assert b"Hello" in await read(await here.tier().open(ask(stream=True)))
+        assert here.server.call.key == "AKIAPROGRAM"
+
+
+async def test_the_environment_may_give_the_credentials(
+    amazon: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (amazon / "config").unlink()
+    (amazon / "credentials").unlink()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRON")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "fake")
+    async with home() as here:
+        tier = here.tier(profile="", region="us-east-1")
+        assert b"Hello" in await read(await tier.open(ask(stream=True)))
+        assert (here.server.call.key, here.server.call.region) == ("AKIAENVIRON", "us-east-1")
+
+
+async def test_without_the_extra_the_command_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``find_spec`` finds nothing, as where the extra is not installed; importing fails too."""
+    found = bedrock_account.find_spec
+    absent = {"aiobotocore", "botocore"}
+    monkeypatch.setattr(
+        bedrock_account, "find_spec", lambda name: None if name in absent else found(name)
+    )
+    for name in [name for name in sys.modules if name.partition(".")[0] in absent]:
+        monkeypatch.setitem(sys.modules, name, None)
+    async with home() as here:
+        tier = here.tier()
+        assert tier.health().state == "unusable"
+        assert "pip install 'llmstack[bedrock]'" in tier.health().why
+        with pytest.raises(BackendFailed) as failure:
+            await tier.open(ask(stream=True))
+        _assert_unusable(failure.value, "pip install 'llmstack[bedrock]'")
+
+
+@pytest.mark.parametrize(
+    ("account", "environ", "said"),
+    [
+        (Account("work"), {}, ""),
+        (Account("other"), {"AWS_DEFAULT_REGION": "x"}, ""),
+        (Account("other"), {}, "region"),
+        (Account("spaced out"), {}, ""),
+        (Account("preview"), {}, "profile"),
+        (Account(), {}, ""),
+        (Account(), {"AWS_PROFILE": "absent"}, "profile 'absent'"),
+        (Account(), {"AWS_PROFILE": "absent", "AWS_DEFAULT_PROFILE": "work"}, ""),
+        (Account("absent"), {"AWS_PROFILE": "work"}, "profile 'absent'"),
+        (Account(region="x"), {"AWS_CONFIG_FILE": "/nowhere/at/all"}, ""),
+        (Account(), {"AWS_CONFIG_FILE": "/nowhere/at/all"}, "region"),
+    ],
+)
+def test_profiles_are_looked_up_as_botocore_does(
+    amazon: Path, account: Account, environ: dict[str, str], said: str
+) -> None:
+    """Compared with the session that the account would get."""
+    from botocore.exceptions import ProfileNotFound
+    from botocore.session import Session
+
+    (amazon / "config").write_text(
+        "[default]\nregion = a\n[profile work]\nregion = b\n[preview]\nregion = c\n"
+        "[profile 'spaced out']\nregion = d\n"
+    )
+    (amazon / "credentials").write_text("[other]\naws_access_key_id = a\n")
+    files = {
+        "AWS_CONFIG_FILE": str(amazon / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(amazon / "credentials"),
+    } | environ
+    trouble = trouble_of(account, files)
+    assert (said in trouble.why) if said and trouble else not trouble and not said
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in files.items():
+            patch.setenv(name, value)
+        session = Session(profile=account.profile or None)
+        try:
+            session.get_scoped_config()
+            usable = bool(account.region or session.get_config_variable("region"))
+        except ProfileNotFound:
+            usable = False
+    assert usable == (trouble is None)
+
+
+@pytest.mark.parametrize("broken", ["[profile", "key = before any section\n", "[a]\n\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_named(amazon: Path, broken: str) -> None:
+    config = amazon / "config"
+    config.write_bytes(broken.encode("latin-1"))
+    trouble = trouble_of(Account("work"), {"AWS_CONFIG_FILE": str(config)})
+    assert trouble
+    assert str(config) in trouble.fix
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "here"),
+    [
+        ("http://127.0.0.1:8", True),
+        ("http://[::1]:8/x", True),
+        ("https://localhost", True),
+        ("https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com", False),
+        ("http://10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_which_endpoints_are_on_this_machine(endpoint: str, here: bool) -> None:
+    assert Account(endpoint=endpoint).is_here == here

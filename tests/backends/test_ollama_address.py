@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.backends.ollama_address import DEFAULT, address, candidates, ollama_source
+from llmstack.backends.ollama_address import DEFAULT, address, candidates, is_ours, ollama_source
 
 SPELLINGS = {
     "127.0.0.1": "http://127.0.0.1:11434",
@@ -87,6 +87,15 @@ def test_whatever_is_written_only_a_plain_url_comes_out(written: str) -> None:
 @given(st.sampled_from([*SPELLINGS]))
 def test_an_address_that_came_out_stays_as_it_is(written: str) -> None:
     assert address(address(written)) == address(written)
+
+
+def test_another_machine_may_have_one_of_our_ports() -> None:
+    ports = frozenset({11434})
+    assert is_ours("http://[::1]:11434", ports)
+    assert is_ours("http://127.0.0.1:11434/x", ports)
+    assert not is_ours("http://gpu:11434", ports)
+    assert not is_ours("http://10.0.0.1:11434", ports)
+    assert not is_ours("http://127.0.0.1:11435", ports)
 
 
 def test_variables_name_places_before_the_usual_one() -> None:

@@ -50,7 +50,7 @@ class OllamaBackend:
         self._house = house
         self._credentials = Credentials(upstream.name, hosted, house.environ)
         places = candidates(hosted.base_url, house.environ)
-        self._finder = Finder(house.pool, places, self._headers, house.now)
+        self._finder = Finder(house.pool, places, self._headers, house.now, house.ours)
         self._shown: dict[str, Shown] = {}
         self._http: HttpBackend | None = None
 
@@ -98,7 +98,10 @@ class OllamaBackend:
             return Health("unusable", trouble)
         if failure := self._finder.failure:
             return Health("down", f"{failure.what}: {failure.why}")
-        return self._http.health() if self._http else Health()
+        health = self._http.health() if self._http else Health()
+        if health.state == "unknown" and self._finder.found:
+            return Health("ok")
+        return health
 
     async def close(self) -> None:
         """Nothing of its own is held: the house closes its connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from llmstack.config.hosted import Hosted, Source
 
@@ -44,6 +45,14 @@ def candidates(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(base for base in found if base))
 
 
+def is_ours(base: str, ports: frozenset[int]) -> bool:
+    """Whether ``base`` is one of this machine's ``ports``, which are our own doors."""
+    where = urlsplit(base)
+    host = where.hostname or ""
+    here = host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    return here and where.port in ports
+
+
 def address(written: str) -> str:
     """The base URL for an address in any of Ollama's spellings; empty for what is none.
 
@@ -72,6 +81,14 @@ def address(written: str) -> str:
         return ""
     number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 else default
     return f"{scheme}://{host}:{number}{path}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _split(where: str) -> tuple[str, str]:

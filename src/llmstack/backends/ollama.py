@@ -6,6 +6,7 @@ Requests go to its OpenAI-compatible API, or Anthropic's where it has it, throug
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.backends.address import address_of
@@ -141,5 +142,13 @@ class OllamaBackend:
 
 
 def ollama(upstream: Upstream, house: House) -> Backend:
-    """The backend of an Ollama: at ``base_url``, else where Ollamas usually are."""
+    """The backend of an Ollama: at ``base_url``, else where Ollamas usually are.
+
+    Without a ``model`` it is one that was found, and then no first byte is waited for in seconds:
+    nobody has set a limit, a cold model loads for as long as it takes, and an answer that is not
+    streamed begins with its end.
+    """
+    hosted = upstream.hosted
+    if not hosted.model:
+        upstream = replace(upstream, hosted=replace(hosted, first_byte_timeout=0))
     return OllamaBackend(upstream, house)

@@ -7,8 +7,6 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from llmstack.config.hosted import Hosted, Source
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,23 +17,9 @@ DEFAULT: Final = "http://127.0.0.1:11434"
 #: Ollama's own may be there for its server.
 VARIABLES: Final = ("LLAMASWAP_OLLAMA_ENDPOINT", "OLLAMA_HOST")
 
-#: Settings that mean "do not look for it".
-_OFF = frozenset({"off", "false", "no", "none", "0"})
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _PORTS = {"http": 80, "https": 443}
-
-
-def ollama_source(setting: str) -> Source | None:
-    """The source of the models of an Ollama, None if ``setting`` says that there shall be none.
-
-    The first byte is not waited for in seconds: a cold model loads for as long as it takes, and
-    an answer that is not streamed begins with its end.
-    """
-    if setting.strip().lower() in _OFF:
-        return None
-    hosted = Hosted("ollama", base_url=setting.strip(), first_byte_timeout=0)
-    return Source("ollama", hosted, "Models of an Ollama")
 
 
 def candidates(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -42,10 +42,8 @@ def address(written: str) -> str:
 
     They are Ollama's (``envconfig.Host``): quotes and spaces around it do not count; without a
     scheme the port is 11434, with one the scheme's; a wrong port is the default one. An address to
-    listen on everywhere is one to ask here. An ending ``/v1`` is dropped: the API is beside it.
-
-    >>> address(":8080"), address("0.0.0.0"), address("[::1]"), address("https://gpu/ollama/")
-    ('http://127.0.0.1:8080', 'http://127.0.0.1:11434', 'http://[::1]:11434', 'https://gpu:443/ollama')
+    listen on everywhere is one to ask here. An ending ``/v1`` is dropped: the API is beside it. So
+    ``:8080`` is ``http://127.0.0.1:8080`` and ``https://gpu/ollama/`` ``https://gpu:443/ollama``.
     """
     text = written.strip().strip("\"'").strip()
     scheme, mark, rest = text.partition("://")

@@ -100,7 +100,7 @@ class Selector:
 class Peer:
     """Another server whose ``models`` are served under their own and ``PEER/MODEL`` names.
 
-    One that ``discover`` is true of is asked for its models, which have the latter names only.
+    With ``discover`` all others that it has are, too, under ``PEER/MODEL`` only.
     """
 
     id: str

@@ -45,11 +45,11 @@ async def told(peer: Peer, _: RawRequest) -> None:
 
 def priced(**more: Any) -> AbstractAsyncContextManager[Watched]:
     values = {"tiers": {"one"}, "prices": {"one": PRICES}, "zone": UTC, "now": lambda: 43_200.0}
-    return watched(NOTHING, raw=["one", "free"], **{**values, **more})
+    return watched(NOTHING, **{"raw": ["one"], **values, **more})
 
 
 async def test_a_row_tells_what_the_answer_cost() -> None:
-    async with priced() as house:
+    async with priced(raw=["one", "free"]) as house:
         async with house.raw["one"].play(told), house.raw["free"].play(told):
             await ask(house.port, "POST", CHAT, chat("one"))
             await ask(house.port, "POST", CHAT, chat("free"))

@@ -44,7 +44,8 @@ async def told(peer: Peer, _: RawRequest) -> None:
 
 
 def priced(**more: Any) -> AbstractAsyncContextManager[Watched]:
-    values = {"tiers": {"one"}, "prices": {"one": PRICES}, "zone": UTC, "now": lambda: 43_200.0}
+    prices = {"one": PRICES, "free": Prices()}
+    values = {"tiers": {"one"}, "prices": prices, "zone": UTC, "now": lambda: 43_200.0}
     return watched(NOTHING, **{"raw": ["one"], **values, **more})
 
 

@@ -127,8 +127,10 @@ class Tally:
             self._cached = cached
         if "prompt_tokens" in usage or "input_tokens_details" in usage:
             self._whole = True
-        if prompt or "cache_creation_input_tokens" in usage or "cache_creation" in usage:
-            self._written = _written(usage, prompt) or self._written
+        if "cache_creation_input_tokens" in usage or "cache_creation" in usage:
+            self._written = _written(usage) or self._written
+        elif prompt:
+            self._written = _detail(prompt, "cache_write_tokens") or self._written
         output = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
         if output:
             self._reasoning = _detail(output, "reasoning_tokens") or self._reasoning
@@ -218,14 +220,14 @@ def _cached(usage: Mapping[str, Any], prompt: object) -> int:
     return UNKNOWN
 
 
-def _written(usage: Mapping[str, Any], prompt: object) -> int:
-    """Prompt tokens written to a cache; those of the lifetimes are summed where no sum is given."""
+def _written(usage: Mapping[str, Any]) -> int:
+    """What Anthropic says was written to a cache: the sum, or that of all lifetimes."""
     if usage.get("cache_creation_input_tokens") is not None:
         return _count(usage["cache_creation_input_tokens"])
     lifetimes = usage.get("cache_creation")
     if isinstance(lifetimes, dict):
         return sum(_count(tokens) for tokens in lifetimes.values())
-    return _detail(prompt, "cache_write_tokens")
+    return 0
 
 
 def _detail(details: object, name: str) -> int:

@@ -192,7 +192,7 @@ class Meter(Inflight):
         error, status, began, scope = self._error, self._status, self.began, self._scope
         activity, cost, estimated = self._activity, None, ""
         metadata = activity.metadata(scope, self.model)
-        tier = scope.get("llmstack.tier") or activity.tier(self.model)
+        tier = self.tier
         answer = self._answer
         if answer is not None:
             meter = self._look()

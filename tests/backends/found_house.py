@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def house(
-    environ: Mapping[str, str] | None = None, now: Callable[[], float] = time.monotonic
+    environ: Mapping[str, str] | None = None,
+    now: Callable[[], float] = time.monotonic,
+    ours: frozenset[int] = frozenset(),
 ) -> AsyncIterator[House]:
     """A house whose connections have all ended once it is closed. Its pauses take no time."""
     pool = Pool()
-    yield House(pool, dict(environ or {}), now, lambda _: asyncio.sleep(0), random.random)
+    yield House(pool, dict(environ or {}), now, lambda _: asyncio.sleep(0), random.random, ours)
     pool.close()
     await until(lambda: not pool._all)
 

@@ -309,6 +309,12 @@ async def test_a_source_that_is_taken_away_is_not_waited_for(found: Discovery, s
     assert found.known() == {}
 
 
+def test_who_looks_from_outside_the_loop_is_told_what_is_known(clock: Clock) -> None:
+    shop = Shop("one")
+    assert Discovery({"shop": shop}, clock).known() == {"shop": ()}
+    assert shop.asked == 0
+
+
 async def test_names_that_are_none_are_left_out(found: Discovery, shop: Shop) -> None:
     good = ("hf.co/org/model:Q4_K_M", "gemma3:4b", "ünïcode")
     shop.names = (*good, "", " x", "a\nb", "a\x00", "x" * (LONGEST + 1), "\ud800", *good)

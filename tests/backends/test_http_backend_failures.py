@@ -13,6 +13,7 @@ from llmstack.errors import BackendFailed
 from llmstack.http1 import Broken
 from tests.backends.open_house import CHAT, Clock, ask, backend, events, open_house, whole
 from tests.backends.upstream_server import Fault, UpstreamServer, serving
+from tests.http1.conftest import full as full  # noqa: PLC0414  a fixture
 from tests.http1.raw_server import until
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +109,12 @@ async def test_a_connection_that_is_not_made_is_tried_again() -> None:
             await backend(house, nowhere()).open(ask())
         assert (caught.value.status, caught.value.elsewhere) == (502, True)
         assert clock.slept == [0.5, 1.0]
+
+
+async def test_connecting_is_bounded(full: str) -> None:
+    async with open_house() as house:
+        with pytest.raises(BackendFailed, match=r"no connection within 0\.05 s"):
+            await backend(house, full, connect_timeout=0.05, retries=0).open(ask())
 
 
 async def test_an_answer_that_does_not_begin_is_given_up_and_its_connection_closed() -> None:
@@ -339,3 +346,26 @@ async def test_a_hundred_abandoned_streams_leave_nothing_behind() -> None:
         await until(lambda: server.aborted == 100 and server.open == 0)
         assert not house.pool._all
         assert json.loads(await whole(await tier.open(ask())))["choices"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/messages/count_tokens"])
+async def test_leaving_at_any_moment_leaves_nothing_behind(path: str) -> None:
+    clock = Clock()
+    async with serving() as server, open_house(clock) as house:
+        tier = backend(house, server.url)
+        for moment in range(40):
+            server._faults.clear()
+            server.next(Fault(503), Fault(500))
+            opening = asyncio.ensure_future(tier.open(ask(path, stream=True)))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            opening.cancel()
+            ended = (await asyncio.gather(opening, return_exceptions=True))[0]
+            if not isinstance(ended, BaseException):
+                ended.close()
+            clock.now += 500
+        server._faults.clear()
+        await until(lambda: server.open == len(house.pool._all))
+        assert sum(map(len, house.pool._kept.values())) == len(house.pool._all)
+        (await tier.open(ask())).close()
+        assert tier.standing.breaker.state == "closed"

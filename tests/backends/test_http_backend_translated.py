@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llmstack.backends import chat_words
 from llmstack.config.stack import Sampler
 from llmstack.dialects.translation.reply import Usage
 from llmstack.errors import BackendFailed
@@ -80,6 +81,18 @@ async def test_other_ways_to_say_that_there_is_no_such_path(status: int) -> None
         assert (await backend(house, server.url).open(ask("/v1/messages"))).status == 200
 
 
+async def test_lm_studio_says_with_status_200_that_there_is_no_such_path() -> None:
+    said = b'{"error":"Unexpected endpoint or method. (POST /v1/messages)"}'
+    async with serving() as server, open_house() as house:
+        server.next(Fault(200, body=said))
+        answer = await backend(house, server.url).open(ask("/v1/messages"))
+        assert json.loads(await whole(answer))["content"][0]["text"] == TEXT
+        server.speaks.add("/v1/responses")
+        server.next(Fault(200, body=b'{"short": 1}'))
+        answer = await backend(house, server.url).open(ask("/v1/responses"))
+        assert await whole(answer) == b'{"short": 1}'
+
+
 async def test_a_model_that_is_not_there_is_no_missing_path() -> None:
     for message in ("model: up/model", "The model does not exist", "no such model"):
         said = json.dumps({"type": "error", "error": {"message": message}}).encode()
@@ -148,6 +161,16 @@ async def test_an_upstream_that_refuses_to_count_answers_translated_requests_too
             answer = await tier.open(ask("/v1/messages", stream=True))
             assert events(await whole(answer))[-1] == {"type": "message_stop"}
             assert len(server.requests) == count
+
+
+async def test_openai_itself_is_told_the_limit_by_its_newer_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat_words, "_NEWER", frozenset({"127.0.0.1"}))
+    async with serving() as server, open_house() as house:
+        (await backend(house, server.url).open(ask("/v1/messages"))).close()
+        assert server.last.json["max_completion_tokens"] == 9
+        assert "max_tokens" not in server.last.json
 
 
 async def test_an_api_that_is_not_among_those_of_the_section_is_refused() -> None:

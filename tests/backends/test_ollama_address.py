@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.backends.ollama_address import DEFAULT, address, candidates, ollama_source
+from llmstack.backends.ollama_address import DEFAULT, address, candidates, is_ours
 
 SPELLINGS = {
     "127.0.0.1": "http://127.0.0.1:11434",
@@ -89,6 +89,15 @@ def test_an_address_that_came_out_stays_as_it_is(written: str) -> None:
     assert address(address(written)) == address(written)
 
 
+def test_another_machine_may_have_one_of_our_ports() -> None:
+    ports = frozenset({11434})
+    assert is_ours("http://[::1]:11434", ports)
+    assert is_ours("http://127.0.0.1:11434/x", ports)
+    assert not is_ours("http://gpu:11434", ports)
+    assert not is_ours("http://10.0.0.1:11434", ports)
+    assert not is_ours("http://127.0.0.1:11435", ports)
+
+
 def test_variables_name_places_before_the_usual_one() -> None:
     environ = {"OLLAMA_HOST": "0.0.0.0:999", "LLAMASWAP_OLLAMA_ENDPOINT": "http://gpu:1"}
     assert candidates("", environ) == ("http://gpu:1", "http://127.0.0.1:999", DEFAULT)
@@ -100,14 +109,3 @@ def test_variables_name_places_before_the_usual_one() -> None:
 def test_a_setting_is_the_only_place() -> None:
     assert candidates("gpu:5", {"OLLAMA_HOST": "other"}) == ("http://gpu:5",)
     assert candidates("ftp://gpu", {"OLLAMA_HOST": "other"}) == ()
-
-
-def test_a_setting_can_switch_it_off() -> None:
-    assert ollama_source("off") is None
-    assert ollama_source(" OFF ") is None
-    for setting in ("", "http://gpu:1"):
-        source = ollama_source(setting)
-        assert source
-        assert (source.name, source.hosted.backend) == ("ollama", "ollama")
-        assert source.hosted.base_url == setting
-        assert source.hosted.first_byte_timeout == 0

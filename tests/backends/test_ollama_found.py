@@ -132,6 +132,15 @@ async def test_this_program_and_others_that_speak_its_api_are_not_taken_for_it(
         assert set(server.paths()) == {"/api/version"}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "127.9.9.9"])
+async def test_our_own_doors_are_not_even_asked(host: str) -> None:
+    async with running(*library()) as server, house(ours=frozenset({server.port})) as home:
+        with pytest.raises(BackendFailed) as error:
+            await found(home, f"http://{host}:{server.port}").models()
+        assert "it is this program" in error.value.why
+        assert not server.asked
+
+
 async def test_who_takes_ollamas_place_is_noticed() -> None:
     async with running(*library()) as server, house() as home:
         backend = found(home, server.base)

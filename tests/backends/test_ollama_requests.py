@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmstack.backends.ollama import ollama
-from llmstack.backends.ollama_address import ollama_source
 from llmstack.backends.ollama_finder import PAUSE
 from llmstack.backends.protocol import Upstream
+from llmstack.config.hosted import Hosted
 from llmstack.errors import BackendFailed
 from tests.backends.found_house import ask, house, whole
 from tests.backends.ollama_server import WORDS, Model, running
@@ -37,9 +37,7 @@ def anyio_backend() -> str:
 
 def found(home: House, server: FakeOllama) -> Backend:
     """As the source that is found by itself is made."""
-    source = ollama_source(server.base)
-    assert source
-    return ollama(Upstream(source.name, source.hosted), home)
+    return ollama(Upstream("ollama", Hosted("ollama", base_url=server.base)), home)
 
 
 def text_of(path: str, body: bytes) -> str:

@@ -56,9 +56,13 @@ OWN = [
     record("qwen", status={"value": "loaded"}, context_length=40_960, capabilities=ABLE),
     record("small", meta={"llamaswap": {"type": "model"}, "n_ctx": 8192}),
     record("best", "selector"),
-    record("ollama/gemma3:4b", "ollama", owned_by="ollama"),
+    record("ollama/gemma3:4b", meta={"llamaswap": {"type": "found", "backend": "ollama"}}),
 ]
-THEIRS = [record("far/away", "peer"), record("qwen-alias", "alias")]
+THEIRS = [
+    record("far/away", "peer"),
+    record("far/off", meta={"llamaswap": {"type": "found", "backend": "peer"}}),
+    record("qwen-alias", "alias"),
+]
 
 
 class Neighbour:

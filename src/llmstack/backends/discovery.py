@@ -162,8 +162,12 @@ class Discovery:
         now = self._now()
         if self._closed or not source.due(now, fresh):
             return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # somebody looks who is in none, and so cannot be told either
+            return
         source.asked_at = now
-        source.task = asyncio.create_task(self._ask(source), name=f"models of {name}")
+        source.task = loop.create_task(self._ask(source), name=f"models of {name}")
 
     async def _ask(self, source: _Source) -> None:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -16,23 +15,17 @@ import msgspec
 from llmstack.backends.address import address_of
 from llmstack.backends.caller import Caller, Request
 from llmstack.backends.chat_source import ChatSource
+from llmstack.backends.chat_words import CHAT, ChatWords
 from llmstack.backends.offered import offered
-from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers, sampled
+from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers
 from llmstack.backends.protocol import Health
-from llmstack.backends.raw_answer import RawAnswer
-from llmstack.backends.refusal import error_body, names_model, refusal
+from llmstack.backends.raw_answer import RawAnswer, passing_headers
+from llmstack.backends.refusal import NO_PATH, denies_path, error_body, may_deny, refusal
 from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
 from llmstack.dialects import read
-from llmstack.dialects.defaults import ask_usage, rename_limit, wants_usage, without_usage
-from llmstack.dialects.translation.chat_body import (
-    FULL,
-    PLAIN,
-    ChatUpstream,
-    lost_in_chat,
-    write_chat,
-)
+from llmstack.dialects.defaults import ask_usage, wants_usage, without_usage
 from llmstack.dialects.usage_filter import UsageFilter
 from llmstack.errors import BackendFailed
 
@@ -42,7 +35,6 @@ if TYPE_CHECKING:
     from llmstack.backends.protocol import Answer, Ask, House, Offered, Upstream
     from llmstack.http1 import Response
 
-CHAT: Final = "/v1/chat/completions"
 #: The name of each path's API in ``apis``.
 API_OF: Final = {
     CHAT: "chat",
@@ -54,8 +46,6 @@ API_OF: Final = {
 }
 #: What not every server speaks, so that it is found out.
 _TRIED = frozenset({"/v1/messages", COUNT_TOKENS, "/v1/responses"})
-#: How a server says that it has no such path.
-_NO_PATH = frozenset({404, 405, 501})
 #: Whose answers tell tokens in the words of chat completions.
 _COUNTED = frozenset({CHAT, "/v1/completions", "/v1/embeddings"})
 #: Whose streams tell them when asked to.
@@ -64,13 +54,6 @@ _ASKED = frozenset({CHAT, "/v1/completions"})
 _USAGE = "stream_options"
 #: Bytes and seconds that a list of models may take.
 LIST_LIMIT, LIST_PATIENCE = 16 * 1024 * 1024, 20.0
-
-_CHATS = {
-    "openrouter.ai": FULL,
-    "api.openai.com": ChatUpstream(
-        cache_marks=False, efforts=("none", "minimal", "low", "medium", "high", "xhigh")
-    ),
-}
 
 
 class HttpBackend:
@@ -86,10 +69,7 @@ class HttpBackend:
         self.caller = Caller(upstream, house, self.standing, self.credentials)
         self._apis = hosted.apis
         self._only_messages = bool(hosted.apis) and "chat" not in hosted.apis
-        host = urlsplit(self.address.base).hostname or ""
-        self._chat = _CHATS.get(host, PLAIN)
-        # OpenAI's thinking models know the limit of an answer by its newer name only.
-        self._renamed = host == "api.openai.com"
+        self._chat = ChatWords(self.address.base)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -187,11 +167,11 @@ class HttpBackend:
     async def _tried(self, ask: Ask) -> Answer:
         """The answer in the client's API if the upstream has that, else otherwise."""
         response = await self._native(ask, outgoing_body(ask, self.upstream.sampler))
-        if response.status not in _NO_PATH:
+        if response.status not in NO_PATH and not may_deny(response):
             return self._passed(ask, response)
         said = await self._said(response)
-        if names_model(said, ask.model):
-            return WholeAnswer(response.status, response.headers, said)
+        if not denies_path(response.status, said, ask.model):
+            return WholeAnswer(response.status, passing_headers(response), said)
         answer = await self._otherwise(ask)
         self.standing.learn(ask.path, self.house.now())
         return answer
@@ -220,7 +200,7 @@ class HttpBackend:
 
         response, said = await self._counting(send, ask_usage(body) if silent else body, body)
         if said is not None:
-            return WholeAnswer(response.status, response.headers, said)
+            return WholeAnswer(response.status, passing_headers(response), said)
         return self._passed(ask, response, added=silent and self._counts())
 
     async def _counting(
@@ -244,7 +224,7 @@ class HttpBackend:
     def _counts(self) -> bool:
         return self.standing.knows(_USAGE, self.house.now())
 
-    async def _native(self, ask: Ask, body: bytes, passing: frozenset[int] = _NO_PATH) -> Response:
+    async def _native(self, ask: Ask, body: bytes, passing: frozenset[int] = NO_PATH) -> Response:
         base, target = self.address.target(ask)
         headers = outgoing_headers(
             ask.headers,
@@ -268,10 +248,7 @@ class HttpBackend:
     async def _translated(self, ask: Ask) -> Answer:
         """The answer of a chat completion, in the client's API."""
         conversation = conversation_of(ask)
-        body = write_chat(conversation, model=ask.model, upstream=self._chat)
-        body = sampled(body, CHAT, self.upstream.sampler)
-        if self._renamed:
-            body = rename_limit(body)
+        body = self._chat.body(conversation, ask.model, self.upstream.sampler)
         headers = outgoing_headers(
             ask.headers, self.credentials, messages=False, bearer=True, translated=True
         )
@@ -289,7 +266,7 @@ class HttpBackend:
             conversation,
             ChatSource(response, uuid4().hex, idle=self.upstream.hosted.idle_timeout),
             response.close,
-            lost_in_chat(conversation, self._chat),
+            self._chat.lost(conversation),
         )
         await answer.begin()
         return answer

@@ -6,6 +6,7 @@ Requests go to its OpenAI-compatible API, or Anthropic's where it has it, throug
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.backends.address import address_of
@@ -50,7 +51,7 @@ class OllamaBackend:
         self._house = house
         self._credentials = Credentials(upstream.name, hosted, house.environ)
         places = candidates(hosted.base_url, house.environ)
-        self._finder = Finder(house.pool, places, self._headers, house.now)
+        self._finder = Finder(house.pool, places, self._headers, house.now, house.ours)
         self._shown: dict[str, Shown] = {}
         self._http: HttpBackend | None = None
 
@@ -98,7 +99,10 @@ class OllamaBackend:
             return Health("unusable", trouble)
         if failure := self._finder.failure:
             return Health("down", f"{failure.what}: {failure.why}")
-        return self._http.health() if self._http else Health()
+        health = self._http.health() if self._http else Health()
+        if health.state == "unknown" and self._finder.found:
+            return Health("ok")
+        return health
 
     async def close(self) -> None:
         """Nothing of its own is held: the house closes its connections."""
@@ -138,5 +142,13 @@ class OllamaBackend:
 
 
 def ollama(upstream: Upstream, house: House) -> Backend:
-    """The backend of an Ollama: at ``base_url``, else where Ollamas usually are."""
+    """The backend of an Ollama: at ``base_url``, else where Ollamas usually are.
+
+    Without a ``model`` it is one that was found, and then no first byte is waited for in seconds:
+    nobody has set a limit, a cold model loads for as long as it takes, and an answer that is not
+    streamed begins with its end.
+    """
+    hosted = upstream.hosted
+    if not hosted.model:
+        upstream = replace(upstream, hosted=replace(hosted, first_byte_timeout=0))
     return OllamaBackend(upstream, house)

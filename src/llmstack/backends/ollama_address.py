@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
-
-from llmstack.config.hosted import Hosted, Source
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,23 +17,9 @@ DEFAULT: Final = "http://127.0.0.1:11434"
 #: Ollama's own may be there for its server.
 VARIABLES: Final = ("LLAMASWAP_OLLAMA_ENDPOINT", "OLLAMA_HOST")
 
-#: Settings that mean "do not look for it".
-_OFF = frozenset({"off", "false", "no", "none", "0"})
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _PORTS = {"http": 80, "https": 443}
-
-
-def ollama_source(setting: str) -> Source | None:
-    """The source of the models of an Ollama, None if ``setting`` says that there shall be none.
-
-    The first byte is not waited for in seconds: a cold model loads for as long as it takes, and
-    an answer that is not streamed begins with its end.
-    """
-    if setting.strip().lower() in _OFF:
-        return None
-    hosted = Hosted("ollama", base_url=setting.strip(), first_byte_timeout=0)
-    return Source("ollama", hosted, "Models of an Ollama")
 
 
 def candidates(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -44,15 +29,21 @@ def candidates(setting: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(base for base in found if base))
 
 
+def is_ours(base: str, ports: frozenset[int]) -> bool:
+    """Whether ``base`` is one of this machine's ``ports``, which are our own doors."""
+    where = urlsplit(base)
+    host = where.hostname or ""
+    here = host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    return here and where.port in ports
+
+
 def address(written: str) -> str:
     """The base URL for an address in any of Ollama's spellings; empty for what is none.
 
     They are Ollama's (``envconfig.Host``): quotes and spaces around it do not count; without a
     scheme the port is 11434, with one the scheme's; a wrong port is the default one. An address to
-    listen on everywhere is one to ask here. An ending ``/v1`` is dropped: the API is beside it.
-
-    >>> address(":8080"), address("0.0.0.0"), address("[::1]"), address("https://gpu/ollama/")
-    ('http://127.0.0.1:8080', 'http://127.0.0.1:11434', 'http://[::1]:11434', 'https://gpu:443/ollama')
+    listen on everywhere is one to ask here. An ending ``/v1`` is dropped: the API is beside it. So
+    ``:8080`` is ``http://127.0.0.1:8080`` and ``https://gpu/ollama/`` ``https://gpu:443/ollama``.
     """
     text = written.strip().strip("\"'").strip()
     scheme, mark, rest = text.partition("://")
@@ -72,6 +63,14 @@ def address(written: str) -> str:
         return ""
     number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 else default
     return f"{scheme}://{host}:{number}{path}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _split(where: str) -> tuple[str, str]:

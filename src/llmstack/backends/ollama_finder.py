@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from llmstack.backends.fetch import fetch
+from llmstack.backends.ollama_address import is_ours
 from llmstack.backends.ollama_models import read_version
 from llmstack.errors import BackendFailed
 
@@ -35,7 +36,8 @@ class Found:
 class Finder:
     """Asks all places at once; the first of them in order that is an Ollama has it.
 
-    ``headers`` are those of every question. ``now`` gives seconds of a monotonic clock.
+    ``headers`` are those of every question. ``now`` gives seconds of a monotonic clock. ``ours``
+    are ports of this machine on which this program itself answers.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Finder:
         places: tuple[str, ...],
         headers: Callable[[], Headers],
         now: Callable[[], float],
+        ours: frozenset[int] = frozenset(),
     ) -> None:
         self._pool = pool
         self._places = places
         self._headers = headers
         self._now = now
+        self._ours = ours
         self._lock = asyncio.Lock()
         self._found: Found | None = None
         self._failure: tuple[float, BackendFailed] | None = None
@@ -89,10 +93,12 @@ class Finder:
             BackendFailed: no Ollama is.
         """
         headers = self._headers()
+        if is_ours(base, self._ours):
+            raise BackendFailed(f"{base} is no Ollama", why="it is this program", elsewhere=True)
         told = await fetch(self._pool, base, "/api/version", headers, seconds=PATIENCE, most=_MOST)
         _, version = read_version(told)
         if version is None:
-            # This program's doors speak Ollama's API too, and so may another machine's.
+            # Another llmstack's doors speak Ollama's API too.
             raise BackendFailed(
                 f"{base} is no Ollama", why="it answers as another server", elsewhere=True
             )

@@ -35,7 +35,7 @@ def peer_models(body: bytes) -> tuple[Offered, ...]:
         name = row.get("id") if isinstance(row, dict) else None
         if not isinstance(name, str) or name not in told:
             continue
-        if _kind(row) in _ELSEWHERE:
+        if _leads_on(row):
             del told[name]
         else:
             told[name] = _more(told[name], row)
@@ -53,9 +53,12 @@ def _more(one: Offered, row: dict[str, Any]) -> Offered:
     )
 
 
-def _kind(row: dict[str, Any]) -> str:
-    kind = _part(_part(row, "meta"), "llamaswap").get("type")
-    return kind if isinstance(kind, str) else ""
+def _leads_on(row: dict[str, Any]) -> bool:
+    about = _part(_part(row, "meta"), "llamaswap")
+    kind = about.get("type")
+    if kind == "found":  # on a peer, or on an Ollama, which has no peers
+        return about.get("backend") != "ollama"
+    return isinstance(kind, str) and kind in _ELSEWHERE
 
 
 def _part(row: dict[str, Any], name: str) -> dict[str, Any]:

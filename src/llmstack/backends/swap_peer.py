@@ -13,10 +13,12 @@ from llmstack.http1 import Unreachable
 
 if TYPE_CHECKING:
     from llmstack.backends.peer import PeerBackend
-    from llmstack.backends.protocol import Answer, Ask, Health, House, Offered
+    from llmstack.backends.protocol import Answer, Ask, Headers, Health, House, Offered
     from llmstack.config.swap import Peer
 
 _KEYS = frozenset({b"authorization", b"x-api-key"})
+#: The client's headers that are between it and us; the peer's own Host goes out instead.
+_OURS = frozenset({b"host", b"forwarded"})
 
 
 class SwapPeer:
@@ -86,12 +88,22 @@ class SwapPeer:
     async def close(self) -> None:
         """Nothing of its own is held: the house closes its connections."""
 
-    def _headers(self, ask: Ask) -> list[tuple[bytes, bytes]]:
-        key = self._peer.api_key.encode()
-        if not key:
-            return ask.headers
-        headers = [pair for pair in ask.headers if pair[0] not in _KEYS]
-        return [*headers, (b"authorization", b"Bearer " + key), (b"x-api-key", key)]
+    def _headers(self, ask: Ask) -> Headers:
+        return peer_headers(self._peer, ask.headers)
+
+
+def peer_headers(peer: Peer, headers: Headers) -> Headers:
+    """A client's ``headers`` as ``peer`` gets them, with its own key if it has one."""
+    key = peer.api_key.encode()
+    dropped = _OURS | _KEYS if key else _OURS
+    kept = [
+        pair
+        for pair in headers
+        if pair[0] not in dropped and not pair[0].startswith(b"x-forwarded-")
+    ]
+    if key:
+        kept += [(b"authorization", b"Bearer " + key), (b"x-api-key", key)]
+    return kept
 
 
 def _unreachable(why: str) -> BackendFailed:

@@ -1,4 +1,4 @@
-"""Everything that others host for one stack: its hosted tiers, its sources, and what they offer."""
+"""Everything that others host: hosted tiers, sources and peers, and what they offer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from llmstack.backends.discovery import Discovery
+from llmstack.backends.peer import peer_of
 from llmstack.backends.protocol import Health, House, Upstream
 from llmstack.config.hosted import BACKENDS, Hosted
 from llmstack.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from llmstack.backends.protocol import Backend, Offered
     from llmstack.config.stack import Channel, Stack, Tier
+    from llmstack.config.swap import Peer
     from llmstack.http1 import Pool
 
 #: The source that a found Ollama is.
@@ -25,38 +27,34 @@ OLLAMA = "ollama"
 
 
 class Upstreams:
-    """The backends of one stack, each made when it is first needed. For one event loop.
+    """The backends of hosted ``tiers``, of ``sources`` and of a configuration's ``peers``.
 
-    ``aliases`` are the other names of each hosted tier. ``version`` changes when the names do.
+    Each is made when it is first needed. For one event loop. ``aliases`` are the other names of
+    each hosted tier. ``version`` changes when the names do.
     """
 
     def __init__(
         self,
-        stack: Stack,
-        pool: Pool,
-        environ: Mapping[str, str],
+        house: House,
         *,
+        tiers: Iterable[Tier] = (),
         channel: Channel = "current",
-        ours: frozenset[int] = frozenset(),
+        sources: Iterable[Upstream] = (),
+        peers: Iterable[Peer] = (),
     ) -> None:
-        """``ours`` are ports of our own, where no Ollama can be."""
-        self._house = House(pool, environ, time.monotonic, asyncio.sleep, random.random, ours)
+        self._house = house
         self._made: dict[str, Backend] = {}
         self._upstreams: dict[str, Upstream] = {}
-        self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in stack.tiers}
-        for tier in stack.tiers:
+        self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in tiers}
+        for tier in self.tiers.values():
             if hosted := tier.elsewhere(channel):
                 self._upstreams[tier.name] = Upstream(tier.name, hosted, tier.sampler)
         self.aliases = {name: self.tiers[name].aliases for name in self._upstreams}
-        sources = [Upstream(source.name, source.hosted) for source in stack.sources]
-        if stack.settings.ollama != "off" and OLLAMA not in self._upstreams:
-            where = Hosted("ollama", base_url=stack.settings.ollama)
-            sources.append(Upstream(OLLAMA, where))
-        self._sources = frozenset(source.name for source in sources)
-        self._upstreams |= {source.name: source for source in sources}
-        self.discovery = Discovery(
-            {name: self.backend(name) for name in sorted(self._sources)}, self._house.now
-        )
+        self._sources = {source.name: source for source in sources}
+        self._upstreams |= self._sources
+        self._peers = {peer.id: peer for peer in peers}
+        asked = [*self._sources, *(name for name, peer in self._peers.items() if peer.discover)]
+        self.discovery = Discovery({name: self.backend(name) for name in asked}, house.now)
 
     @property
     def version(self) -> int:
@@ -75,7 +73,13 @@ class Upstreams:
 
     def source(self, name: str) -> Hosted | None:
         """Where the models ``name/MODEL`` are, None when that is no source."""
-        return self._upstreams[name].hosted if name in self._sources else None
+        source = self._sources.get(name)
+        return source.hosted if source else None
+
+    def kind(self, name: str) -> str:
+        """The kind of a backend's name: a key of ``BACKENDS``."""
+        hosted = self.hosted(name)
+        return hosted.backend if hosted else "peer"
 
     async def look_for(self, name: str) -> bool:
         """Ask the source that ``name`` (``SOURCE/MODEL``) would be of, unless it was lately.
@@ -83,8 +87,6 @@ class Upstreams:
         Whether it has a model of that name.
         """
         source, _, model = name.partition("/")
-        if source not in self._sources:
-            return False
         return any(offer.name == model for offer in await self.discovery.look(source))
 
     def hosted(self, name: str) -> Hosted | None:
@@ -93,17 +95,21 @@ class Upstreams:
         return upstream.hosted if upstream else None
 
     def backend(self, name: str) -> Backend:
-        """The backend of a hosted tier or of a source.
+        """The backend of a hosted tier, of a source or of a peer.
 
         Raises:
             ModelNotFound: there is none of that name.
         """
         made = self._made.get(name)
         if made is None:
-            upstream = self._upstreams.get(name)
-            if upstream is None:
+            upstream, peer = self._upstreams.get(name), self._peers.get(name)
+            if upstream:
+                made = _make(upstream, self._house)
+            elif peer:
+                made = peer_of(peer, self._house)
+            else:
                 raise ModelNotFound(f"nothing hosted is called {name}")
-            made = self._made[name] = _make(upstream, self._house)
+            self._made[name] = made
         return made
 
     def health(self) -> dict[str, Health]:
@@ -115,6 +121,20 @@ class Upstreams:
         await self.discovery.close()
         for backend in self._made.values():
             await backend.close()
+
+
+def new_house(pool: Pool, environ: Mapping[str, str], ours: frozenset[int] = frozenset()) -> House:
+    """What backends of this process share; ``ours`` are ports of our own."""
+    return House(pool, environ, time.monotonic, asyncio.sleep, random.random, ours)
+
+
+def sources_of(stack: Stack) -> list[Upstream]:
+    """The sources of ``stack``: its own, and an Ollama that may run here."""
+    sources = [Upstream(source.name, source.hosted) for source in stack.sources]
+    taken = {source.name for source in stack.sources} | {tier.name for tier in stack.tiers}
+    if stack.settings.ollama != "off" and OLLAMA not in taken:
+        sources.append(Upstream(OLLAMA, Hosted("ollama", base_url=stack.settings.ollama)))
+    return sources
 
 
 def _make(upstream: Upstream, house: House) -> Backend:

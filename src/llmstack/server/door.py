@@ -12,6 +12,7 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
+from llmstack.backends.hops import hops_of
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.access import Access
 from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websocket
@@ -68,7 +69,7 @@ class Door:
         self.access = Access(engine)
         self.naming = Naming(engine, upstreams)
         self.listing = Listing(engine, self.naming, upstreams)
-        places = Places(dispatcher, self.naming, self.access, peers, upstreams)
+        places = Places(dispatcher, self.naming, self.access, upstreams)
         self.model_routes = ModelRoutes(
             dispatcher, self.naming, self.access, peers, places, upstreams
         )
@@ -150,11 +151,13 @@ class Door:
     async def records(self, scope: Scope) -> list[dict[str, Any]]:
         """The records that the client of ``scope`` may see.
 
-        Sources that nobody has asked yet get a moment to say what they have.
+        Sources that nobody has asked yet get a moment to say what they have. A peer that asks is
+        told what we have ourselves.
         """
-        if self._upstreams:
+        own = hops_of(scope["headers"]) > 0
+        if self._upstreams and not own:
             await self._upstreams.discovery.fresh(LISTING)
-        return self.listing.records(lambda target: self.access.allows(scope, target))
+        return self.listing.records(lambda target: self.access.allows(scope, target), own=own)
 
     async def _openapi(self, _: Request) -> Response:
         """This list as an OpenAPI description."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.backends.hops import hops_of
 from llmstack.config.render import reachable
 from llmstack.config.swap import SwapConfig, SwapModel
 from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
@@ -117,7 +118,7 @@ class ForeignDoor(Door):
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 
-    async def records(self, scope: Scope) -> list[dict[str, Any]]:  # noqa: ARG002 - as Door's
+    async def records(self, scope: Scope) -> list[dict[str, Any]]:
         """What llama-swap lists. Raises UpstreamUnreachable."""
         pool, base = self._dispatcher.pool, self._model.proxy
         try:
@@ -131,4 +132,4 @@ class ForeignDoor(Door):
             rows: list[dict[str, Any]] = msgspec.json.decode(text)["data"]
         except (Unreachable, Broken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UpstreamUnreachable("llama-swap does not list models", why=str(error)) from error
-        return [*rows, *self.listing.hosted()]
+        return [*rows, *self.listing.hosted(own=hops_of(scope["headers"]) > 0)]

@@ -46,15 +46,20 @@ class Listing:
         self._naming = naming
         self._upstreams = upstreams
 
-    def records(self, allowed: Callable[[Target], bool]) -> list[dict[str, Any]]:
-        """One record per listed name whose target is ``allowed``, sorted by id in byte order."""
+    def records(
+        self, allowed: Callable[[Target], bool], *, own: bool = False
+    ) -> list[dict[str, Any]]:
+        """One record per listed name whose target is ``allowed``, sorted by id in byte order.
+
+        With ``own`` without the models that were found, for a server that asks what we have.
+        """
         names = self._naming.names
         rows = [
             *self._models(),
             *self._peers(),
             *self._selectors(),
             *self._pins(),
-            *self.hosted(),
+            *self.hosted(own=own),
         ]
         created = int(time.time())
         shown = []
@@ -88,6 +93,8 @@ class Listing:
         row |= able
         if model.capabilities and model.capabilities.context > 0:
             row["meta"]["n_ctx"] = model.capabilities.context
+        elif self._upstreams and (tier := self._upstreams.tiers.get(model.id)):
+            _with_context(row, tier.ctx_size)
         return row
 
     def _peers(self) -> list[dict[str, Any]]:
@@ -98,11 +105,11 @@ class Listing:
                 f"{remote.peer}: {remote.model}",
             )
             for remote in self._naming.names.canonical.values()
-            if not (self._upstreams and self._upstreams.source(remote.peer))
+            if self._is_declared(remote.peer, remote.model)
         ]
 
-    def hosted(self) -> list[dict[str, Any]]:
-        """Tiers that others host, and models that were found."""
+    def hosted(self, *, own: bool = False) -> list[dict[str, Any]]:
+        """Tiers that others host; models that were found, unless only our ``own`` are wanted."""
         upstreams = self._upstreams
         if upstreams is None:
             return []
@@ -130,10 +137,18 @@ class Listing:
                 )
                 for alias in aliases
             ]
-        for source, offers in upstreams.found().items():
-            where = upstreams.hosted(source)
-            rows += [_found(source, where.backend if where else "", offer) for offer in offers]
+        for source, offers in ({} if own else upstreams.found()).items():
+            kind = upstreams.kind(source)
+            rows += [
+                _found(source, kind, offer)
+                for offer in offers
+                if not self._is_declared(source, offer.name)
+            ]
         return rows
+
+    def _is_declared(self, peer: str, model: str) -> bool:
+        declared = self._engine.config.peers.get(peer)
+        return declared is not None and model in declared.models
 
     def _selectors(self) -> list[dict[str, Any]]:
         rows = []

@@ -1,4 +1,4 @@
-"""Requests for models that another server has.
+"""Peers of the present configuration, and the WebSockets that they take.
 
 Rules: llama-swap's behaviour report, section 3.10.
 """
@@ -8,26 +8,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.backends.limits import limits_of
-from llmstack.backends.protocol import Health, Offered
+from llmstack.backends.swap_peer import peer_headers
 from llmstack.errors import ModelNotFound, PeerUnreachable, RequestError
-from llmstack.http1 import Unreachable
-from llmstack.server.access import KEY_HEADERS
 from llmstack.server.asgi import refuse_websocket
 from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.upstream import request_headers
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
-    from llmstack.backends.protocol import Answer, Ask
     from llmstack.config.names import Remote
     from llmstack.config.swap import Peer
-    from llmstack.http1 import Pool
-    from llmstack.server.asgi import Headers, Receive, Scope, Send
+    from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
-
-#: The client's headers that are between it and us; the peer's own Host goes out instead.
-_OURS = frozenset({b"host", b"forwarded"})
 
 
 class Peers:
@@ -35,7 +27,6 @@ class Peers:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._pool = dispatcher.pool
 
     def peer(self, remote: Remote) -> Peer:
         """The peer that has the model.
@@ -48,14 +39,6 @@ class Peers:
             raise ModelNotFound("no peer found for requested model")
         return peer
 
-    def backend(self, remote: Remote) -> DeclaredPeer:
-        """The backend of the model.
-
-        Raises:
-            ModelNotFound: a reload removed it while the request came in.
-        """
-        return DeclaredPeer(self.peer(remote), self._pool)
-
     async def serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, remote: Remote, raw_path: bytes | None
     ) -> None:
@@ -63,7 +46,7 @@ class Peers:
         peer = self.peer(remote)
         if (await receive())["type"] != "websocket.connect":
             return
-        out = {**scope, "headers": _headers(request_headers(scope), peer)}
+        out = {**scope, "headers": peer_headers(peer, request_headers(scope))}
         base, activity = peer.proxy.rstrip("/"), self._dispatcher.activity
         with FollowedSocket(activity, scope, remote.canonical, raw_path) as socket:
             try:
@@ -72,58 +55,6 @@ class Peers:
                 unreachable = _unreachable(error.why or error.what)
                 socket.failed(unreachable)
                 await refuse_websocket(scope, send, unreachable)
-
-
-class DeclaredPeer:
-    """A peer of the configuration. What is sent and what comes back passes as it is."""
-
-    def __init__(self, peer: Peer, pool: Pool) -> None:
-        self._peer = peer
-        self._pool = pool
-
-    async def open(self, ask: Ask) -> Answer:
-        """Send the request and wait for the head of its answer.
-
-        Raises:
-            PeerUnreachable: there is none.
-        """
-        peer = self._peer
-        try:
-            return await self._pool.request(
-                ask.method,
-                peer.proxy.rstrip("/"),
-                ask.target,
-                _headers(ask.headers, peer),
-                ask.body,
-                limits_of(peer.timeouts),
-            )
-        except Unreachable as error:
-            raise _unreachable(str(error)) from error
-
-    async def models(self) -> tuple[Offered, ...]:
-        """The models that are declared."""
-        return tuple(Offered(name) for name in self._peer.models)
-
-    def health(self) -> Health:
-        """Nobody keeps it."""
-        return Health()
-
-    async def close(self) -> None:
-        """Nothing: connections are the pool's."""
-
-
-def _headers(headers: Headers, peer: Peer) -> Headers:
-    """The client's headers as the peer gets them, with the peer's own key if it has one."""
-    dropped = {*_OURS, *KEY_HEADERS} if peer.api_key else _OURS
-    headers = [
-        pair
-        for pair in headers
-        if pair[0] not in dropped and not pair[0].startswith(b"x-forwarded-")
-    ]
-    if peer.api_key:
-        key = peer.api_key.encode()
-        headers += [(b"authorization", b"Bearer " + key), (b"x-api-key", key)]
-    return headers
 
 
 def _unreachable(why: str) -> PeerUnreachable:

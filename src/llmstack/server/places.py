@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.config.names import HostedModel, Local
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.model_request import ModelRequest
     from llmstack.server.naming import Naming
-    from llmstack.server.peers import Peers
+
+_NO_FILTERS = Filters()
 
 
 class Places:
@@ -33,13 +34,11 @@ class Places:
         dispatcher: Dispatcher,
         naming: Naming,
         access: Access,
-        peers: Peers,
         upstreams: Upstreams | None,
     ) -> None:
         self._dispatcher = dispatcher
         self._naming = naming
         self._access = access
-        self._peers = peers
         self._upstreams = upstreams
 
     def stop(
@@ -106,11 +105,16 @@ class Places:
                 raise exceeded.error()
             backend = upstreams.backend(choice.id)
             return _Place(choice.id, hosted.backend, backend, hosted.model, tier=choice.id)
-        if upstreams and (hosted := upstreams.source(choice.peer)):
-            backend = upstreams.backend(choice.peer)
-            return _Place(choice.canonical, hosted.backend, backend, choice.model)
-        filters, backend = self._peers.peer(choice).filters, self._peers.backend(choice)
-        return _Place(choice.canonical, "peer", backend, choice.model, filters)
+        if upstreams is None:
+            raise ModelNotFound("no peer found for requested model")
+        peer = self._dispatcher.engine.config.peers.get(choice.peer)
+        return _Place(
+            choice.canonical,
+            upstreams.kind(choice.peer),
+            upstreams.backend(choice.peer),
+            choice.model,
+            peer.filters if peer else _NO_FILTERS,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class _Place:
     kind: str
     backend: Backend
     model: str
-    filters: Filters = field(default_factory=Filters)
+    filters: Filters = _NO_FILTERS
     tier: str = ""
 
     def stop(

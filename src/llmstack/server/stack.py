@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
-from llmstack.backends.upstreams import Upstreams
+from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
@@ -75,12 +75,13 @@ class RunningStack:
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
+        ours = frozenset(opened.getsockname()[1] for opened in self._sockets)
         self.upstreams = Upstreams(
-            plan.stack,
-            self._pool,
-            os.environ,
+            new_house(self._pool, os.environ, ours),
+            tiers=plan.stack.tiers,
             channel=plan.channel,
-            ours=frozenset(opened.getsockname()[1] for opened in self._sockets),
+            sources=sources_of(plan.stack),
+            peers=plan.runs.peers.values(),
         )
         door: Door
         if self._foreign:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.backends.discovery import FRESH, LONGEST, LOOKED, MOST, PAUSES, Discovery
+from llmstack.backends.discovery import FRESH, LONGEST, LOOKED, MOST, PAUSES, QUICK, Discovery
 from llmstack.backends.protocol import Offered
 from llmstack.errors import BackendFailed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -36,11 +36,15 @@ class Clock:
 
 
 class Shop:
-    """A source that offers ``names``, fails with ``error``, or waits for ``open``."""
+    """A source that offers ``names``, fails with ``error``, or waits for ``open``.
+
+    ``late`` is done before it fails.
+    """
 
     def __init__(self, *names: str) -> None:
         self.names = names
         self.error: Exception | None = None
+        self.late: Callable[[], None] = lambda: None
         self.open = asyncio.Event()
         self.open.set()
         self.asked = 0
@@ -54,6 +58,7 @@ class Shop:
             self.left += 1
             raise
         if self.error:
+            self.late()
             raise self.error
         return tuple(Offered(name) for name in self.names)
 
@@ -173,7 +178,10 @@ async def test_a_source_comes_and_goes(found: Discovery, shop: Shop, clock: Cloc
 async def test_b15_failures_are_cached_and_for_longer_each_time(
     found: Discovery, shop: Shop, clock: Clock
 ) -> None:
-    shop.error = BackendFailed("no")
+    def later() -> None:
+        clock.time += 2 * QUICK
+
+    shop.error, shop.late = BackendFailed("no"), later
     await found.fresh()
     for times, pause in enumerate((*PAUSES, PAUSES[-1], PAUSES[-1]), start=1):
         assert shop.asked == times
@@ -193,6 +201,20 @@ async def test_b15_failures_are_cached_and_for_longer_each_time(
     clock.time += PAUSES[0]
     await found.fresh()
     assert shop.asked == asked + 1, "a good answer forgives"
+
+
+async def test_a_source_that_was_not_there_is_looked_for_by_who_names_a_model(
+    found: Discovery, shop: Shop, clock: Clock
+) -> None:
+    """It said so at once, and may have been started since."""
+    shop.error = BackendFailed("no Ollama answers")
+    for times in range(1, 5):
+        await found.look("shop")
+        await found.look("shop")
+        assert shop.asked == times
+        clock.time += LOOKED
+    shop.error = None
+    assert [offer.name for offer in await found.look("shop")] == ["one", "two"]
 
 
 async def test_b15_an_unknown_name_does_not_ask_every_time(

@@ -27,6 +27,9 @@ PAUSES: Final = (15.0, 30.0, 60.0)
 #: Seconds after an answer in which a name that it lacks is not looked for again.
 LOOKED: Final = 2.0
 
+#: A failure that took no longer, in seconds, holds only ``LOOKED`` for who names a model.
+QUICK: Final = 0.5
+
 #: Seconds that a source may take to answer; nobody waits for it that long.
 LIMIT: Final = 30.0
 
@@ -53,13 +56,19 @@ class _Source:
         self.answered_at: float | None = None
         self.task: asyncio.Task[None] | None = None
 
-    def due(self, now: float, fresh: float) -> bool:
-        """Whether it should be asked now; ``fresh`` is how long a good answer holds."""
+    def due(self, now: float, fresh: float, *, named: bool = False) -> bool:
+        """Whether it should be asked now; ``fresh`` is how long a good answer holds.
+
+        ``named`` is for who wants one model: a source that is not there says so at once, and may
+        have been started since.
+        """
         if self.task is not None:
             return False
         if self.answered_at is None:
             return True
-        pause = PAUSES[min(self.failures, len(PAUSES)) - 1] if self.failures else fresh
+        pause = fresh
+        if self.failures and not (named and self.answered_at - self.asked_at <= QUICK):
+            pause = PAUSES[min(self.failures, len(PAUSES)) - 1]
         return now - self.answered_at >= pause
 
 
@@ -113,12 +122,12 @@ class Discovery:
     async def look(self, source: str, within: float = 2.0) -> tuple[Offered, ...]:
         """What ``source`` offers, asked again if that may tell of a name that was not known.
 
-        An answer of the last moments is taken as it is, and so is a failure until its pause is
-        over: asking for what does not exist costs a source nothing.
+        An answer of the last moments is taken as it is, and so is a failure that was slow to come,
+        until its pause is over: asking for what does not exist costs a source nothing.
         """
         if source not in self._sources:
             return ()
-        self._refresh(source, LOOKED)
+        self._refresh(source, LOOKED, named=True)
         await self._wait((source,), within)
         return self._known.get(source, ())
 
@@ -157,10 +166,10 @@ class Discovery:
             # Their ends are theirs: this neither cancels them nor raises what they raise.
             await asyncio.wait(waiting, timeout=max(waits.values()))
 
-    def _refresh(self, name: str, fresh: float) -> None:
+    def _refresh(self, name: str, fresh: float, *, named: bool = False) -> None:
         source = self._sources[name]
         now = self._now()
-        if self._closed or not source.due(now, fresh):
+        if self._closed or not source.due(now, fresh, named=named):
             return
         try:
             loop = asyncio.get_running_loop()

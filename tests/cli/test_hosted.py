@@ -90,9 +90,7 @@ def test_w5_check_shows_hosted_tiers_and_what_they_lack(
     ]
     assert [bool(row["problem"]) for row in report["hosted"]] == [False, True, False]
     out = command("check").out
-    assert (
-        "smart: m at https://example.org/v1  api_key_env names the variable SOME_KEY" in out
-    )
+    assert "smart: m at https://example.org/v1  api_key_env names the variable SOME_KEY" in out
     assert "no profile 'nobody-has-this'" in out
     assert command("check", "--strict", SOME_KEY="k").status == 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -75,6 +77,23 @@ def test_days_are_as_long_as_the_clock_has_them(moment: tuple[int, ...], hours: 
     exceeded = spend().exceeded("a", Budget(per_day=0), at(*moment))
     assert exceeded
     assert exceeded.retry_in == hours * HOUR
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set")
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_without_a_zone_it_is_the_machines(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    here, night = Spend(), datetime(2026, 3, 29, 0, 30, tzinfo=ZoneInfo(zone)).timestamp()
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        here.add("a", 1, night)
+        assert here.spent("a", night + 20 * HOUR) == (1, 1)
+        assert here.spent("a", night - HOUR) == (0, 1)
+        there = Spend(ZoneInfo(zone)).exceeded("a", Budget(per_month=0), night)
+        assert here.exceeded("b", Budget(per_month=0), night) == replace(there, tier="b")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_clock_that_is_put_back_finds_what_its_day_has_cost() -> None:

@@ -185,3 +185,18 @@ def test_any_number_of_restarts_equals_none(
     for _, day, _ in amounts:
         assert kept.spent(day * DAY) == through.spent("t", day * DAY)
     kept.store.close()
+
+
+def test_a_row_that_cannot_be_kept_has_cost_all_the_same(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "a.db")
+    kept.add(ActivityRow("m", "/x", 1 << 70, 0, tier="t", cost_usd=1.0))
+    kept.store.flush()
+    kept.add(ActivityRow("m", "/x", 200, 1 << 70, tier="t"))  # nor may a day that is none end it
+    kept.store.flush()
+    kept.add(cost(1))
+    assert kept.store.ask(ActivityQuery()).result().total == 1
+    assert kept.store.lost == 2
+    kept.store.close()
+    again = Kept(tmp_path / "a.db")
+    assert again.spent() == (2, 2)
+    again.store.close()

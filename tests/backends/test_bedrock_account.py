@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.backends import bedrock_account
 from llmstack.backends.bedrock_account import Account, trouble_of
 from llmstack.errors import BackendFailed
 from tests.backends.bedrock_home import CLAUDE, ask, home, read
@@ -132,13 +131,9 @@ async def test_the_environment_may_give_the_credentials(
 async def test_without_the_extra_the_command_that_installs_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """``find_spec`` finds nothing, as where the extra is not installed; importing fails too."""
-    found = bedrock_account.find_spec
+    """Importing fails, as where the extra is not installed."""
     absent = {"aiobotocore", "botocore"}
-    monkeypatch.setattr(
-        bedrock_account, "find_spec", lambda name: None if name in absent else found(name)
-    )
-    for name in [name for name in sys.modules if name.partition(".")[0] in absent]:
+    for name in absent.union(name for name in sys.modules if name.partition(".")[0] in absent):
         monkeypatch.setitem(sys.modules, name, None)
     async with home() as here:
         tier = here.tier()
@@ -155,6 +150,7 @@ async def test_without_the_extra_the_command_that_installs_it_is_named(
         (Account("work"), {}, ""),
         (Account("other"), {"AWS_DEFAULT_REGION": "x"}, ""),
         (Account("other"), {}, "region"),
+        (Account("keyed"), {}, ""),
         (Account("spaced out"), {}, ""),
         (Account("preview"), {}, "profile"),
         (Account(), {}, ""),
@@ -176,7 +172,7 @@ def test_profiles_are_looked_up_as_botocore_does(
         "[default]\nregion = a\n[profile work]\nregion = b\n[preview]\nregion = c\n"
         "[profile 'spaced out']\nregion = d\n"
     )
-    (amazon / "credentials").write_text("[other]\naws_access_key_id = a\n")
+    (amazon / "credentials").write_text("[other]\naws_access_key_id = a\n[keyed]\nregion = e\n")
     files = {
         "AWS_CONFIG_FILE": str(amazon / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(amazon / "credentials"),

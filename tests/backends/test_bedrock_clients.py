@@ -122,7 +122,7 @@ async def test_closing_while_a_client_is_made_leaves_nothing(sessions: Sessions)
         asked = asyncio.create_task(tier.open(ask()))
         await until(lambda: sessions.made)
         await tier.close()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(BackendFailed, match="closed"):
             await asked
         sessions.gate.set()
         assert not len(clients_of(here.house))

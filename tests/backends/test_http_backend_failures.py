@@ -346,3 +346,26 @@ async def test_a_hundred_abandoned_streams_leave_nothing_behind() -> None:
         await until(lambda: server.aborted == 100 and server.open == 0)
         assert not house.pool._all
         assert json.loads(await whole(await tier.open(ask())))["choices"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/messages/count_tokens"])
+async def test_leaving_at_any_moment_leaves_nothing_behind(path: str) -> None:
+    clock = Clock()
+    async with serving() as server, open_house(clock) as house:
+        tier = backend(house, server.url)
+        for moment in range(40):
+            server._faults.clear()
+            server.next(Fault(503), Fault(500))
+            opening = asyncio.ensure_future(tier.open(ask(path, stream=True)))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            opening.cancel()
+            ended = (await asyncio.gather(opening, return_exceptions=True))[0]
+            if not isinstance(ended, BaseException):
+                ended.close()
+            clock.now += 500
+        server._faults.clear()
+        await until(lambda: server.open == len(house.pool._all))
+        assert sum(map(len, house.pool._kept.values())) == len(house.pool._all)
+        (await tier.open(ask())).close()
+        assert tier.standing.breaker.state == "closed"

@@ -81,6 +81,18 @@ async def test_other_ways_to_say_that_there_is_no_such_path(status: int) -> None
         assert (await backend(house, server.url).open(ask("/v1/messages"))).status == 200
 
 
+async def test_lm_studio_says_with_status_200_that_there_is_no_such_path() -> None:
+    said = b'{"error":"Unexpected endpoint or method. (POST /v1/messages)"}'
+    async with serving() as server, open_house() as house:
+        server.next(Fault(200, body=said))
+        answer = await backend(house, server.url).open(ask("/v1/messages"))
+        assert json.loads(await whole(answer))["content"][0]["text"] == TEXT
+        server.speaks.add("/v1/responses")
+        server.next(Fault(200, body=b'{"short": 1}'))
+        answer = await backend(house, server.url).open(ask("/v1/responses"))
+        assert await whole(answer) == b'{"short": 1}'
+
+
 async def test_a_model_that_is_not_there_is_no_missing_path() -> None:
     for message in ("model: up/model", "The model does not exist", "no such model"):
         said = json.dumps({"type": "error", "error": {"message": message}}).encode()

@@ -44,12 +44,13 @@ async def told(peer: Peer, _: RawRequest) -> None:
 
 
 def priced(**more: Any) -> AbstractAsyncContextManager[Watched]:
-    values = {"tiers": {"one"}, "prices": {"one": PRICES}, "zone": UTC, "now": lambda: 43_200.0}
-    return watched(NOTHING, raw=["one", "free"], **{**values, **more})
+    prices = {"one": PRICES, "free": Prices()}
+    values = {"tiers": {"one"}, "prices": prices, "zone": UTC, "now": lambda: 43_200.0}
+    return watched(NOTHING, **{"raw": ["one"], **values, **more})
 
 
 async def test_a_row_tells_what_the_answer_cost() -> None:
-    async with priced() as house:
+    async with priced(raw=["one", "free"]) as house:
         async with house.raw["one"].play(told), house.raw["free"].play(told):
             await ask(house.port, "POST", CHAT, chat("one"))
             await ask(house.port, "POST", CHAT, chat("free"))
@@ -220,6 +221,25 @@ async def test_an_answer_that_broke_off_says_why_and_costs_what_it_wrote() -> No
     assert float(row["metadata"]["cost_usd"]) == pytest.approx((5000 + 2 * 100) / MILLION)
     row = await row_of(Known(Usage(5000, 1)), body)
     assert float(row["metadata"]["cost_usd"]) == pytest.approx(5002 / MILLION)
+
+
+async def test_a_client_that_leaves_after_the_tokens_were_told_pays_for_these() -> None:
+    body = b'data: {"delta":{"text":"' + b"x" * 400 + b'"}}\n\n'
+    row = await row_of(Known(Usage(5000, 60), exhausted=False), body)
+    assert "estimated" not in row["metadata"]
+    assert float(row["metadata"]["cost_usd"]) == pytest.approx(5120 / MILLION)
+
+
+@pytest.mark.parametrize(("problem", "exhausted"), [("", False), ("", True), ("throttled", True)])
+async def test_zeros_at_the_beginning_of_a_message_are_not_what_it_cost(
+    problem: str, exhausted: bool
+) -> None:
+    start = b'data: {"message":{"usage":{"input_tokens":0,"output_tokens":0}}}\n\n'
+    body = start + b'data: {"delta":{"text":"' + b"x" * 400 + b'"}}\n\n'
+    answer = Known(None, problem, exhausted)
+    row = await row_of(answer, body, **{"llmstack.tokens": 1000})
+    assert row["metadata"]["estimated"] == "input and output"
+    assert float(row["metadata"]["cost_usd"]) == pytest.approx(1200 / MILLION)
 
 
 async def test_spend_survives_a_restart_of_the_server(tmp_path: Path) -> None:

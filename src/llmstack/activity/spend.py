@@ -6,6 +6,7 @@ difference in which order and in how many parts they were added up.
 A sum has two parts: what the activity database holds, written there with the rows that cost it,
 and what is still on its way. Another process on the same file is seen whenever rows of the same
 tier are written here. What cannot be written stays on its way: it counts until the process ends.
+A process that is killed loses what ended in its last moments, as it loses the rows.
 """
 
 from __future__ import annotations

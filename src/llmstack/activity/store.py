@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmstack.activity.reading import read_page, read_stats
@@ -197,21 +196,31 @@ class ActivityStore:
                 self.lost += len(rows)
                 self._roll_back()
                 self._warn(f"{len(rows)} rows are lost: {error}")
-                with suppress(sqlite3.Error):
-                    self._write(rows, only_charge=True)  # what they cost is spent all the same
+                self._charge_for_lost(rows)
 
-    def _write(self, rows: Sequence[_Entry], *, only_charge: bool = False) -> None:
+    def _write(self, rows: Sequence[_Entry]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        insert(self._connection, rows)
+        self._count += len(rows)
+        self._prune(self._connection)
+        self._commit(rows)
+
+    def _commit(self, rows: Sequence[_Entry]) -> None:
+        """End the transaction, with what ``rows`` have cost in it."""
         spend = self._spend
         due = spend.due(row for _, row in rows) if spend else {}
-        self._connection.execute("BEGIN IMMEDIATE")
-        if not only_charge:
-            insert(self._connection, rows)
-            self._count += len(rows)
-            self._prune(self._connection)
         found = charge(self._connection, due) if due else {}
         self._connection.execute("COMMIT")
         if spend and due:
             spend.written(due, found)
+
+    def _charge_for_lost(self, rows: Sequence[_Entry]) -> None:
+        """What rows that cannot be kept have cost is spent all the same."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._commit(rows)
+        except Exception:  # noqa: BLE001 - it goes on counting until the process ends
+            self._roll_back()
 
     def _put_back(self, rows: Sequence[_Entry]) -> None:
         with self._lock:

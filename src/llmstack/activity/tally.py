@@ -121,13 +121,19 @@ class Tally:
         self._found = True
         self._input = _first(usage, "prompt_tokens", "input_tokens") or self._input
         self._output = _first(usage, "completion_tokens", "output_tokens") or self._output
-        cached = _cached(usage)
+        prompt = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
+        cached = _cached(usage, prompt)
         if cached > 0 or self._cached == UNKNOWN:
             self._cached = cached
         if "prompt_tokens" in usage or "input_tokens_details" in usage:
             self._whole = True
-        self._written = _written(usage) or self._written
-        self._reasoning = _reasoning(usage) or self._reasoning
+        if "cache_creation_input_tokens" in usage or "cache_creation" in usage:
+            self._written = _written(usage) or self._written
+        elif prompt:
+            self._written = _detail(prompt, "cache_write_tokens") or self._written
+        output = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+        if output:
+            self._reasoning = _detail(output, "reasoning_tokens") or self._reasoning
         return True
 
     def timings(self, timings: object) -> None:
@@ -204,34 +210,27 @@ def _first(usage: Mapping[str, Any], *names: str) -> int:
     return 0
 
 
-def _cached(usage: Mapping[str, Any]) -> int:
+def _cached(usage: Mapping[str, Any], prompt: object) -> int:
     if usage.get("cache_read_input_tokens") is not None:
         return _count(usage["cache_read_input_tokens"])
-    for name in ("input_tokens_details", "prompt_tokens_details"):
-        details = usage.get(name)
-        if isinstance(details, dict) and details.get("cached_tokens") is not None:
-            return _count(details["cached_tokens"])
+    if isinstance(prompt, dict) and prompt.get("cached_tokens") is not None:
+        return _count(prompt["cached_tokens"])
     if usage.get("prompt_cache_hit_tokens") is not None:  # DeepSeek's
         return _count(usage["prompt_cache_hit_tokens"])
     return UNKNOWN
 
 
 def _written(usage: Mapping[str, Any]) -> int:
-    """Prompt tokens written to a cache; those of the lifetimes are summed where no sum is given."""
+    """What Anthropic says was written to a cache: the sum, or that of all lifetimes."""
     if usage.get("cache_creation_input_tokens") is not None:
         return _count(usage["cache_creation_input_tokens"])
     lifetimes = usage.get("cache_creation")
     if isinstance(lifetimes, dict):
         return sum(_count(tokens) for tokens in lifetimes.values())
-    return _detail(usage, "prompt_tokens_details", "input_tokens_details", "cache_write_tokens")
+    return 0
 
 
-def _reasoning(usage: Mapping[str, Any]) -> int:
-    return _detail(usage, "completion_tokens_details", "output_tokens_details", "reasoning_tokens")
-
-
-def _detail(usage: Mapping[str, Any], first: str, second: str, name: str) -> int:
-    details = usage.get(first) or usage.get(second)
+def _detail(details: object, name: str) -> int:
     return _count(details.get(name)) if isinstance(details, dict) else 0
 
 

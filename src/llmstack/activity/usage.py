@@ -20,8 +20,6 @@ from llmstack.activity.scan import MemberScanner
 from llmstack.activity.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from llmstack.activity.estimate import TextLength
     from llmstack.activity.tally import Usage
 
@@ -146,14 +144,14 @@ class UsageMeter:
         self._size = 0
         feed = self._feed_events if self._events else self._feed_body
         if self._inflate is None:
-            pieces: Iterable[bytes] = (data,)
-        else:
-            pieces = self._inflate.feed(data)
-        text = self._text
-        for piece in pieces:
+            feed(data)
+            if self._text is not None:
+                self._text.feed(data)
+            return
+        for piece in self._inflate.feed(data):
             feed(piece)
-            if text is not None:
-                text.feed(piece)
+            if self._text is not None:
+                self._text.feed(piece)
 
     # Event streams.
 

@@ -127,6 +127,7 @@ class Bedrock:
         lease: Lease,
         deadline: float | None,
     ) -> TranslatedAnswer:
+        lost = undelivered(conversation, body)
         response = await self._called(lease, "converse_stream", body, deadline)
         frames = response["stream"]
 
@@ -141,7 +142,6 @@ class Bedrock:
             idle=self._hosted.idle_timeout,
             told=lambda event: self._learn(event, lease),
         )
-        lost = undelivered(conversation, body)
         return TranslatedAnswer(ask, conversation, events, release, lost)
 
     async def _whole(

@@ -76,7 +76,8 @@ def trouble_of(account: Account, environ: Mapping[str, str]) -> Trouble | None:
     credentials = _path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
     try:
         known = _profiles(config)
-        names = {*known, *_sections(credentials)}
+        for name, values in _sections(credentials).items():
+            known[name] = known.get(name, {}) | values
     except (ConfigError, OSError, UnicodeError) as error:
         told = " ".join(str(error).split())
         return Trouble(f"The AWS configuration cannot be read: {told}", f"Mend {config}.")
@@ -84,11 +85,11 @@ def trouble_of(account: Account, environ: Mapping[str, str]) -> Trouble | None:
     asked = (
         account.profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or ""
     )
-    if asked and asked not in names:
+    if asked and asked not in known:
         return Trouble(
             f"The AWS profile {asked!r} is neither in {config} nor in {credentials}",
             "Name one of "
-            + (", ".join(sorted(names)) or f"your own (aws configure --profile {asked})")
+            + (", ".join(sorted(known)) or f"your own (aws configure --profile {asked})")
             + " as aws_profile.",
         )
     region = (

@@ -81,6 +81,7 @@ class Clients:
 
         Raises:
             Exception: what ``make_session`` or botocore say of the account.
+            ConnectionError: everything was closed meanwhile.
         """
         kept = self._kept.get(account)
         if kept is None:
@@ -90,7 +91,12 @@ class Clients:
                 self._making[account] = task
                 task.add_done_callback(lambda done: self._made(account, done))
             # Who leaves meanwhile does not take the client from the others.
-            kept = await asyncio.shield(task)
+            try:
+                kept = await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.cancelled():
+                    raise ConnectionError("it was closed meanwhile") from None
+                raise
         kept.calls += 1
         return Lease(self, account, kept)
 

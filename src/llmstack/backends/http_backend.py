@@ -19,8 +19,8 @@ from llmstack.backends.chat_words import CHAT, ChatWords
 from llmstack.backends.offered import offered
 from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers
 from llmstack.backends.protocol import Health
-from llmstack.backends.raw_answer import RawAnswer
-from llmstack.backends.refusal import error_body, names_model, refusal
+from llmstack.backends.raw_answer import RawAnswer, passing_headers
+from llmstack.backends.refusal import NO_PATH, denies_path, error_body, may_deny, refusal
 from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
@@ -46,8 +46,6 @@ API_OF: Final = {
 }
 #: What not every server speaks, so that it is found out.
 _TRIED = frozenset({"/v1/messages", COUNT_TOKENS, "/v1/responses"})
-#: How a server says that it has no such path.
-_NO_PATH = frozenset({404, 405, 501})
 #: Whose answers tell tokens in the words of chat completions.
 _COUNTED = frozenset({CHAT, "/v1/completions", "/v1/embeddings"})
 #: Whose streams tell them when asked to.
@@ -169,11 +167,11 @@ class HttpBackend:
     async def _tried(self, ask: Ask) -> Answer:
         """The answer in the client's API if the upstream has that, else otherwise."""
         response = await self._native(ask, outgoing_body(ask, self.upstream.sampler))
-        if response.status not in _NO_PATH:
+        if response.status not in NO_PATH and not may_deny(response):
             return self._passed(ask, response)
         said = await self._said(response)
-        if names_model(said, ask.model):
-            return WholeAnswer(response.status, response.headers, said)
+        if not denies_path(response.status, said, ask.model):
+            return WholeAnswer(response.status, passing_headers(response), said)
         answer = await self._otherwise(ask)
         self.standing.learn(ask.path, self.house.now())
         return answer
@@ -202,7 +200,7 @@ class HttpBackend:
 
         response, said = await self._counting(send, ask_usage(body) if silent else body, body)
         if said is not None:
-            return WholeAnswer(response.status, response.headers, said)
+            return WholeAnswer(response.status, passing_headers(response), said)
         return self._passed(ask, response, added=silent and self._counts())
 
     async def _counting(
@@ -226,7 +224,7 @@ class HttpBackend:
     def _counts(self) -> bool:
         return self.standing.knows(_USAGE, self.house.now())
 
-    async def _native(self, ask: Ask, body: bytes, passing: frozenset[int] = _NO_PATH) -> Response:
+    async def _native(self, ask: Ask, body: bytes, passing: frozenset[int] = NO_PATH) -> Response:
         base, target = self.address.target(ask)
         headers = outgoing_headers(
             ask.headers,

@@ -54,12 +54,9 @@ class RawAnswer:
         self._size = 0
         self._over = False
         self.status = response.status
-        dropped = _THEIRS | ({b"content-length"} if self._stream else frozenset())
-        self.headers: Headers = [
-            (name, value)
-            for name, value in response.headers
-            if name not in dropped and not name.startswith(b"access-control-")
-        ]
+        self.headers = passing_headers(response)
+        if self._stream:  # which may end otherwise than the upstream meant it to
+            self.headers = [pair for pair in self.headers if pair[0] != b"content-length"]
         self.usage: Usage | None = None
         self.problem = ""
 
@@ -128,6 +125,15 @@ class RawAnswer:
         self._finish()  # half a line is of no use to anybody
         code = "timeout" if status == 504 else "bad_gateway"
         return broken_end(Failed(status, self.problem, code), self._path)
+
+
+def passing_headers(response: Response) -> Headers:
+    """The headers that are for the client."""
+    return [
+        (name, value)
+        for name, value in response.headers
+        if name not in _THEIRS and not name.startswith(b"access-control-")
+    ]
 
 
 def is_stream(response: Response) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 #: Bytes of an error answer that are read, and seconds that it may take.
 _MOST, _PATIENCE = 64 * 1024, 10.0
+#: How a server says that it has no such path, as a rule.
+NO_PATH: Final = frozenset({404, 405, 501})
+#: LM Studio says so with status 200, in fewer bytes than any answer has.
+_UNEXPECTED = b'"Unexpected endpoint or method'
+_DENIAL = 256
+#: It is about the model.
 _MODEL = re.compile(
     r"model_not_found|(not found|no such|unknown|found for requested)[^{}]{0,200}\bmodel"
     r"|\bmodel[^{}]{0,200}(not found|not exist|unknown)",
@@ -96,11 +102,19 @@ def refusal(
     )
 
 
-def names_model(body: bytes, model: str) -> bool:
-    """Whether a 404 is about the model, not about the path."""
-    text = body.decode("utf-8", "replace")
+def may_deny(response: Response) -> bool:
+    """Whether what looks like an answer is so short that it may say that there is none."""
+    size = response.header(b"content-length") or b""
+    return response.status == 200 and size.isdigit() and int(size) <= _DENIAL
+
+
+def denies_path(status: int, body: bytes, model: str) -> bool:
+    """Whether an upstream says that it has no such path; not that it has no such ``model``."""
+    if status not in NO_PATH:
+        return _UNEXPECTED in body
+    text = body[:8192].decode("utf-8", "replace")
     named = model and re.search(rf"(?<![\w.-]){re.escape(model)}(?![\w.-])", text, re.IGNORECASE)
-    return bool(named or _MODEL.search(text))
+    return not (named or _MODEL.search(text))
 
 
 def _code(body: bytes) -> str:

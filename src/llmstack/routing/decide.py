@@ -84,7 +84,7 @@ class _Climb:
             if rung:
                 return self.chosen(rung, unmet + reason)
             asked_uncensored = asked_uncensored or "uncensored" in roles
-            if rule.endswith("trigger"):
+            if rule.endswith("trigger") or self.stepped_over:
                 unmet += f"{reason}; "
         rungs = self.ladder.rungs
         choices = [rungs[role] for role in rungs if role != "uncensored" or asked_uncensored]

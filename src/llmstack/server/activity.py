@@ -21,6 +21,7 @@ from llmstack.activity import (
 )
 from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
+from llmstack.config.stack import Prices
 from llmstack.errors import LlmstackError
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.budgets import Budgets
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from llmstack.activity import Spend
     from llmstack.config.hosted import Budget
-    from llmstack.config.stack import Prices
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine, ModelChanged
     from llmstack.engine.logs import Log
@@ -100,8 +100,8 @@ class Activity:
         self.elsewhere: Callable[[], list[dict[str, Any]]] = list
         self._tiers = frozenset(tiers)
         #: By tier; what is not here has no price.
-        self.prices = prices
-        self.budgets = Budgets(prices, budgets, self.settle, now, zone)
+        self.prices = {tier: stated for tier, stated in prices.items() if stated != Prices()}
+        self.budgets = Budgets(self.prices, budgets, self.settle, now, zone)
         self.events = Events()
         self.inflight = InflightTable(self.events)
         self._capturing = captures
@@ -369,8 +369,8 @@ def _open_store(config: SwapConfig, fallback: Path | None, spend: Spend) -> Acti
             return ActivityStore(fallback, spend=spend)
         except (LlmstackError, OSError) as error:
             log.warning(
-                "the request log is kept in memory only, until the next start: %s; move %s away if"
-                " it is broken",
+                "the request log and what tiers have cost are kept in memory only, until the next"
+                " start: %s; move %s away if it is broken",
                 error,
                 fallback,
             )

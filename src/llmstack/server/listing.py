@@ -93,6 +93,8 @@ class Listing:
         row |= able
         if model.capabilities and model.capabilities.context > 0:
             row["meta"]["n_ctx"] = model.capabilities.context
+        elif self._upstreams and (tier := self._upstreams.tiers.get(model.id)):
+            _with_context(row, tier.ctx_size)
         return row
 
     def _peers(self) -> list[dict[str, Any]]:

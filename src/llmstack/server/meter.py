@@ -13,7 +13,6 @@ from llmstack.activity.price import cost_of
 from llmstack.activity.record import NO_METADATA, ActivityRow
 from llmstack.activity.tally import NOTHING
 from llmstack.activity.usage import BLOCK, UsageMeter
-from llmstack.dialects.translation.reply import Usage as Charged
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ _READABLE = (b"gzip", b"deflate", b"identity")
 LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
 _SUCCESS = (200, 101)
+#: The first status of a failure.
+_FAILURE = 400
 
 
 def tracked_path(scope: Scope, raw_path: bytes | None) -> str | None:
@@ -192,7 +193,7 @@ class Meter(Inflight):
         error, status, began, scope = self._error, self._status, self.began, self._scope
         activity, cost, estimated = self._activity, None, ""
         metadata = activity.metadata(scope, self.model)
-        tier = scope.get("llmstack.tier") or activity.tier(self.model)
+        tier = self.tier
         answer = self._answer
         if answer is not None:
             meter = self._look()
@@ -239,18 +240,23 @@ class Meter(Inflight):
         """US dollars, and what of it is estimated (``input and output``, ``output`` or nothing).
 
         An answer that broke off before it told its tokens has cost something all the same: what was
-        written until then is counted, and the prompt as routing did or by its bytes.
+        written until then is counted, and the prompt as routing did or by its bytes. Of tokens that
+        come to less than half of that, it is taken that they were told at the answer's beginning;
+        words without any token are not free either.
         """
         charged = usage.charged()
         written = self._text.tokens if self._text else 0
-        if answer.status >= 400 or written <= charged.output:
+        ended = answer.exhausted and not getattr(answer, "problem", "")
+        some = charged.input or charged.output
+        told = some and (ended or written <= 2 * charged.output)
+        if told or not written or answer.status >= _FAILURE:
             return (cost_of(charged, prices) if usage.found else None), ""
-        if not usage.found:
+        estimated = "output"
+        if not charged.input:
+            estimated = "input and output"
             prompt = self._scope.get("llmstack.tokens") or -(-self._sent // PER_TOKEN)
-            return cost_of(Charged(input=prompt, output=written), prices), "input and output"
-        if answer.exhausted:
-            return cost_of(charged, prices), ""
-        return cost_of(replace(charged, output=written), prices), "output"
+            charged = replace(charged, input=prompt)
+        return cost_of(replace(charged, output=written), prices), estimated
 
     def _look(self) -> UsageMeter:
         """Look at what has gathered."""

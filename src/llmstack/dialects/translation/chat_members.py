@@ -20,6 +20,7 @@ from llmstack.dialects.translation.members import (
     optional_text,
     optional_whole,
     refuse,
+    schema_of,
 )
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Members:
     def schema(self, name: str) -> dict[str, Any] | None:
         """A JSON Schema."""
         value = self.any(name)
-        if value is None or isinstance(value, dict):
-            return value
-        return self.refuse(name, "an object, a JSON Schema")
+        return None if value is None else schema_of(value, self._path(name))
 
     def object(self, name: str) -> Members | None:
         """An object."""

@@ -14,7 +14,6 @@ from llmstack.dialects.translation.converse_error import converse_failed
 from llmstack.dialects.translation.converse_names import tool_names
 from llmstack.dialects.translation.converse_tools import refuses_calls
 from llmstack.dialects.translation.reply import (
-    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -44,6 +43,7 @@ _MALFORMED: Final = {
     "malformed_model_output": "the model's answer cannot be read. Try again.",
     "malformed_tool_use": "the model wrote a tool call that cannot be read. Try again.",
 }
+_BROKEN_OFF = Failed(502, "Bedrock: the answer broke off before its end.", "bad_gateway")
 
 
 class ConverseEvents:
@@ -93,7 +93,7 @@ class ConverseEvents:
 
     def end(self) -> list[Event]:
         """The stream is over; a failure if that is too early."""
-        return self.fail(BROKEN)
+        return self.fail(_BROKEN_OFF)
 
     def _block_start(self, value: Mapping[str, Any]) -> list[Event]:
         use = an_object(an_object(value.get("start")).get("toolUse"))

@@ -6,10 +6,8 @@ from typing import Any
 
 import msgspec
 
+from llmstack.dialects.translation.depth import shallow
 from llmstack.dialects.translation.tolerant import json_object
-
-#: botocore walks such values by recursion; these are the levels of nesting that are sent.
-DEEPEST = 100
 
 
 def read_arguments(text: str) -> dict[str, Any]:
@@ -39,12 +37,3 @@ def compact_object(text: str) -> dict[str, Any] | None:
     if value is None or not shallow(value):
         return None
     return value if msgspec.json.encode(value).decode() == text else None
-
-
-def shallow(value: object, levels: int = DEEPEST) -> bool:
-    """Whether the arrays and objects of ``value`` are at most ``levels`` deep."""
-    if isinstance(value, dict):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value)
-    return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from llmstack.dialects.translation.conversation import EFFORTS
+from llmstack.dialects.translation.depth import shallow
 from llmstack.dialects.wire import decode_mended, too_deep
 from llmstack.errors import BadRequest
 
@@ -81,6 +82,21 @@ def decode_object(body: bytes, example: str) -> dict[str, Any]:
     if isinstance(members, dict):
         return members
     raise BadRequest("The request body is not a JSON object", fix=f"Send an object: {example}.")
+
+
+def schema_of(value: object, where: str) -> dict[str, Any]:
+    """``value``, which must be an object, a JSON Schema of few enough levels."""
+    if not isinstance(value, dict):
+        refuse(where, value, "an object, a JSON Schema")
+    if not shallow(value):
+        raise too_deep()
+    return value
+
+
+def optional_schema(value: object, where: str) -> dict[str, Any]:
+    """``value``, a JSON Schema of an object, one that takes any object for none."""
+    told = {} if value is None else schema_of(value, where)
+    return told or {"type": "object"}
 
 
 def refuse(where: str, value: object, wanted: str) -> NoReturn:

@@ -13,9 +13,11 @@ from llmstack.dialects.translation.members import (
     optional_list,
     optional_number,
     optional_object,
+    optional_schema,
     optional_text,
     optional_whole,
     refuse,
+    schema_of,
     text_of,
 )
 from llmstack.dialects.translation.messages_content import read_cache
@@ -72,14 +74,11 @@ def read_tools(value: Any, dropped: Dropped) -> tuple[Tool, ...]:
             dropped.add(where, kind)
             continue
         dropped.add_unknown(tool, _TOOL, where)
-        schema = tool.get("input_schema")
         tools.append(
             Tool(
                 name=name_of(tool.get("name"), f"{where}.name"),
                 description=optional_text(tool.get("description"), f"{where}.description"),
-                schema=object_of(
-                    {"type": "object"} if schema is None else schema, f"{where}.input_schema"
-                ),
+                schema=optional_schema(tool.get("input_schema"), f"{where}.input_schema"),
                 strict=optional_flag(tool.get("strict"), f"{where}.strict"),
                 cache=read_cache(tool, where, dropped),
             )
@@ -193,7 +192,7 @@ def read_format(body: dict[str, Any], dropped: Dropped) -> AnswerFormat | None:
     if wanted.get("type") != "json_schema":
         refuse(f"{where}.type", wanted.get("type"), '"json_schema"')
     dropped.add_unknown(wanted, frozenset({"type", "schema"}), where)
-    return AnswerFormat(object_of(wanted.get("schema"), f"{where}.schema"))
+    return AnswerFormat(schema_of(wanted.get("schema"), f"{where}.schema"))
 
 
 def _output(body: dict[str, Any]) -> dict[str, Any]:

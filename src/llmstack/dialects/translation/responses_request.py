@@ -24,6 +24,7 @@ from llmstack.dialects.translation.members import (
     optional_text,
     optional_whole,
     refuse,
+    schema_of,
 )
 from llmstack.dialects.translation.responses_items import read_input
 from llmstack.dialects.translation.responses_parts import read_texts
@@ -131,9 +132,7 @@ def _format(value: object, dropped: Dropped) -> AnswerFormat | None:
         case "json_object":
             return AnswerFormat()
         case "json_schema":
-            schema = form.get("schema")
-            if not isinstance(schema, dict):
-                refuse("text.format.schema", schema, "a JSON Schema")
+            schema = schema_of(form.get("schema"), "text.format.schema")
             dropped.add_unknown(form, {"type", "name", "schema", "strict"}, "text.format")
             name = optional_text(form.get("name"), "text.format.name")
             return AnswerFormat(

@@ -12,6 +12,7 @@ from llmstack.dialects.translation.members import (
     optional_flag,
     optional_list,
     optional_object,
+    optional_schema,
     optional_text,
     refuse,
 )
@@ -139,11 +140,10 @@ def _read_into(
 
 
 def _function(entry: dict[str, Any], where: str, namespace: str) -> Tool:
-    schema = optional_object(entry.get("parameters"), f"{where}.parameters")
     return Tool(
         full_name(name_of(entry.get("name"), f"{where}.name"), namespace),
         optional_text(entry.get("description"), f"{where}.description"),
-        schema or {"type": "object"},
+        optional_schema(entry.get("parameters"), f"{where}.parameters"),
         optional_flag(entry.get("strict"), f"{where}.strict"),
         namespace=namespace,
     )

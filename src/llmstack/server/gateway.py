@@ -70,7 +70,13 @@ class Gateway:
         self._ladders = ladders
         self._report = report
         ollama = OllamaApi(
-            dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
+            dispatcher.engine,
+            door.naming,
+            door.access,
+            door.listing,
+            self._answer,
+            door.look,
+            self._own,
         )
         models = [
             Route("/v1/models", self._models),

@@ -97,6 +97,21 @@ def test_aider_gets_address_models_and_windows(place: Place) -> None:
     assert windows["openai/smart"]["max_input_tokens"] == 16_384
 
 
+def test_aider_is_told_what_hosted_tiers_cost(place: Place) -> None:
+    """It adds up what a session cost, from prices of one token."""
+    stack = parse_stack(
+        "[a]\nbackend = openai\nbase_url = http://x\nmodel_name = m\nctx_size = 200000\n"
+        "price_input_per_1m = 3\nprice_output_per_1m = 15\n",
+        "models.ini",
+    ).stack
+    hosted = endpoint(stack, BASE, {}, needs_key=False)
+    told = json.loads(written("aider", place, hosted)[".aider.model.metadata.json"])
+    for name in ("openai/a", "openai/auto"):
+        assert told[name]["max_input_tokens"] == 200_000
+        assert told[name]["input_cost_per_token"] * 1_000_000 == pytest.approx(3)
+        assert told[name]["output_cost_per_token"] * 1_000_000 == pytest.approx(15)
+
+
 def test_aiders_own_settings_stay(place: Place) -> None:
     """Comments and other keys are kept; a key that is set twice is a message, not a guess."""
     path = place.project / ".aider.conf.yml"

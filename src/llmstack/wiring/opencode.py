@@ -19,7 +19,7 @@ from llmstack.wiring.offer import offered_models
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstack.config.stack import Prices, Stack
+    from llmstack.config.stack import Stack
     from llmstack.wiring.endpoint import OfferedModel
 
 PROVIDER = "llama.cpp"
@@ -88,11 +88,8 @@ def wishes(environ: Mapping[str, str]) -> Wishes:
 def opencode_config(stack: Stack, gateway: str, wished: Wishes | None = None) -> dict[str, Any]:
     """The configuration as a JSON object; ``gateway`` is its base URL without ``/v1``."""
     wished = wished or Wishes()
-    prices = {tier.name: tier.prices for tier in stack.tiers}
-    agents = stack.with_role("agent") or stack.tiers
-    prices["auto"] = max((tier.prices for tier in agents), key=lambda one: one.output or 0)
     offered = offered_models(stack, dict(wished.served))
-    models = {model.name: _entry(model, prices[model.name]) for model in offered}
+    models = {model.name: _entry(model) for model in offered}
     config: dict[str, Any] = {
         "$schema": "https://opencode.ai/config.json",
         "$comment": MARK,
@@ -168,7 +165,8 @@ def _commands(stack: Stack) -> dict[str, Any]:
     return commands
 
 
-def _entry(model: OfferedModel, prices: Prices) -> dict[str, Any]:
+def _entry(model: OfferedModel) -> dict[str, Any]:
+    prices = model.prices
     return {
         "name": model.title,
         "tool_call": True,

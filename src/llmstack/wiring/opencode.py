@@ -19,7 +19,7 @@ from llmstack.wiring.offer import offered_models
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstack.config.stack import Stack
+    from llmstack.config.stack import Prices, Stack
     from llmstack.wiring.endpoint import OfferedModel
 
 PROVIDER = "llama.cpp"
@@ -165,17 +165,21 @@ def _commands(stack: Stack) -> dict[str, Any]:
     return commands
 
 
+def cost(prices: Prices) -> dict[str, float]:
+    """What opencode counts with: USD for a million tokens."""
+    return {
+        "input": prices.input or 0,
+        "output": prices.output or 0,
+        "cache_read": prices.cache_read or 0,
+        "cache_write": prices.cache_write or 0,
+    }
+
+
 def _entry(model: OfferedModel) -> dict[str, Any]:
-    prices = model.prices
     return {
         "name": model.title,
         "tool_call": True,
         "temperature": True,
         "limit": {"context": model.window, "output": model.output},
-        "cost": {
-            "input": prices.input or 0,
-            "output": prices.output or 0,
-            "cache_read": prices.cache_read or 0,
-            "cache_write": prices.cache_write or 0,
-        },
+        "cost": cost(model.prices),
     }

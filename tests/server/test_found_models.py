@@ -12,7 +12,7 @@ from ollama import AsyncClient
 
 from tests.backends.ollama_server import WORDS, FakeOllama, Model
 from tests.server.house import error_of, fake, running, side_by_side
-from tests.server.wire import Wire, ask, chat, eventually
+from tests.server.wire import PATIENCE, Wire, ask, chat, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,6 +153,22 @@ async def test_an_ollama_that_goes_is_a_clear_error_and_leaves_the_list(found: F
     assert status == 502
     assert "ollama" in message
     assert "near" in await listed(house.gateway)
+
+
+async def test_who_names_a_model_of_an_ollama_that_is_gone_is_told_so(found: Found) -> None:
+    house, server = found
+    await server.stop()
+    status, message = error_of(await ask(house.gateway, "POST", CHAT, chat(FULL)))
+    assert status == 404
+    assert "ollama does not say what it has: no Ollama answers" in message
+    await server.start()
+
+    async def back() -> bool:
+        return (await ask(house.gateway, "POST", CHAT, chat(FULL))).status == 200
+
+    async with asyncio.timeout(PATIENCE):
+        while not await back():  # noqa: ASYNC110  it is asked again after two seconds
+            await asyncio.sleep(0.1)
 
 
 async def test_a_stack_does_not_find_itself(

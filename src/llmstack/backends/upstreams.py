@@ -89,6 +89,12 @@ class Upstreams:
         source, _, model = name.partition("/")
         return any(offer.name == model for offer in await self.discovery.look(source))
 
+    def silence(self, name: str) -> str:
+        """Why nobody can say whether there is a model ``name`` (``SOURCE/MODEL``), or nothing."""
+        source = name.partition("/")[0]
+        problem = self.discovery.problem(source)
+        return f"{source} does not say what it has: {problem}" if problem else ""
+
     def hosted(self, name: str) -> Hosted | None:
         """Where the tier or source ``name`` is, None for what runs here."""
         upstream = self._upstreams.get(name)

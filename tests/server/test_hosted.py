@@ -11,6 +11,7 @@ import pytest
 
 from llmstack.config.hosted import Budget, Hosted
 from llmstack.config.stack import Prices, Tier, Weights
+from llmstack.config.swap import SwapConfig
 from tests.server.house import anthropic_error_of, error_of, fake, running, side_by_side, tier
 from tests.server.raw_upstream import RawUpstream
 from tests.server.wire import Wire, ask, chat, eventually
@@ -239,3 +240,22 @@ async def test_a_client_that_leaves_ends_the_work_upstream(
             await eventually(lambda: bool(gone), "the upstream still works")
         (row,) = await rows(house)
         assert row["resp_status_code"] == 499
+
+
+async def test_when_nothing_can_answer_auto_says_when_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    """The soonest of all tiers is told, and each with its reason."""
+    monkeypatch.setenv("FAR_KEY", "far-secret")
+    tiers = [
+        hosted("one", "agent", free_tcp_port, aliases=(), budget=Budget(per_day=0.0)),
+        hosted("two", "fast", free_tcp_port, aliases=("other",)),
+    ]
+    async with running(tmp_path, SwapConfig(source="test"), tiers=tiers) as house:
+        for _ in range(5):
+            await ask(house.gateway, "POST", CHAT, chat("two"))
+        status, message = error_of(got := await ask(house.gateway, "POST", CHAT, chat("auto")))
+        assert status == 503
+        assert "budget_usd_per_day" in message
+        assert "two is down" in message
+        assert 1 <= int(got.header("retry-after")) <= 15

@@ -98,7 +98,9 @@ class Door:
                 Route("/api/openapi.json", self._openapi),
                 profiles.version,
                 SCHEMA,
-                *OllamaApi(engine, self.naming, self.access, self.listing, self.serve_json).routes,
+                *OllamaApi(
+                    engine, self.naming, self.access, self.listing, self.serve_json, self.look
+                ).routes,
             ],
             admin=[
                 *ModelsApi(engine).routes,
@@ -155,9 +157,14 @@ class Door:
         told what we have ourselves.
         """
         own = hops_of(scope["headers"]) > 0
-        if self._upstreams and not own:
-            await self._upstreams.discovery.fresh(LISTING)
+        if not own:
+            await self.look()
         return self.listing.records(lambda target: self.access.allows(scope, target), own=own)
+
+    async def look(self) -> None:
+        """Give sources a moment to say what they have."""
+        if self._upstreams:
+            await self._upstreams.discovery.fresh(LISTING)
 
     async def _openapi(self, _: Request) -> Response:
         """This list as an OpenAPI description."""

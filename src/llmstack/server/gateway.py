@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
 from llmstack.errors import BadRequest, RequestError
-from llmstack.routing import decide, requested
+from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
@@ -70,7 +70,13 @@ class Gateway:
         self._ladders = ladders
         self._report = report
         ollama = OllamaApi(
-            dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
+            dispatcher.engine,
+            door.naming,
+            door.access,
+            door.listing,
+            self._answer,
+            door.look,
+            self._own,
         )
         models = [
             Route("/v1/models", self._models),
@@ -131,7 +137,7 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return decide(view, self._ladders.now())
+        return self._ladders.decide(view)
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""

@@ -247,6 +247,8 @@ def _found(source: str, backend: str, offer: Offered) -> dict[str, Any]:
     }
     if offer.trained:
         about["ctx_trained"] = offer.trained
+    if offer.embedding:
+        about["embedding"] = True
     row = _record(
         f"{source}/{offer.name}",
         about,

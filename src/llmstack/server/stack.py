@@ -19,7 +19,7 @@ from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
 from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
-from llmstack.server.ladders import Ladders
+from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 
@@ -120,13 +120,15 @@ class RunningStack:
         await self._activity.stop()
         self._pool.close()
 
-    def _unavailable(self) -> dict[str, str]:
-        """The tiers that cannot answer now, each with why, for routing to step over them."""
-        over = self._activity.budgets.over()
-        missing = {tier: exceeded.why for tier, exceeded in over.items()}
+    def _unavailable(self) -> dict[str, Unavailable]:
+        """The tiers that cannot answer now, for routing to step over them."""
+        missing = {}
         for tier, health in self.upstreams.health().items():
             if not health.usable:
-                missing[tier] = "is down" if health.state == "down" else "is not usable"
+                why = "is down" if health.state == "down" else "is not usable"
+                missing[tier] = Unavailable(why, health.retry_in)
+        for tier, exceeded in self._activity.budgets.over().items():
+            missing[tier] = Unavailable(exceeded.why, exceeded.retry_in)
         return missing
 
     def report(self) -> dict[str, Any]:

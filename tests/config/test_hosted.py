@@ -214,6 +214,7 @@ def test_what_is_missing_is_named_with_what_to_write(section: str, message: str)
         "headers = X-A: 1, X-a: 2",
         "headers = X-A:",
         "headers = Host: x",
+        "headers = Accept-Encoding: gzip",
         "headers = Content-Length: 5",
         "headers = Transfer-Encoding: chunked",
         "headers = Proxy-Authorization: $X",

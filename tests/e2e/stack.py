@@ -143,8 +143,8 @@ class Answer:
 class Stack:
     """One work directory. As a context manager it ends whatever runs there and looks for leftovers.
 
-    ``ini`` is the models.ini; free ports are put in it, and in the place of ``{door}`` the base URL
-    of the engine's own door, for tiers that are hosted there. The daemon is not started by itself: see
+    ``ini`` is the models.ini; free ports are put in it, and for ``{door}`` the base URL of the
+    engine's own door, where a tier may be hosted. The daemon is not started by itself: see
     ``start`` and ``serve``.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ class Upstreams:
     """The backends of hosted ``tiers``, of ``sources`` and of a configuration's ``peers``.
 
     Each is made when it is first needed. For one event loop. ``aliases`` are the other names of
-    each hosted tier. ``version`` changes when the names do.
+    each hosted tier, ``ollama`` the stack's setting, for its tiers that name no address.
+    ``version`` changes when the names do.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Upstreams:
         channel: Channel = "current",
         sources: Iterable[Upstream] = (),
         peers: Iterable[Peer] = (),
+        ollama: str = "",
     ) -> None:
         self._house = house
         self._made: dict[str, Backend] = {}
@@ -48,6 +51,8 @@ class Upstreams:
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in tiers}
         for tier in self.tiers.values():
             if hosted := tier.elsewhere(channel):
+                if hosted.backend == OLLAMA and not hosted.base_url and ollama != "off":
+                    hosted = replace(hosted, base_url=ollama)
                 self._upstreams[tier.name] = Upstream(tier.name, hosted, tier.sampler)
         self.aliases = {name: self.tiers[name].aliases for name in self._upstreams}
         self._sources = {source.name: source for source in sources}
@@ -88,6 +93,12 @@ class Upstreams:
         """
         source, _, model = name.partition("/")
         return any(offer.name == model for offer in await self.discovery.look(source))
+
+    def silence(self, name: str) -> str:
+        """Why nobody can say whether there is a model ``name`` (``SOURCE/MODEL``), or nothing."""
+        source = name.partition("/")[0]
+        problem = self.discovery.problem(source)
+        return f"{source} does not say what it has: {problem}" if problem else ""
 
     def hosted(self, name: str) -> Hosted | None:
         """Where the tier or source ``name`` is, None for what runs here."""

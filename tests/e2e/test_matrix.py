@@ -103,6 +103,13 @@ async def error_before(client: Client, cell: Cell, act: Act) -> None:
     with pytest.raises((openai.BadRequestError, anthropic.BadRequestError)) as caught:
         await hear(client, cell, act)
     assert act.refusal in caught.value.message
+    body: Any = caught.value.body
+    if client.api == "/v1/messages":  # OpenAI's SDK has taken off the outer object
+        # llama-server writes its errors in OpenAI's words, also where Anthropic's are spoken.
+        assert act.plain or body["type"] == "error"
+        body = body["error"]
+    assert body["message"]
+    assert body["type"]
     assert caught.value.response.headers["content-type"].startswith("application/json")
 
 

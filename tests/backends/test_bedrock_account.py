@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from llmstack.backends.bedrock_account import Account, trouble_of
 from llmstack.errors import BackendFailed
 from tests.backends.bedrock_home import CLAUDE, ask, home, read
+from tests.http1.certificate import self_signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +128,21 @@ async def test_the_environment_may_give_the_credentials(
         tier = here.tier(profile="", region="us-east-1")
         assert b"Hello" in await read(await tier.open(ask(stream=True)))
         assert (here.server.call.key, here.server.call.region) == ("AKIAENVIRON", "us-east-1")
+
+
+async def test_a_key_of_bedrocks_own_needs_no_other_credentials(
+    amazon: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``AWS_BEARER_TOKEN_BEDROCK``, over TLS only."""
+    (amazon / "credentials").unlink()
+    certificate = self_signed(amazon)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a-key-of-its-own")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with home(context) as here:
+        assert b"Hello" in await read(await here.tier().open(ask(stream=True)))
+        assert here.server.call.key == "a-key-of-its-own"
 
 
 async def test_without_the_extra_the_command_that_installs_it_is_named(

@@ -124,6 +124,16 @@ def test_the_other_commands_leave_hosted_tiers_out_of_what_runs_here(
     assert json.loads(command("status", "--json").out)["queued"] == ["smart"]
 
 
+def test_w11_route_says_which_hosted_tiers_cannot_answer(
+    command: Callable[..., Outcome], project: Path
+) -> None:
+    """W11: a profile that nobody has made every short request an error."""
+    routed = command("route", "--json", "fix the test", SOME_KEY="k")
+    assert json.loads(routed.out)["model"] == "smart"
+    assert "[!] without ultra: the AWS configuration has no profile" in routed.err
+    assert json.loads(command("route", "--json", "fix the test").out)["model"] == "ultra"
+
+
 def test_status_shows_how_hosted_tiers_are_and_what_they_cost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

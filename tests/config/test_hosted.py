@@ -208,7 +208,6 @@ def test_what_is_missing_is_named_with_what_to_write(section: str, message: str)
         "base_url = http://x/v1?a=b",
         "base_url = http://x/#a",
         "base_url = http://x/a b",
-        "model_name = a b",
         "api_key_env = my key",
         "apis = chat, tchat",
         "headers = nothing",

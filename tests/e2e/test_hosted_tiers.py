@@ -216,4 +216,4 @@ async def test_hosted_tiers_are_listed_with_their_windows(town: Town) -> None:
     listed = {model.id: model async for model in town.clients.openai.models.list()}
     assert {"auto", "near", "best", "spare", "lost"} <= listed.keys()
     assert listed["best"].model_extra["context_length"] == 131_072  # type: ignore[index]
-    assert listed["lost"].model_extra["context_length"] == 200_000  # type: ignore[index]
+    assert listed["lost"].model_extra["context_length"] == 204_800  # type: ignore[index]

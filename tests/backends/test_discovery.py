@@ -154,6 +154,17 @@ async def test_sources_are_asked_side_by_side(clock: Clock) -> None:
     assert slow.left == 1
 
 
+async def test_only_those_are_asked_that_are_looked_at(clock: Clock) -> None:
+    one, other = Shop("a"), Shop("b")
+    found = Discovery({"one": one, "other": other}, clock)
+    found.known(["one"])
+    await settled()
+    assert found.known([])["one"] == (Offered("a"),)
+    await settled()
+    assert (one.asked, other.asked) == (1, 0)
+    await found.close()
+
+
 async def test_a_source_comes_and_goes(found: Discovery, shop: Shop, clock: Clock) -> None:
     shop.error = BackendFailed("no Ollama answers")
     await found.fresh()

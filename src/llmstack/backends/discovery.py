@@ -94,12 +94,13 @@ class Discovery:
         """Changes whenever the set of names does; what models are like may change without it."""
         return self._version
 
-    def known(self) -> Mapping[str, tuple[Offered, ...]]:
+    def known(self, of: Iterable[str] | None = None) -> Mapping[str, tuple[Offered, ...]]:
         """What every source offers, as far as it is known, at once.
 
-        A source whose answer is too old is asked again in the background.
+        A source whose answer is too old is asked again in the background; with ``of``, which are
+        some of them, only if it is one of these.
         """
-        for name in self._sources:
+        for name in self._sources if of is None else of:
             self._refresh(name, FRESH)
         return self._known
 

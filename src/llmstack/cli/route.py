@@ -77,7 +77,7 @@ def _body(arguments: Namespace) -> bytes:
     return json.dumps({"model": "auto", "messages": [message]}).encode()
 
 
-def _unusable(stack: Stack) -> frozenset[str]:
+def _unusable(stack: Stack) -> dict[str, str]:
     """The hosted tiers that cannot answer on this machine, each said; none if that were all."""
     problems = {
         row.tier: row.problem
@@ -85,10 +85,10 @@ def _unusable(stack: Stack) -> frozenset[str]:
         if row.problem and row.model
     }
     if len(problems) == len(stack.tiers):
-        return frozenset()
+        return {}
     for tier, problem in problems.items():
         print(f"[!] without {printable_text(f'{tier}: {problem}')}", file=sys.stderr)
-    return frozenset(problems)
+    return dict.fromkeys(problems, "is not usable")
 
 
 def _stack() -> Stack:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from llmstack.backends.bedrock_account import account_of, trouble_of
+from llmstack.backends.bedrock_account import account_of
 from llmstack.backends.bedrock_clients import clients_of
 from llmstack.backends.bedrock_count import CountAnswer, counted, estimated
+from llmstack.backends.bedrock_standing import Standing
 from llmstack.backends.bedrock_stream import ConverseStream
-from llmstack.backends.protocol import Health, Offered
+from llmstack.backends.protocol import Offered
 from llmstack.backends.translated import (
     COUNT_TOKENS,
     TranslatedAnswer,
@@ -36,17 +37,11 @@ from llmstack.errors import BackendFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from llmstack.backends.bedrock_account import Trouble
     from llmstack.backends.bedrock_clients import Lease
-    from llmstack.backends.protocol import Answer, Ask, House, Upstream
+    from llmstack.backends.protocol import Answer, Ask, Health, House, Upstream
     from llmstack.config.stack import Sampler
     from llmstack.dialects.translation.conversation import Conversation
     from llmstack.dialects.translation.reply import Event, Failed
-
-#: Seconds for which a look at the AWS configuration holds: people edit it while we run.
-LOOK: Final = 5.0
-#: Seconds for which an account that was refused counts as unusable.
-REFUSED: Final = 30.0
 
 
 def bedrock(upstream: Upstream, house: House) -> Bedrock:
@@ -61,15 +56,11 @@ class Bedrock:
         self._name = upstream.name
         self._hosted = upstream.hosted
         self._defaults = _sampling(upstream.sampler)
-        self._house = house
         self._account = account_of(upstream.hosted, house.environ)
         self._clients = clients_of(house)
         self._clients.join()
         self._closed = False
-        self._looked: float | None = None
-        self._trouble: Trouble | None = None
-        self._health = Health()
-        self._refused_at = 0.0
+        self._standing = Standing(self._account, house)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -95,7 +86,7 @@ class Bedrock:
             lease.release()
             raise
         if not answer.problem:
-            self._health = Health("ok")
+            self._standing.answered()
         return answer
 
     async def models(self) -> tuple[Offered, ...]:
@@ -104,14 +95,7 @@ class Bedrock:
 
     def health(self) -> Health:
         """How it is, without asking it."""
-        if trouble := self._look():
-            return Health("unusable", f"{trouble.why}. {trouble.fix}")
-        if self._health.state == "unusable":
-            left = self._refused_at + REFUSED - self._house.now()
-            if left <= 0:
-                return Health("unknown", self._health.why)
-            return Health("unusable", self._health.why, left)
-        return self._health
+        return self._standing.health()
 
     async def close(self) -> None:
         """End every connection that no other tier uses. May be repeated."""
@@ -179,38 +163,27 @@ class Bedrock:
             event = failed_error(error)
             if no_account(error):
                 lease.retire()
-                self._refuse(event.message)
+                self._standing.refused(event.message)
                 raise self._unusable(event.message) from error
             self._learn(event, lease)
             raise failed(event) from error
 
     async def _lease(self) -> Lease:
-        if trouble := self._look():
+        if trouble := self._standing.trouble():
             raise self._unusable(f"{trouble.why}.", trouble.fix)
         try:
             return await self._clients.lease(self._account)
         except Exception as error:
             event = failed_error(error)
-            self._refuse(event.message)
+            self._standing.refused(event.message)
             raise self._unusable(event.message) from error
-
-    def _look(self) -> Trouble | None:
-        now = self._house.now()
-        if self._looked is None or now - self._looked >= LOOK:
-            self._looked = now
-            self._trouble = trouble_of(self._account, self._house.environ)
-        return self._trouble
 
     def _learn(self, event: Failed, lease: Lease) -> None:
         if bad_credentials(event):
             lease.retire()
-            self._refuse(event.message)
+            self._standing.refused(event.message)
         elif event.status >= 429:
-            self._health = Health("unknown", event.message)
-
-    def _refuse(self, why: str) -> None:
-        self._health = Health("unusable", why)
-        self._refused_at = self._house.now()
+            self._standing.failed(event.message)
 
     def _unusable(self, why: str, fix: str = "") -> BackendFailed:
         return BackendFailed(

@@ -77,10 +77,7 @@ class Bedrock:
         deadline = asyncio.get_running_loop().time() + wait if wait else None
         lease = await self._lease()
         try:
-            if conversation.stream:
-                answer = await self._stream(ask, conversation, body, lease, deadline)
-            else:
-                answer = await self._whole(ask, conversation, body, lease, deadline)
+            answer = await self._asked(ask, conversation, body, lease, deadline)
             await answer.begin()
         except BaseException:
             lease.release()
@@ -103,7 +100,7 @@ class Bedrock:
             self._closed = True
             await self._clients.leave()
 
-    async def _stream(
+    async def _asked(
         self,
         ask: Ask,
         conversation: Conversation,
@@ -112,6 +109,10 @@ class Bedrock:
         deadline: float | None,
     ) -> TranslatedAnswer:
         lost = undelivered(conversation, body)
+        if not conversation.stream:
+            response = await self._called(lease, "converse", body, deadline)
+            whole = _at_once(whole_events(response, conversation))
+            return TranslatedAnswer(ask, conversation, whole, lease.release, lost)
         response = await self._called(lease, "converse_stream", body, deadline)
         frames = response["stream"]
 
@@ -127,19 +128,6 @@ class Bedrock:
             told=lambda event: self._learn(event, lease),
         )
         return TranslatedAnswer(ask, conversation, events, release, lost)
-
-    async def _whole(
-        self,
-        ask: Ask,
-        conversation: Conversation,
-        body: dict[str, Any],
-        lease: Lease,
-        deadline: float | None,
-    ) -> TranslatedAnswer:
-        response = await self._called(lease, "converse", body, deadline)
-        events = whole_events(response, conversation)
-        lost = undelivered(conversation, body)
-        return TranslatedAnswer(ask, conversation, _at_once(events), lease.release, lost)
 
     async def _count(self, ask: Ask, body: dict[str, Any]) -> CountAnswer:
         """Its own count if it is there within the limits of time: an estimate beats an error."""
@@ -166,7 +154,10 @@ class Bedrock:
                 self._standing.refused(event.message)
                 raise self._unusable(event.message) from error
             self._learn(event, lease)
-            raise failed(event) from error
+            failure = failed(event)
+            # The keys are the house's: the request may well be answered with those of another tier.
+            failure.elsewhere |= bad_credentials(event)
+            raise failure from error
 
     async def _lease(self) -> Lease:
         if trouble := self._standing.trouble():

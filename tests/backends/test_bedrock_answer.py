@@ -10,7 +10,7 @@ import pytest
 
 from llmstack.dialects.translation.reply import Usage
 from tests.backends.bedrock_home import CHAT, COMPLETIONS, MESSAGES, RESPONSES, ask, home, read
-from tests.backends.bedrock_server import START, Stream, block, ending, whole
+from tests.backends.bedrock_server import START, Refusal, Stream, block, ending, whole
 from tests.backends.bedrock_tools import TOOLS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("amazon")]
@@ -193,3 +193,29 @@ async def test_every_api_is_answered_in_its_own_words(path: str, stream: bool) -
         assert (here.server.call.key, here.server.call.region) == ("AKIAWORK", "eu-central-1")
         if not stream:
             assert json.loads(body)["model"] == "code-ultra"
+
+
+NO_STREAM = {
+    "tools": "This model doesn't support tool use in streaming mode.",
+    "words": "The model is unsupported for streaming.",
+}
+
+
+@pytest.mark.parametrize("said", NO_STREAM.values(), ids=NO_STREAM)
+@pytest.mark.parametrize("path", TOOLS)
+async def test_a_model_that_cannot_stream_is_streamed_as_a_whole(path: str, said: str) -> None:
+    """Agents always stream, with tools; Llama 4 and DeepSeek refuse that. It is tried once."""
+    async with home() as here:
+        tier = here.tier()
+        here.server.answers(Refusal(400, "ValidationException", said), WHOLE)
+        request = ask(path, stream=True, tools=TOOLS[path])
+        bodies = [await read(await tier.open(request)) for _ in range(2)]
+        operations = [call.operation for call in here.server.calls]
+        assert operations == ["converse-stream", "converse", "converse"]
+        for body in bodies:
+            assert b"I look." in body
+            assert b"error" not in body.replace(b'"error":null', b"")
+        # Without tools it is another matter.
+        here.server.answers(Stream())
+        await read(await tier.open(ask(path, stream=True)))
+        assert here.server.calls[-1].operation == "converse-stream"

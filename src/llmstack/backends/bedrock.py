@@ -8,8 +8,9 @@ aiobotocore, keeps the limits of time, and knows how the upstream is.
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.backends.bedrock_account import account_of
 from llmstack.backends.bedrock_clients import clients_of
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Conversation
     from llmstack.dialects.translation.reply import Event, Failed
 
+#: What models say that do not stream, or not with tools.
+_NO_STREAM: Final = re.compile(r"in streaming mode|unsupported for streaming", re.IGNORECASE)
+
 
 def bedrock(upstream: Upstream, house: House) -> Bedrock:
     """The backend for ``upstream``. A ``llmstack.backends.protocol.Factory``."""
@@ -60,6 +64,7 @@ class Bedrock:
         self._clients = clients_of(house)
         self._clients.join()
         self._closed = False
+        self._unstreamed: set[tuple[str, bool]] = set()
         self._standing = Standing(self._account, house)
 
     async def open(self, ask: Ask) -> Answer:
@@ -109,11 +114,20 @@ class Bedrock:
         deadline: float | None,
     ) -> TranslatedAnswer:
         lost = undelivered(conversation, body)
-        if not conversation.stream:
+        # Some models stream words only, some nothing: their clients get the whole as a stream.
+        kind = (ask.model, "toolConfig" in body)
+        response = None
+        if conversation.stream and kind not in self._unstreamed:
+            try:
+                response = await self._called(lease, "converse_stream", body, deadline)
+            except BackendFailed as failure:
+                if failure.status != 400 or not _NO_STREAM.search(failure.what):
+                    raise
+                self._unstreamed.add(kind)
+        if response is None:
             response = await self._called(lease, "converse", body, deadline)
             whole = _at_once(whole_events(response, conversation))
             return TranslatedAnswer(ask, conversation, whole, lease.release, lost)
-        response = await self._called(lease, "converse_stream", body, deadline)
         frames = response["stream"]
 
         def release() -> None:

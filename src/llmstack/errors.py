@@ -196,3 +196,17 @@ class BackendFailed(RequestError):
         self.code = code
         self.retry_after = None if retry_after is None else max(0, ceil(retry_after))
         self.elsewhere = elsewhere
+
+
+class BudgetSpent(RequestError):
+    """A tier has cost what its budget allows; ``retry_in`` seconds later the budget starts anew."""
+
+    status = 429
+    code = "budget_exceeded"
+
+    def __init__(self, tier: str, budget: str, limit: float, spent: float, retry_in: float) -> None:
+        super().__init__(
+            f"{tier} is over its {budget}: ${spent:.4f} of ${limit:g} spent",
+            fix=f"Ask another tier, wait until the budget starts anew, or raise {budget}.",
+        )
+        self.retry_after = max(1, ceil(retry_in))

@@ -1,4 +1,7 @@
-"""Fixtures of the backends' tests."""
+"""Fixtures of the backends' tests.
+
+They run on asyncio; the loops that the daemon can have are the client's own tests' affair.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,12 @@ from tests.backends.bedrock_home import aws
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """One loop is enough here."""
+    return "asyncio"
 
 
 @pytest.fixture

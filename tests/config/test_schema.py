@@ -48,9 +48,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/").replace("%20", " ")
         return faults(value, root["$defs"][name], root, at)
-    if "anyOf" in schema:
-        tried = [faults(value, option, root, at) for option in schema["anyOf"]]
-        return [] if [] in tried else [f"{at}: none of {len(tried)}"]
+    options = schema.get("anyOf", [])
+    if options and all(faults(value, option, root, at) for option in options):
+        return [f"{at}: none of {len(options)}"]
     if "enum" in schema and value not in schema["enum"]:
         return [f"{at}: not one of {schema['enum']}"]
     kinds = schema.get("type", [])
@@ -221,6 +221,8 @@ def test_what_the_schema_refuses_the_reader_tells(text: str) -> None:
         "models: {m: {cmd: x, ttl: '${t}', memory: '${m}', name: 7, env: [1]}}",
         "apiKeys: [a, 1, {sha256: b, name: n}]",
         "peers:",
+        "peers: {p: {proxy: 'http://h', discover: true}}",
+        "peers: {p: {proxy: 'http://h', models: [x]}}",
         "macros: {a: 1, b: true, c: 1.5, d: x}",
         "performance: {every: '${e}'}",
         "x-common: &c {ttl: 5}\nmodels: {m: {<<: *c, x-note: [1]}}",

@@ -8,13 +8,28 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from llmstack.config.stack import Sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from typing import Any
 
+    from llmstack.backends.standing import Standing
     from llmstack.config.hosted import Hosted
     from llmstack.dialects.translation.reply import Usage
+    from llmstack.engine import Lease
     from llmstack.http1 import Pool
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Waiting(Protocol):
+    """Who is told that a request has to wait for its model."""
+
+    async def wait(
+        self, lease: Coroutine[Any, Any, Lease], position: Callable[[], int | None]
+    ) -> Lease:
+        """The lease, once it is there; ``position`` is the place in the queue."""
+
+    def leased(self, waited: float) -> None:
+        """The model is there, after ``waited`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +37,10 @@ class Ask:
     """One request on its way to a backend.
 
     ``path`` is the API's path (``/v1/chat/completions``), ``target`` the raw path with its query
-    as the client sent them. ``headers`` are the client's without hop-by-hop headers, its keys and
-    its Host, in lower case. ``body`` has been read to its end and may still carry the client's
-    name of the model; ``model`` is what the backend is to serve, in the upstream's words.
-    ``answered_as`` is the model's name for the client. ``stream`` says that it asked for a stream.
+    as the client sent them. ``headers`` are the client's without hop-by-hop ones, in lower case.
+    ``body`` has been read to its end and may still carry the client's name of the model; ``model``
+    is what the backend is to serve, in the upstream's words. ``answered_as`` is the model's name
+    for the client. ``stream`` says that it asked for a stream. ``waiting`` is told of waits.
     """
 
     method: str
@@ -36,6 +51,7 @@ class Ask:
     model: str
     answered_as: str
     stream: bool = False
+    waiting: Waiting | None = None
 
 
 class Answer(Protocol):
@@ -85,7 +101,7 @@ class Offered:
     """A model that a backend has. ``context`` is the window it will really use, in tokens.
 
     ``trained`` is the longest one that the model was made for; 0 is not known. ``loaded`` is None
-    where nobody tells.
+    where nobody tells. ``embedding`` models make vectors of texts and answer nothing else.
     """
 
     name: str
@@ -94,6 +110,7 @@ class Offered:
     loaded: bool | None = None
     vision: bool = False
     tools: bool = False
+    embedding: bool = False
     description: str = ""
 
 
@@ -158,6 +175,9 @@ class Upstream:
 class House:
     """What backends share. ``now`` is monotonic seconds; ``random`` gives numbers in [0, 1).
 
+    ``ours`` are ports on this machine that are our own.
+    ``standings`` is what is known of upstreams by address and variable of the key, so that tiers of
+    one upstream learn from each other.
     ``shared`` is what the backends of one kind have in common, by the kind.
     """
 
@@ -166,6 +186,8 @@ class House:
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
+    ours: frozenset[int] = frozenset()
+    standings: dict[tuple[str, str], Standing] = field(default_factory=dict)
     shared: dict[str, object] = field(default_factory=dict, compare=False)
 
 

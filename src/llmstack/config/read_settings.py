@@ -16,6 +16,7 @@ from llmstack.config.numbers import (
 )
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.stack import Routing, Settings
+from llmstack.config.upstream_url import parse_url
 
 if TYPE_CHECKING:
     from llmstack.config.fields import Fields
@@ -43,6 +44,7 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         llama_server_bin=fields.read("llama_server_bin", lambda text: _program(text, base)),
         server=read_server(fields, base),
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
+        ollama=_or(fields.read("ollama", _ollama), default.ollama),
     )
 
 
@@ -117,6 +119,18 @@ def parse_turns(text: str) -> int:
 
 def _megabytes(text: str) -> int:
     return parse_int(text, minimum=0, maximum=MAX_CAPTURES)
+
+
+def _ollama(text: str) -> str:
+    """``off`` for nowhere, empty for the usual places, else a URL."""
+    if text.lower() in ("auto", "on", "true", "yes", "1"):
+        return ""
+    if text.lower() in ("off", "none", "false", "no", "0"):
+        return "off"
+    try:
+        return parse_url(text)
+    except BadValueError as error:
+        raise BadValueError(error.what, "Write off, or a URL: http://HOST:11434.") from None
 
 
 def _program(text: str, base: Path) -> str:

@@ -35,15 +35,15 @@ _NOTICE = {
 def render_swap(
     stack: Stack,
     *,
-    llama_server: tuple[str, ...],
+    llama_server: tuple[str, ...] = (),
     channel: Channel = "current",
     removed_flags: Container[str] = (),
 ) -> str:
-    """The YAML text of the configuration that serves ``channel``.
+    """The YAML text of the configuration that serves ``channel``: the tiers that run here.
 
-    ``llama_server`` is the command that starts a model server. ``removed_flags`` names flags that
-    this server does not know; they are left out together with their values. Raises
-    ``ConfigError`` if the command cannot stand in a configuration.
+    ``llama_server`` is the command that starts a model server, empty where none runs.
+    ``removed_flags`` names flags that this server does not know; they are left out together with
+    their values. Raises ``ConfigError`` if the command cannot stand in a configuration.
     """
     _check_command(llama_server)
     config: dict[str, Any] = {
@@ -57,18 +57,18 @@ def render_swap(
         # Prompts are not stored unless asked, neither by a llama-swap that reads this.
         "captureBuffer": stack.settings.capture_buffer,
         "macros": {
-            "llama_server": shlex.join(llama_server),
+            **({"llama_server": shlex.join(llama_server)} if llama_server else {}),
             "server_defaults": _join(
                 common_flags(stack.settings, stack.settings.server), removed_flags
             ),
         },
         "models": {
-            tier.name: _model(tier, stack.settings, channel, removed_flags) for tier in stack.tiers
+            tier.name: _model(tier, stack.settings, channel, removed_flags) for tier in stack.local
         },
     }
     if (matrix := build_matrix(stack, channel)) is not None:
         config["matrix"] = matrix
-    if preload := [tier.name for tier in stack.tiers if tier.preload]:
+    if preload := [tier.name for tier in stack.local if tier.preload]:
         config["hooks"] = {"on_startup": {"preload": _Flow(preload)}}
     header = (
         f"# yaml-language-server: $schema={SCHEMA}\n"

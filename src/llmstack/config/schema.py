@@ -47,8 +47,11 @@ def _section(table: Table) -> dict[str, Any]:
         "properties": {key.name: _property(key) for key in table.values()},
         "patternProperties": {f"^{TEMPLATE}": {}},
     }
-    if required := [key.name for key in table.values() if key.required]:
+    if required := [key.name for key in table.values() if key.required and not key.unless]:
         schema["required"] = required
+    for key in table.values():
+        if key.unless:  # one such key is all that a table has
+            schema["anyOf"] = [{"required": [name]} for name in (key.name, key.unless)]
     return schema
 
 

@@ -33,9 +33,10 @@ Kind = Literal[
 class SwapKey:
     """One key.
 
-    ``default`` holds when the key is missing or null. ``inner`` names the table of a section.
-    ``addition`` marks what llama-swap itself does not know (it ignores such keys), ``deprecated``
-    what is understood only for old files. The value of a ``secret`` key is never shown.
+    ``default`` holds when the key is missing or null. ``inner`` names the table of a section. A
+    ``required`` key may be missing where the key ``unless`` is there. ``addition`` marks what
+    llama-swap itself does not know (it ignores such keys), ``deprecated`` what is understood only
+    for old files. The value of a ``secret`` key is never shown.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SwapKey:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     required: bool = False
+    unless: str = ""
     addition: bool = False
     deprecated: bool = False
     secret: bool = False

@@ -137,6 +137,11 @@ MODEL_TABLES: dict[str, Table] = {
         replace(
             texts("models", "Models that it serves; each is also known as PEER/MODEL."),
             required=True,
+            unless="discover",
+        ),
+        replace(
+            boolean("discover", "Ask it which models it serves, and offer them as PEER/MODEL too."),
+            addition=True,
         ),
         section("filters", "peer filters", "What to change in requests before they are forwarded."),
         section("timeouts", "peer timeouts", "Limits of the connection to it."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -23,6 +23,7 @@ _ROLES: Final[tuple[tuple[Role, str, str], ...]] = (
     ("uncensored", "plan-uncensored", "plan-uncensored"),
 )
 
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 #: Output tokens to leave room for when a request does not say how many it wants.
 DEFAULT_OUTPUT = 1024
 
@@ -51,7 +52,8 @@ class Ladder:
     """Rungs by role, the ceilings in tokens, and the compiled word lists.
 
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
-    it the fast one unless tools or ``multi_turn`` user turns call for the agent tier.
+    it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
+    are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
     """
 
     rungs: Mapping[Role, Rung]
@@ -59,20 +61,28 @@ class Ladder:
     high: int = 12_000
     mid: int = 32_000
     multi_turn: int = 6
+    missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
-    """The ladder of ``stack`` without the tiers named in ``unavailable``.
+def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
+    """The ladder of ``stack`` without the tiers in ``unavailable``, which says why of each.
 
     The tier that ``routing.players`` names for a role plays it, else the first available one with
     the role. When no tier of the stack has the role, the tier with the traditional name does,
-    unless it plays another known role.
+    unless it plays another known role. A why follows the tier's name: ``over its
+    budget_usd_per_day``.
     """
     rungs: dict[Role, Rung] = {}
+    missed: dict[Role, tuple[str, ...]] = {}
     for role, ini_role, name in _ROLES:
-        tier = _player(stack, ini_role, name, unavailable)
-        if tier:
-            rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
+        skipped: list[str] = []
+        for tier in _players(stack, ini_role, name):
+            if tier.name not in unavailable:
+                rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
+                break
+            skipped.append(_plain(f"{tier.name} {unavailable[tier.name]}"))
+        if skipped:
+            missed[role] = tuple(skipped)
     routing: Routing = stack.routing
     return Ladder(
         rungs=MappingProxyType(rungs),
@@ -80,13 +90,21 @@ def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
         high=routing.high_fidelity_ceiling,
         mid=routing.mid_fidelity_ceiling,
         multi_turn=routing.multi_turn,
+        missed=MappingProxyType(missed),
     )
 
 
-def _player(stack: Stack, role: str, name: str, unavailable: frozenset[str]) -> Tier | None:
+def _players(stack: Stack, role: str, name: str) -> tuple[Tier, ...]:
+    """Who may play a role, the first choice first."""
     named = dict(stack.routing.players).get(role)
-    players = tuple(tier for tier in stack.tiers if tier.name == named) or stack.with_role(role)
-    if not players:
-        usual = stack.tier(name)
-        players = (usual,) if usual and usual.role not in KNOWN_ROLES else ()
-    return next((tier for tier in players if tier.name not in unavailable), None)
+    chosen = tuple(tier for tier in stack.tiers if tier.name == named)
+    others = tuple(tier for tier in stack.with_role(role) if tier.name != named)
+    if chosen or others:
+        return chosen + others
+    usual = stack.tier(name)
+    return (usual,) if usual and usual.role not in KNOWN_ROLES else ()
+
+
+def _plain(text: str) -> str:
+    """``text`` fit for a header."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.backends.hops import hops_of
 from llmstack.config.render import reachable
 from llmstack.config.swap import SwapConfig, SwapModel
 from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
@@ -94,8 +96,8 @@ def foreign_config(
 class ForeignDoor(Door):
     """The door whose other side is llama-swap itself: everything goes there as it came."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
+    def __init__(self, dispatcher: Dispatcher, *, upstreams: Upstreams | None = None) -> None:
+        super().__init__(dispatcher, upstreams=upstreams)
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +108,8 @@ class ForeignDoor(Door):
                 await self._dispatcher.serve_websocket(scope, receive, send, self._model, None)
                 return
             body = await read_body(receive)
-            await self._dispatcher.serve(scope, receive, send, self._model, body, extra=[])
+            stop = self._dispatcher.here(scope, self._model, body)
+            await self._dispatcher.serve(receive, send, stop, extra=[])
         except ClientGone:
             return
         except RequestError as error:
@@ -115,7 +118,7 @@ class ForeignDoor(Door):
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 
-    async def records(self, scope: Scope) -> list[dict[str, Any]]:  # noqa: ARG002 - as Door's
+    async def records(self, scope: Scope) -> list[dict[str, Any]]:
         """What llama-swap lists. Raises UpstreamUnreachable."""
         pool, base = self._dispatcher.pool, self._model.proxy
         try:
@@ -129,4 +132,4 @@ class ForeignDoor(Door):
             rows: list[dict[str, Any]] = msgspec.json.decode(text)["data"]
         except (Unreachable, Broken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UpstreamUnreachable("llama-swap does not list models", why=str(error)) from error
-        return rows
+        return [*rows, *self.listing.hosted(own=hops_of(scope["headers"]) > 0)]

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
 from llmstack.errors import BadRequest, RequestError
-from llmstack.routing import decide, requested
+from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
-    from llmstack.routing import Decision, Ladder
+    from llmstack.routing import Decision
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.door import Door
+    from llmstack.server.ladders import Ladders
 
 #: Routes on which ``auto`` chooses a tier.
 AUTO_POSTS = frozenset(
@@ -61,15 +62,21 @@ class Gateway:
         dispatcher: Dispatcher,
         door: Door,
         stack: Stack,
-        ladder: Ladder,
+        ladders: Ladders,
         report: Callable[[], dict[str, Any]],
     ) -> None:
         self._door = door
         self._stack = stack
-        self._ladder = ladder
+        self._ladders = ladders
         self._report = report
         ollama = OllamaApi(
-            dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
+            dispatcher.engine,
+            door.naming,
+            door.access,
+            door.listing,
+            self._answer,
+            door.look,
+            self._own,
         )
         models = [
             Route("/v1/models", self._models),
@@ -116,7 +123,7 @@ class Gateway:
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
-        scope["llmstack.reason"] = reason
+        scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),
@@ -130,7 +137,7 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return decide(view, self._ladder)
+        return self._ladders.decide(view)
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""
@@ -138,7 +145,7 @@ class Gateway:
         return list_response(request, [*self._own(), *rows])
 
     def _own(self) -> list[dict[str, Any]]:
-        return [auto_record(self._ladder)]
+        return [auto_record(self._ladders.whole)]
 
     async def _models_ini(self, _: Request) -> Response:
         """The stack's ``models.ini`` as it is now, for thin clients."""

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
+from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
@@ -16,7 +17,9 @@ from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
+from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
+from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 
@@ -66,16 +69,29 @@ class RunningStack:
             self.engine,
             captures=plan.stack.settings.capture_buffer > 0,
             tiers=frozenset(tier.name for tier in plan.stack.tiers),
+            prices={tier.name: tier.prices for tier in plan.stack.tiers},
+            budgets={tier.name: tier.budget for tier in plan.stack.tiers},
             fallback=plan.work.activity,
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
+        ours = frozenset(opened.getsockname()[1] for opened in self._sockets)
+        self.upstreams = Upstreams(
+            new_house(self._pool, os.environ, ours),
+            tiers=plan.stack.tiers,
+            channel=plan.channel,
+            sources=sources_of(plan.stack),
+            peers=plan.runs.peers.values(),
+            ollama=plan.stack.settings.ollama,
+        )
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher)
+            door = ForeignDoor(dispatcher, upstreams=self.upstreams)
         else:
-            door = Door(dispatcher, shown=self._activity.proxy_log)
-        gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
+            shown = self._activity.proxy_log
+            door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
+        ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
+        gateway = Gateway(dispatcher, door, plan.stack, ladders, self.report)
         apps: list[App] = [gateway, door]
         self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
         if trim := trimmer():
@@ -101,8 +117,20 @@ class RunningStack:
             self._trimming.cancel()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
+        await self.upstreams.close()
         await self._activity.stop()
         self._pool.close()
+
+    def _unavailable(self) -> dict[str, Unavailable]:
+        """The tiers that cannot answer now, for routing to step over them."""
+        missing = {}
+        for tier, health in self.upstreams.health().items():
+            if not health.usable:
+                why = "is down" if health.state == "down" else "is not usable"
+                missing[tier] = Unavailable(why, health.retry_in)
+        for tier, exceeded in self._activity.budgets.over().items():
+            missing[tier] = Unavailable(exceeded.why, exceeded.retry_in)
+        return missing
 
     def report(self) -> dict[str, Any]:
         """What ``GET /api/status`` answers.
@@ -113,6 +141,7 @@ class RunningStack:
         engine = self.engine
         assert engine is not None
         now = engine.now()
+        spending = {row["tier"]: row for row in self._activity.spending()}
         preloaded = self._preloaded
         return {
             "version": __version__,
@@ -122,7 +151,7 @@ class RunningStack:
             "channel": self._plan.channel,
             "gateway": self.gateway,
             "engine": self.door,
-            "llama_server": self._plan.llama_server.source,
+            "llama_server": server.source if (server := self._plan.llama_server) else "",
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,
             "problems": [
@@ -141,4 +170,6 @@ class RunningStack:
                 }
                 for status in engine.status()
             ],
+            "hosted": hosted_report(self.upstreams, spending),
+            "sources": sources_report(self.upstreams),
         }

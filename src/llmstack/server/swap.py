@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmstack.backends.upstreams import Upstreams, new_house
 from llmstack.config.swap_merge import load_sources
 from llmstack.engine import Engine
 from llmstack.engine.footprints import told
@@ -170,6 +171,8 @@ class SwapServer:
         self._reloading = self._reload_again = self._stopping = False
         self.engine = Engine(config)
         self.activity = Activity(self.engine, captures=True, proxy_log=logs.proxy)
+        ours = frozenset({self._listener.getsockname()[1]})
+        self._house = new_house(self._pool, os.environ, ours)
         self._new_door()
 
     async def start(self) -> None:
@@ -219,13 +222,20 @@ class SwapServer:
         self.activity.retire()
         self._logs.end_readers()
         await end(self.engine, self._http, hurry)
+        await self._upstreams.close()
         await self.activity.stop()
         self._pool.close()
 
     def _new_door(self) -> None:
         """Answer with a door that knows the engine's present configuration."""
         dispatcher = Dispatcher(self.engine, self._pool, self.activity)
-        self._app.door = Door(dispatcher, proxy=self._logs.proxy, shown=self._logs.shown)
+        self._upstreams = Upstreams(self._house, peers=self.engine.config.peers.values())
+        self._app.door = Door(
+            dispatcher,
+            proxy=self._logs.proxy,
+            shown=self._logs.shown,
+            upstreams=self._upstreams,
+        )
 
     async def _reload(self) -> None:
         try:
@@ -257,7 +267,9 @@ class SwapServer:
         await asyncio.sleep(0)
         if self.engine.config is not config:
             await settling
+        former = self._upstreams
         self._new_door()
+        await former.close()
         self.activity.reconfigured()
         self._logs.apply(config)
         log.info("configuration reloaded")

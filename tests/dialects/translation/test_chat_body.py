@@ -163,11 +163,11 @@ def test_what_an_upstream_is_not_told_is_named() -> None:
     )
     assert lost_in_chat(told) == (
         "tool_result.error",
-        "tool_use.cache",
+        "cache_control",
         "tool_choice",
-        "parallel_calls",
+        "parallel_tool_calls",
     )
-    assert lost_in_chat(HELLO, ChatUpstream(cache_marks=False)) == ("cache",)
-    assert lost_in_chat(replace(HELLO, thinking_budget=9)) == ("thinking_budget",)
-    assert lost_in_chat(replace(HELLO, effort="max")) == ("effort",)
+    assert lost_in_chat(HELLO, ChatUpstream(cache_marks=False)) == ("cache_control",)
+    assert lost_in_chat(replace(HELLO, thinking_budget=9)) == ("thinking",)
+    assert lost_in_chat(replace(HELLO, effort="max")) == ("reasoning_effort",)
     assert lost_in_chat(replace(HELLO, effort="max"), FULL) == ()

@@ -109,9 +109,25 @@ def test_calls_are_told_apart_whatever_is_left_out(calls: list[Any], ids: str | 
         ({"error": "no"}, Failed(502, "no")),
         ({"object": "error", "message": "no", "code": 400}, Failed(400, "no")),
         ({"error": {"message": "no", "code": "context"}}, Failed(502, "no", "context")),
+        (
+            {"error": {"message": "no", "code": 429, "metadata": {"retry_after_seconds": 2.5}}},
+            Failed(429, "no", retry_after=2.5),
+        ),
+        (
+            {"error": {"message": "no", "metadata": {"raw": "x", "headers": {"Retry-After": "7"}}}},
+            Failed(502, "no: x", retry_after=7.0),
+        ),
+        (
+            [{"error": {"message": "no", "code": 429, "details": [{"retryDelay": "34s"}]}}],
+            Failed(429, "no", retry_after=34.0),
+        ),
+        (
+            {"error": {"message": "no", "metadata": {"retry_after_seconds": 10**400}}},
+            Failed(502, "no"),
+        ),
     ],
 )
-def test_an_error_ends_the_answer(error: dict[str, Any], failed: Failed) -> None:
+def test_an_error_ends_the_answer(error: Any, failed: Failed) -> None:
     told = heard(line(delta(content="a")), line(error), line(delta(content="b")), DONE)
     assert told == [TextDelta("a"), failed]
     assert whole_events(json.dumps(error).encode()) == [failed]
@@ -154,6 +170,12 @@ def test_a_plain_completion_is_heard_too() -> None:
         Finished("length"),
         Usage(7, 2),
     ]
+
+
+@pytest.mark.parametrize("odd", [10**400, 10**30, -1, 1e308, True, "7"])
+def test_a_count_that_is_none_does_not_end_an_answer(odd: Any) -> None:
+    body = {"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"prompt_tokens": odd}}
+    assert whole_events(json.dumps(body).encode())[-1] == Usage(0, 0)
 
 
 NAMES = st.sampled_from(

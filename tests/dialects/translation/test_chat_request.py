@@ -37,16 +37,6 @@ def user(*parts: Any) -> Conversation:
     return ask({"role": "user", "content": list(parts)})
 
 
-def test_system_and_developer_join_wherever_they_stand() -> None:
-    told = ask(
-        {"role": "system", "content": "a"},
-        {"role": "user", "content": "hi"},
-        {"role": "developer", "content": [{"type": "text", "text": "b"}]},
-    )
-    assert told.system == (Text("a"), Text("b"))
-    assert told.turns == (Turn("user", (Text("hi"),)),)
-
-
 def test_parts_keep_their_kind_order_and_marks() -> None:
     told = user(
         {"type": "text", "text": "look", "cache_control": {"type": "ephemeral", "ttl": "1h"}},

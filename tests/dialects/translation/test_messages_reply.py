@@ -226,7 +226,7 @@ def test_nothing_follows_an_error() -> None:
 
 
 def test_an_answer_that_was_cut_is_an_error() -> None:
-    with pytest.raises(anthropic.APIStatusError, match="before it was complete"):
+    with pytest.raises(anthropic.APIStatusError, match="broke off before its end"):
         streamed(stream([TextDelta("a")]))
     assert json.loads(whole(ORIGIN, ASKED, [TextDelta("a")]))["type"] == "error"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmstack.dialects.translation.chat_messages import mark_object, write_messages
-from llmstack.dialects.translation.conversation import Thinking, ToolResult, ToolUse
+from llmstack.dialects.translation.conversation import EFFORTS, ToolResult, ToolUse, bears_marks
 from llmstack.dialects.wire import too_deep
 from llmstack.errors import BadRequest
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
         Tool,
         ToolChoice,
     )
-
-_ORDER: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class ChatUpstream:
 #: An upstream of which nothing is known.
 PLAIN = ChatUpstream()
 #: OpenRouter, which takes everything.
-FULL = ChatUpstream(budgets=True, efforts=_ORDER)
+FULL = ChatUpstream(budgets=True, efforts=EFFORTS)
 
 
 def write_chat(
@@ -90,27 +88,21 @@ def write_chat(
 
 
 def lost_in_chat(conversation: Conversation, upstream: ChatUpstream = PLAIN) -> tuple[str, ...]:
-    """What ``write_chat`` does not tell ``upstream``, in the words of ``Conversation``."""
+    """What ``write_chat`` does not tell ``upstream``, in OpenAI's words."""
     blocks = [block for turn in conversation.turns for block in turn.blocks]
     failed = any(isinstance(block, ToolResult) and block.error for block in blocks)
+    known = (None, *upstream.efforts)
     mute = not conversation.tools
     lost = {
         "tool_result.error": failed,
-        "tool_use.cache": any(isinstance(one, ToolUse) and one.cache for one in blocks),
-        "cache": not upstream.cache_marks and _marked(conversation),
-        "thinking_budget": conversation.thinking_budget is not None and not upstream.budgets,
-        "effort": conversation.effort is not None and conversation.effort not in upstream.efforts,
+        "cache_control": any(isinstance(one, ToolUse) and one.cache for one in blocks)
+        or (not upstream.cache_marks and bears_marks(conversation)),
+        "thinking": conversation.thinking_budget is not None and not upstream.budgets,
+        "reasoning_effort": conversation.effort not in known,
         "tool_choice": mute and conversation.tool_choice is not None,
-        "parallel_calls": mute and conversation.parallel_calls is not None,
+        "parallel_tool_calls": mute and conversation.parallel_calls is not None,
     }
     return tuple(name for name, is_lost in lost.items() if is_lost)
-
-
-def _marked(conversation: Conversation) -> bool:
-    blocks = [block for turn in conversation.turns for block in turn.blocks]
-    inner = [part for block in blocks if isinstance(block, ToolResult) for part in block.content]
-    outer = [block for block in blocks if not isinstance(block, Thinking)]
-    return any(one.cache for one in (*conversation.system, *conversation.tools, *outer, *inner))
 
 
 def _sampling(conversation: Conversation) -> dict[str, Any]:
@@ -151,9 +143,9 @@ def _nearest(effort: Effort, words: tuple[Effort, ...]) -> Effort:
     """``effort`` in the ``words`` that are understood; thinking stays on, or stays off."""
     if effort in words:
         return effort
-    wanted = _ORDER.index(effort)
+    wanted = EFFORTS.index(effort)
     thinking = [word for word in words if (word == "none") == (effort == "none")] or words
-    return min(thinking, key=lambda word: abs(_ORDER.index(word) - wanted))
+    return min(thinking, key=lambda word: abs(EFFORTS.index(word) - wanted))
 
 
 def _tool(tool: Tool, *, marks: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmstack.dialects.translation.reply import ToolDelta, ToolStart
+from llmstack.dialects.translation.tolerant import a_list, a_text, an_object
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.reply import Event
@@ -39,8 +40,7 @@ class Calls:
     def take(self, told: dict[str, Any]) -> list[Event]:
         """What the calls of a message or delta add."""
         events: list[Event] = []
-        calls = told.get("tool_calls")
-        for call in calls if isinstance(calls, list) else []:
+        for call in a_list(told.get("tool_calls")):
             if isinstance(call, dict):
                 events += self._call(call)
         legacy = told.get("function_call")
@@ -49,14 +49,13 @@ class Calls:
         return events
 
     def _call(self, call: dict[str, Any]) -> list[Event]:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
-        given, name = _string(call.get("id")), _string(function.get("name"))
+        function = an_object(call.get("function"))
+        given, name = a_text(call.get("id")), a_text(function.get("name"))
         one = self._find(call.get("index"), given, name)
         arguments = function.get("arguments")
         if isinstance(arguments, (dict, list)):
             arguments = msgspec.json.encode(arguments).decode()
-        one.held += _string(arguments)
+        one.held += a_text(arguments)
         events: list[Event] = []
         if one.number is None:
             if not name:
@@ -83,7 +82,3 @@ class Calls:
             one = self._open[key] = _Open(given)
         self._last = key
         return one
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.dialects.ollama_piece import error_text
 from llmstack.dialects.sse import EventReader, EventTooLarge
 from llmstack.dialects.translation.chat_calls import Calls
+from llmstack.dialects.translation.chat_error import chat_failed
 from llmstack.dialects.translation.chat_told import (
     details_of,
     finish_reason,
@@ -21,6 +21,7 @@ from llmstack.dialects.translation.chat_told import (
     usage_of,
 )
 from llmstack.dialects.translation.reply import (
+    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -34,16 +35,6 @@ if TYPE_CHECKING:
     from llmstack.dialects.translation.reply import Event
 
 _ANY = msgspec.json.Decoder(Any)
-#: HTTP statuses of the types of errors, by words in them.
-_STATUS = {
-    "rate_limit": 429,
-    "overloaded": 503,
-    "invalid_request": 400,
-    "authentication": 401,
-    "permission": 403,
-    "not_found": 404,
-    "timeout": 504,
-}
 
 
 class ChatEvents:
@@ -73,7 +64,7 @@ class ChatEvents:
             return []
         events = self._read(self._reader.end())
         if not self._over:
-            events += self._fail(Failed(502, "The upstream's answer broke off.", "bad_gateway"))
+            events += self._fail(BROKEN)
         return events + self._tell_usage()
 
     def take(self, body: bytes) -> list[Event]:
@@ -83,12 +74,14 @@ class ChatEvents:
         except (BadRequest, RecursionError):
             shown = body[:200].decode("utf-8", "replace")
             return self._fail(Failed(502, f"The upstream's answer is no JSON: {shown}"))
+        if isinstance(told, list) and len(told) == 1:
+            told = told[0]  # as Google writes errors
         if not isinstance(told, dict):
             return self._fail(Failed(502, "The upstream's answer is no JSON object."))
         self._usage = usage_of(told) or self._usage
         if self._over:
             return []
-        if (failed := _failure(told)) is not None:
+        if (failed := chat_failed(told)) is not None:
             return self._fail(failed)
         choice = _choice(told)
         if choice is None:
@@ -173,20 +166,3 @@ def _choice(told: dict[str, Any]) -> dict[str, Any] | None:
         return None
     wanted = (one for one in choices if isinstance(one, dict) and (one.get("index") or 0) == 0)
     return next(wanted, None)
-
-
-def _failure(told: dict[str, Any]) -> Failed | None:
-    """An error in the form of OpenAI, OpenRouter, vLLM or Ollama."""
-    error = told.get("error")
-    if not error and told.get("object") != "error":
-        return None
-    inner = error if isinstance(error, dict) else told
-    message = error_text(error or told) or "The upstream failed and does not say why."
-    kind = inner.get("type")
-    status = next((_STATUS[word] for word in _STATUS if word in str(kind)), 502)
-    code = inner.get("code")
-    for number in (code, inner.get("status"), inner.get("status_code"), told.get("code")):
-        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number <= 599:
-            status = number
-            break
-    return Failed(status, message, code if isinstance(code, str) else "")

@@ -1,39 +1,30 @@
-"""The members of a JSON object: each read with a check, and those that nobody read told."""
+"""The members of a JSON object that remembers which of them were read.
+
+Chat completions have more members that are no standard than any other API: what nobody read is
+told, without a list of all that are known.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-from typing import Any, NoReturn
+from math import inf
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import msgspec
+from llmstack.dialects.translation.members import (
+    Dropped,
+    decode_object,
+    name_of,
+    object_of,
+    optional_effort,
+    optional_flag,
+    optional_number,
+    optional_text,
+    optional_whole,
+    refuse,
+    schema_of,
+)
 
-from llmstack.dialects.wire import decode_mended, too_deep
-from llmstack.errors import BadRequest
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_OBJECT = msgspec.json.Decoder(dict[str, Any])
-
-
-class Dropped:
-    """Names of members that could not be kept, each once, in the order in which they came.
-
-    They go into a log and a header: a name that is no plain word is told as "other".
-    """
-
-    def __init__(self) -> None:
-        self._names: dict[str, None] = {}
-
-    def add(self, where: str, name: str) -> None:
-        """Note the member ``name`` of ``where``, "" for the body itself."""
-        plain = name if _NAME.fullmatch(name) else "other"
-        if len(self._names) < 64:
-            self._names[f"{where}.{plain}" if where else plain] = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names so far."""
-        return tuple(self._names)
+if TYPE_CHECKING:
+    from llmstack.dialects.translation.conversation import Effort
 
 
 class Members:
@@ -56,46 +47,44 @@ class Members:
 
     def text(self, name: str) -> str:
         """A string, "" for none."""
-        value = self.any(name)
-        if value is None:
-            return ""
-        return value if isinstance(value, str) else self.refuse(name, "a string")
+        return optional_text(self.any(name), self._path(name))
+
+    def need(self, name: str) -> str:
+        """A string that must be there and not be empty."""
+        return name_of(self.any(name), self._path(name))
 
     def flag(self, name: str) -> bool | None:
         """True or false."""
-        value = self.any(name)
-        if value is None or isinstance(value, bool):
-            return value
-        return self.refuse(name, "true or false")
+        return optional_flag(self.any(name), self._path(name))
 
-    def number(self, name: str, low: float | None = None) -> float | None:
-        """A finite number, not less than ``low``."""
-        value = self.any(name)
-        if value is None:
-            return None
-        told = as_number(value)
-        if told is None or (low is not None and told < low):
-            return self.refuse(name, "a number" if low is None else f"a number from {low:g} on")
-        return told
+    def number(self, name: str, least: float = -inf) -> float | None:
+        """A finite number, not less than ``least``."""
+        return optional_number(self.any(name), self._path(name), least)
 
     def whole(self, name: str) -> int | None:
         """A whole number that fits into 64 bits."""
+        return optional_whole(self.any(name), self._path(name))
+
+    def effort(self, name: str) -> Effort | None:
+        """How hard to think."""
+        return optional_effort(self.any(name), self._path(name))
+
+    def schema(self, name: str) -> dict[str, Any] | None:
+        """A JSON Schema."""
         value = self.any(name)
-        if value is None:
-            return None
-        told = as_number(value)
-        if told is None or told != int(told) or abs(told) >= 2**63:
-            return self.refuse(name, "a whole number")
-        return int(value)
+        return None if value is None else schema_of(value, self._path(name))
 
     def object(self, name: str) -> Members | None:
         """An object."""
         value = self.any(name)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            return self.refuse(name, "an object")
-        return self.inner(name, value)
+        return None if value is None else self.inner(name, object_of(value, self._path(name)))
+
+    def need_object(self, name: str, wanted: str) -> Members:
+        """An object that must be there and not be empty."""
+        value = self.any(name)
+        if isinstance(value, dict) and value:
+            return self.inner(name, value)
+        return self.refuse(name, wanted)
 
     def objects(self, name: str) -> list[Members]:
         """The objects of an array, none for no array."""
@@ -110,14 +99,9 @@ class Members:
         """``members``, which were found in the member ``name``."""
         return Members(members, self._path(name), self.dropped)
 
-    def need(self, name: str) -> str:
-        """A string that must be there and not be empty."""
-        return self.text(name) or self.refuse(name, "a string that is not empty")
-
     def refuse(self, name: str, wanted: str) -> NoReturn:
         """Raise BadRequest: the member ``name`` must be ``wanted``."""
-        path = self._path(name)
-        raise BadRequest(f"{path} is not what it must be", fix=f"Send {path} as {wanted}.")
+        refuse(self._path(name), self._members.get(name), wanted)
 
     def drop(self, name: str) -> None:
         """Note that the member ``name`` cannot be kept."""
@@ -125,35 +109,16 @@ class Members:
 
     def drop_rest(self) -> None:
         """Note every member that asks for something and that nobody has read."""
-        for name, value in self._members.items():
-            if name not in self._read and value not in (None, False, "", [], {}):
-                self.drop(name)
+        self.dropped.add_unknown(self._members, self._read, self.where)
 
     def _path(self, name: str) -> str:
         return f"{self.where}.{name}" if self.where else name
 
 
-def read_members(body: bytes) -> Members:
+def read_members(body: bytes, example: str) -> Members:
     """The members of a request's body.
 
     Raises:
-        BadRequest: it is no JSON object.
+        BadRequest: it is no JSON object; ``example`` shows what to send.
     """
-    try:
-        members = _OBJECT.decode(body)
-    except RecursionError:
-        raise too_deep() from None
-    except (msgspec.DecodeError, ValueError) as error:
-        members = decode_mended(_OBJECT, body, str(error))
-    return Members(members, "", Dropped())
-
-
-def as_number(value: Any) -> float | None:
-    """A finite number, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        told = float(value)
-    except OverflowError:
-        return None
-    return told if math.isfinite(told) else None
+    return Members(decode_object(body, example), "", Dropped())

@@ -6,7 +6,6 @@ gave follow in a user's message. Of one turn's blocks thoughts come first, then 
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import (
@@ -17,6 +16,7 @@ from llmstack.dialects.translation.conversation import (
     ToolResult,
     ToolUse,
 )
+from llmstack.dialects.translation.data_url import write_data_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,17 +114,15 @@ def _part(part: Text | Image | Document, *, marks: bool) -> Json:
         case Text():
             told = {"type": "text", "text": part.text}
         case Image():
-            url = part.url or _data_url(part.media_type or "image/png", part.data)
+            url = part.url or write_data_url(part.media_type or "image/png", part.data)
             detail = {"detail": part.detail} if part.detail else {}
             told = {"type": "image_url", "image_url": {"url": url, **detail}}
         case Document():
-            data = part.url or _data_url(part.media_type or "application/octet-stream", part.data)
+            data = part.url or write_data_url(
+                part.media_type or "application/octet-stream", part.data
+            )
             name = {"filename": part.name} if part.name else {}
             told = {"type": "file", "file": {**name, "file_data": data}}
     if marks and part.cache is not None:
         told["cache_control"] = mark_object(part.cache)
     return told
-
-
-def _data_url(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{b64encode(data).decode()}"

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.dialects.translation.gathered import BROKEN, gather
+from llmstack.dialects.sse import write_event
+from llmstack.dialects.translation.gathered import gather
 from llmstack.dialects.translation.reply import (
+    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -67,7 +69,7 @@ class ChatStream:
         last = b"" if self._over else self.take(BROKEN)
         self._ended = True
         if self._include_usage and self._usage is not None:
-            last += _sse({**self._base, "choices": [], "usage": usage_object(self._usage)})
+            last += write_event({**self._base, "choices": [], "usage": usage_object(self._usage)})
         return last + DONE
 
     def _told(self, event: Event) -> bytes:
@@ -88,7 +90,7 @@ class ChatStream:
                 return self._delta({}, finish_of(event))
             case Failed():
                 self._over = True
-                return _sse(error_object(event))
+                return write_event(error_object(event))
         return b""
 
     def _delta(self, delta: dict[str, Any], finish: dict[str, Any] | None = None) -> bytes:
@@ -97,7 +99,7 @@ class ChatStream:
             **self._base,
             "choices": [{"index": 0, "delta": delta, "logprobs": None, **ending}],
         }
-        return _sse({**chunk, "usage": None} if self._include_usage else chunk)
+        return write_event({**chunk, "usage": None} if self._include_usage else chunk)
 
 
 def whole(origin: Origin, conversation: Conversation, events: Iterable[Event]) -> bytes:  # noqa: ARG001
@@ -165,7 +167,3 @@ def error_object(event: Failed) -> dict[str, Any]:
         "code": event.code or None,
     }
     return {"error": error}
-
-
-def _sse(value: dict[str, Any]) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.dialects.translation.chat_members import read_members
 from llmstack.dialects.translation.chat_parts import marked_parts, read_mark, read_parts
-from llmstack.dialects.translation.chat_wishes import (
+from llmstack.dialects.translation.chat_settings import (
     arguments_text,
     one_answer,
     read_choice,
@@ -23,11 +23,13 @@ from llmstack.dialects.translation.conversation import (
     Thinking,
     ToolResult,
     ToolUse,
-    Turn,
 )
+from llmstack.dialects.translation.spoken import Spoken
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.chat_members import Members
+
+_EXAMPLE = '{"model": "auto", "messages": [{"role": "user", "content": "..."}]}'
 
 
 def read_chat(body: bytes) -> Conversation:
@@ -36,7 +38,7 @@ def read_chat(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or asks for what cannot be done.
     """
-    members = read_members(body)
+    members = read_members(body, _EXAMPLE)
     one_answer(members)
     messages = members.objects("messages")
     if not messages:
@@ -46,9 +48,12 @@ def read_chat(body: bytes) -> Conversation:
         spoken.take(message)
     effort, budget = read_thinking(members)
     options = members.object("stream_options")
+    include_usage = bool(options and options.flag("include_usage"))
+    if options:
+        options.drop_rest()
     told = Conversation(
         model=members.text("model"),
-        turns=tuple(spoken.turns),
+        turns=spoken.turns,
         system=tuple(spoken.system),
         tools=read_tools(members),
         tool_choice=read_choice(members),
@@ -58,58 +63,50 @@ def read_chat(body: bytes) -> Conversation:
         thinking_budget=budget,
         format=read_format(members),
         stream=bool(members.flag("stream")),
-        include_usage=bool(options and options.flag("include_usage")),
+        include_usage=include_usage,
         user=members.text("user"),
     )
     members.drop_rest()
     return replace(told, dropped=members.dropped.names)
 
 
-class _Messages:
-    """Collects what messages say. Results of one round of calls become one turn."""
+class _Messages(Spoken):
+    """Understands messages one by one."""
 
     def __init__(self) -> None:
-        self.system: list[Text] = []
-        self.turns: list[Turn] = []
+        super().__init__()
         self._functions: dict[str, str] = {}  # legacy calls: name to id
-        self._last = ""
 
     def take(self, message: Members) -> None:
         role = message.need("role")
         match role:
             case "system" | "developer":
-                for part in marked_parts(message):
-                    if not isinstance(part, Text):
-                        message.refuse("content", f"text in a message of role {role}")
-                    else:
-                        self.system.append(part)
+                texts = [
+                    part
+                    if isinstance(part, Text)
+                    else message.refuse("content", f"text in a message of role {role}")
+                    for part in marked_parts(message)
+                ]
+                if not self.instruct(texts):
+                    message.drop("system.role")
             case "user":
-                self._add("user", marked_parts(message))
+                self.say("user", marked_parts(message))
             case "assistant":
-                self._add("assistant", self._said(message))
+                self.say("assistant", self._said(message))
             case "tool":
                 message.any("name")  # its call says it already
-                self._result(message, message.need("tool_call_id"), merge=self._last == "tool")
+                self._result(message, message.need("tool_call_id"))
             case "function":
                 name = message.need("name")
                 given = self._functions.get(name, f"call_{name}")
-                self._result(message, given, merge=False)
+                self._result(message, given)
             case _:
                 message.refuse("role", "system, developer, user, assistant or tool")
-        self._last = role
         message.drop_rest()
 
-    def _add(self, role: str, blocks: tuple[Block, ...]) -> None:
-        if blocks:
-            self.turns.append(Turn("user" if role == "user" else "assistant", blocks))
-
-    def _result(self, message: Members, given: str, *, merge: bool) -> None:
+    def _result(self, message: Members, given: str) -> None:
         mark = read_mark(message)
-        result = ToolResult(given, read_parts(message), cache=mark)
-        if merge and self.turns and self.turns[-1].role == "user":
-            self.turns[-1] = Turn("user", (*self.turns[-1].blocks, result))
-        else:
-            self._add("user", (result,))
+        self.say("user", [ToolResult(given, read_parts(message), cache=mark)])
 
     def _said(self, message: Members) -> tuple[Block, ...]:
         blocks: list[Block] = [*_thoughts(message), *marked_parts(message)]
@@ -118,7 +115,7 @@ class _Messages:
         blocks.extend(_call(call) for call in message.objects("tool_calls"))
         if (legacy := message.object("function_call")) is not None:
             name = legacy.need("name")
-            given = f"call_{name}_{len(self.turns)}"
+            given = f"call_{name}_{len(self)}"
             self._functions[name] = given
             blocks.append(ToolUse(given, name, arguments_text(legacy.any("arguments"))))
         return tuple(blocks)
@@ -127,9 +124,11 @@ class _Messages:
 def _call(call: Members) -> ToolUse:
     given = call.need("id")
     if call.text("type") == "custom":
-        custom = call.object("custom") or call.refuse("custom", "an object with a name")
+        custom = call.need_object("custom", "an object with a name")
         return ToolUse(given, custom.need("name"), arguments_text({"input": custom.any("input")}))
-    function = call.object("function") or call.refuse("function", "an object with a name")
+    function = call.need_object("function", "an object with a name")
+    call.any("index")
+    call.drop_rest()
     return ToolUse(given, function.need("name"), arguments_text(function.any("arguments")))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmstack.dialects.ollama_piece import number
 from llmstack.dialects.translation.reply import Finished, ThinkingDelta, Usage
+from llmstack.dialects.translation.tolerant import a_count, a_list, a_text, an_object
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.reply import Event
@@ -28,13 +28,13 @@ def text_of(told: dict[str, Any]) -> str:
     """The words: a string, or Mistral's array of parts, or a refusal."""
     content = told.get("content")
     if isinstance(content, list):
-        content = "".join(_string(one.get("text")) for one in _typed(content, "text"))
-    return _string(content) or _string(told.get("refusal"))
+        content = "".join(a_text(one.get("text")) for one in _typed(content, "text"))
+    return a_text(content) or a_text(told.get("refusal"))
 
 
 def thinking_of(told: dict[str, Any]) -> str:
     """Thoughts. Some upstreams send them under both names."""
-    plain = _string(told.get("reasoning_content")) or _string(told.get("reasoning"))
+    plain = a_text(told.get("reasoning_content")) or a_text(told.get("reasoning"))
     content = told.get("content")
     if plain or not isinstance(content, list):
         return plain
@@ -43,14 +43,13 @@ def thinking_of(told: dict[str, Any]) -> str:
 
 def details_of(told: dict[str, Any]) -> list[Event]:
     """Signatures and encrypted thoughts. Their text comes as plain thinking beside them."""
-    details = told.get("reasoning_details")
     events: list[Event] = []
-    for one in details if isinstance(details, list) else []:
+    for one in a_list(told.get("reasoning_details")):
         if not isinstance(one, dict):
             continue
-        if one.get("type") == "reasoning.encrypted" and _string(one.get("data")):
+        if one.get("type") == "reasoning.encrypted" and a_text(one.get("data")):
             events.append(ThinkingDelta(redacted=one["data"]))
-        elif _string(one.get("signature")):
+        elif a_text(one.get("signature")):
             events.append(ThinkingDelta(signature=one["signature"]))
     return events
 
@@ -75,30 +74,18 @@ def usage_of(told: dict[str, Any]) -> Usage | None:
     usage = told.get("usage")
     if not isinstance(usage, dict):
         return None
-    prompt = _object(usage, "prompt_tokens_details")
-    written = _object(usage, "completion_tokens_details")
+    prompt = an_object(usage.get("prompt_tokens_details"))
+    written = an_object(usage.get("completion_tokens_details"))
     return Usage(
-        input=_count(usage.get("prompt_tokens")),
-        output=_count(usage.get("completion_tokens")),
-        cached=_count(prompt.get("cached_tokens")) or _count(usage.get("prompt_cache_hit_tokens")),
-        cache_written=_count(prompt.get("cache_write_tokens"))
-        or _count(usage.get("cache_creation_input_tokens")),
-        reasoning=_count(written.get("reasoning_tokens")),
+        input=a_count(usage.get("prompt_tokens")),
+        output=a_count(usage.get("completion_tokens")),
+        cached=a_count(prompt.get("cached_tokens"))
+        or a_count(usage.get("prompt_cache_hit_tokens")),
+        cache_written=a_count(prompt.get("cache_write_tokens"))
+        or a_count(usage.get("cache_creation_input_tokens")),
+        reasoning=a_count(written.get("reasoning_tokens")),
     )
 
 
 def _typed(parts: list[Any], kind: str) -> list[dict[str, Any]]:
     return [one for one in parts if isinstance(one, dict) and one.get("type") == kind]
-
-
-def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
-    value = members.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int:
-    return int(number(value) or 0)
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""

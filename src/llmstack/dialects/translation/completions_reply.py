@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.dialects.sse import write_event
 from llmstack.dialects.translation.chat_reply import DONE, error_object, finish_of, usage_object
-from llmstack.dialects.translation.gathered import BROKEN, gather
-from llmstack.dialects.translation.reply import Failed, Finished, TextDelta, Usage
+from llmstack.dialects.translation.gathered import gather
+from llmstack.dialects.translation.reply import BROKEN, Failed, Finished, TextDelta, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,7 @@ class CompletionsStream:
                 return self._chunk("", event)
             case Failed():
                 self._over = True
-                return _sse(error_object(event))
+                return write_event(error_object(event))
         return b""
 
     def end(self) -> bytes:
@@ -58,12 +59,12 @@ class CompletionsStream:
         last = b"" if self._over else self.take(BROKEN)
         self._ended = True
         if self._include_usage and self._usage is not None:
-            last += _sse({**self._base, "choices": [], "usage": usage_object(self._usage)})
+            last += write_event({**self._base, "choices": [], "usage": usage_object(self._usage)})
         return last + DONE
 
     def _chunk(self, text: str, finished: Finished | None = None) -> bytes:
         chunk = {**self._base, "choices": [_choice(text, finished)]}
-        return _sse({**chunk, "usage": None} if self._include_usage else chunk)
+        return write_event({**chunk, "usage": None} if self._include_usage else chunk)
 
 
 def whole(origin: Origin, conversation: Conversation, events: Iterable[Event]) -> bytes:  # noqa: ARG001
@@ -91,7 +92,3 @@ def _choice(text: str, finished: Finished | None) -> dict[str, Any]:
     if finish["finish_reason"] == "tool_calls":
         finish = {"finish_reason": "stop"}
     return {"index": 0, "text": text, "logprobs": None, **finish}
-
-
-def _sse(value: dict[str, Any]) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmstack.dialects.translation.chat_members import read_members
-from llmstack.dialects.translation.chat_wishes import (
+from llmstack.dialects.translation.chat_settings import (
     one_answer,
     read_format,
     read_sampling,
@@ -25,7 +25,7 @@ def read_completions(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or asks for what a model that chats cannot do.
     """
-    members = read_members(body)
+    members = read_members(body, '{"model": "auto", "prompt": "..."}')
     one_answer(members)
     one_answer(members, "best_of")
     if members.text("suffix"):

@@ -7,11 +7,13 @@ messages, Bedrock's Converse) has a member here. Values are checked where they a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
 #: How hard to think, in OpenAI's words; ``none`` switches thinking off.
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+#: All of them, from the least to the most.
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +165,11 @@ class Conversation:
     include_usage: bool = False
     user: str = ""
     dropped: tuple[str, ...] = ()
+
+
+def bears_marks(conversation: Conversation) -> bool:
+    """Whether anything of ``conversation`` is marked as worth keeping."""
+    blocks = [block for turn in conversation.turns for block in turn.blocks]
+    inner = [part for block in blocks if isinstance(block, ToolResult) for part in block.content]
+    outer = [block for block in blocks if not isinstance(block, Thinking)]
+    return any(one.cache for one in (*conversation.system, *conversation.tools, *outer, *inner))

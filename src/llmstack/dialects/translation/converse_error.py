@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.dialects.translation.reply import Failed
+from llmstack.dialects.translation.tolerant import an_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +115,9 @@ def converse_failed(
 
 def failed_response(response: Mapping[str, Any]) -> Failed:
     """The failure that a botocore ``ClientError`` (or ``EventStreamError``) holds."""
-    error = _mapping(response.get("Error"))
-    metadata = _mapping(response.get("ResponseMetadata"))
-    headers = {str(k).lower(): v for k, v in _mapping(metadata.get("HTTPHeaders")).items()}
+    error = an_object(response.get("Error"))
+    metadata = an_object(response.get("ResponseMetadata"))
+    headers = {str(k).lower(): v for k, v in an_object(metadata.get("HTTPHeaders")).items()}
     status = metadata.get("HTTPStatusCode")
     return converse_failed(
         str(error.get("Code") or ""),
@@ -150,10 +151,6 @@ def no_account(error: BaseException) -> bool:
 def bad_credentials(failed: Failed) -> bool:
     """Whether AWS refused the credentials themselves, and not just this use of them."""
     return failed.code.lower() in _KEYS
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: object) -> float | None:

@@ -22,6 +22,7 @@ from llmstack.dialects.translation.reply import (
     ToolStart,
     Usage,
 )
+from llmstack.dialects.translation.tolerant import a_count, a_list, a_text, an_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ _MALFORMED: Final = {
     "malformed_model_output": "the model's answer cannot be read. Try again.",
     "malformed_tool_use": "the model wrote a tool call that cannot be read. Try again.",
 }
-_BROKEN_OFF = Failed(502, "Bedrock: the answer broke off before its end", "broken_off")
+_BROKEN_OFF = Failed(502, "Bedrock: the answer broke off before its end.", "bad_gateway")
 
 
 class ConverseEvents:
@@ -95,25 +96,25 @@ class ConverseEvents:
         return self.fail(_BROKEN_OFF)
 
     def _block_start(self, value: Mapping[str, Any]) -> list[Event]:
-        use = _object(_object(value.get("start")).get("toolUse"))
+        use = an_object(an_object(value.get("start")).get("toolUse"))
         # A server's own tool is called and answered at Bedrock; no client could run it.
         if not use or use.get("type") == "server_tool_use" or self._mute:
             return []
         call = self._called
         self._called += 1
-        self._calls[_count(value.get("contentBlockIndex"))] = (call, False)
+        self._calls[a_count(value.get("contentBlockIndex"))] = (call, False)
         name = str(use.get("name") or "")
         return [ToolStart(call, str(use.get("toolUseId") or ""), self._names.get(name, name))]
 
     def _block_delta(self, value: Mapping[str, Any]) -> list[Event]:
-        delta = _object(value.get("delta"))
+        delta = an_object(value.get("delta"))
         text = delta.get("text")
         if isinstance(text, str):
             return [TextDelta(text)] if text else []
         if "reasoningContent" in delta:
-            return _thoughts(_object(delta["reasoningContent"]))
-        at = _count(value.get("contentBlockIndex"))
-        arguments = _object(delta.get("toolUse")).get("input")
+            return _thoughts(an_object(delta["reasoningContent"]))
+        at = a_count(value.get("contentBlockIndex"))
+        arguments = an_object(delta.get("toolUse")).get("input")
         if at not in self._calls or not isinstance(arguments, str) or not arguments:
             return []
         call, _ = self._calls[at]
@@ -121,7 +122,7 @@ class ConverseEvents:
         return [ToolDelta(call, arguments)]
 
     def _block_stop(self, value: Mapping[str, Any]) -> list[Event]:
-        call, filled = self._calls.pop(_count(value.get("contentBlockIndex")), (0, True))
+        call, filled = self._calls.pop(a_count(value.get("contentBlockIndex")), (0, True))
         # A call without arguments comes without a delta; clients parse what they get as JSON.
         return [] if filled else [ToolDelta(call, "{}")]
 
@@ -136,31 +137,29 @@ class ConverseEvents:
         elif reason == "stop" and self._called:
             # Not every family says that it called.
             reason = "tool_calls"
-        fields = _object(value.get("additionalModelResponseFields"))
-        sequence = _object(fields.get("delta")).get("stop_sequence", fields.get("stop_sequence"))
-        known = reason == "stop_sequence" and isinstance(sequence, str)
-        return [Finished(reason, sequence if known else "")]
+        fields = an_object(value.get("additionalModelResponseFields"))
+        told = an_object(fields.get("delta")).get("stop_sequence", fields.get("stop_sequence"))
+        return [Finished(reason, a_text(told) if reason == "stop_sequence" else "")]
 
     def _metadata(self, value: Mapping[str, Any]) -> list[Event]:
-        usage = _object(value.get("usage"))
+        usage = an_object(value.get("usage"))
         if not usage:
             return []
         self._counted = self._over
-        cached = _count(usage.get("cacheReadInputTokens"))
-        written = _count(usage.get("cacheWriteInputTokens"))
+        cached = a_count(usage.get("cacheReadInputTokens"))
+        written = a_count(usage.get("cacheWriteInputTokens"))
         # Converse's inputTokens leave out what was read from the cache or written to it.
-        prompt = _count(usage.get("inputTokens")) + cached + written
-        return [Usage(prompt, _count(usage.get("outputTokens")), cached, written)]
+        prompt = a_count(usage.get("inputTokens")) + cached + written
+        return [Usage(prompt, a_count(usage.get("outputTokens")), cached, written)]
 
 
 def whole_events(body: Mapping[str, Any], conversation: Conversation | None = None) -> list[Event]:
     """The events of ``converse``'s answer, as its stream would have had them."""
     reader = ConverseEvents(conversation)
-    message = _object(_object(body.get("output")).get("message"))
-    content = message.get("content")
+    message = an_object(an_object(body.get("output")).get("message"))
     events: list[Event] = []
-    for at, block in enumerate(content if isinstance(content, list) else []):
-        for event in _as_stream(at, _object(block)):
+    for at, block in enumerate(a_list(message.get("content"))):
+        for event in _as_stream(at, an_object(block)):
             events += reader.feed(event)
     if "stopReason" in body:
         events += reader.feed({"messageStop": body})
@@ -172,7 +171,7 @@ def _as_stream(at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
     """``block`` of a whole answer as the stream's events."""
     place = {"contentBlockIndex": at}
     if "toolUse" in block:
-        use = _object(block["toolUse"])
+        use = an_object(block["toolUse"])
         arguments = msgspec.json.encode(use.get("input", {})).decode()
         delta = {"toolUse": {"input": arguments}}
         return [
@@ -181,24 +180,21 @@ def _as_stream(at: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
             {"contentBlockStop": place},
         ]
     if "reasoningContent" in block:
-        thoughts = _object(block["reasoningContent"])
-        flat = {**thoughts, **_object(thoughts.get("reasoningText"))}
+        thoughts = an_object(block["reasoningContent"])
+        flat = {**thoughts, **an_object(thoughts.get("reasoningText"))}
         return [{"contentBlockDelta": {"delta": {"reasoningContent": flat}, **place}}]
     if "citationsContent" in block:
-        cited = _object(block["citationsContent"]).get("content")
-        words = [_object(part).get("text") for part in cited] if isinstance(cited, list) else []
-        text = "".join(word for word in words if isinstance(word, str))
+        cited = a_list(an_object(block["citationsContent"]).get("content"))
+        text = "".join(a_text(an_object(part).get("text")) for part in cited)
         return [{"contentBlockDelta": {"delta": {"text": text}, **place}}]
     return [{"contentBlockDelta": {"delta": {"text": block.get("text")}, **place}}]
 
 
 def _thoughts(said: Mapping[str, Any]) -> list[Event]:
-    text, signature, sealed = (
-        said.get(member) for member in ("text", "signature", "redactedContent")
-    )
+    sealed = said.get("redactedContent")
     thought = ThinkingDelta(
-        text if isinstance(text, str) else "",
-        signature if isinstance(signature, str) else "",
+        a_text(said.get("text")),
+        a_text(said.get("signature")),
         b64encode(sealed).decode() if isinstance(sealed, bytes) else "",
     )
     return [] if thought == ThinkingDelta() else [thought]
@@ -207,11 +203,3 @@ def _thoughts(said: Mapping[str, Any]) -> list[Event]:
 def _exception(kind: str, value: Mapping[str, Any]) -> Failed:
     message = value.get("originalMessage") or value.get("message") or ""
     return converse_failed(kind, str(message))
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-#: botocore walks such values by recursion; these are the levels of nesting that are sent.
-DEEPEST = 100
+from llmstack.dialects.translation.depth import shallow
+from llmstack.dialects.translation.tolerant import json_object
 
 
 def read_arguments(text: str) -> dict[str, Any]:
@@ -33,18 +33,7 @@ def compact_object(text: str) -> dict[str, Any] | None:
     """
     if not text.startswith("{"):
         return None
-    try:
-        value = msgspec.json.decode(text.encode("utf-8", "replace"))
-        same = msgspec.json.encode(value).decode() == text
-    except (msgspec.DecodeError, RecursionError):
+    value = json_object(text)
+    if value is None or not shallow(value):
         return None
-    return value if same and isinstance(value, dict) and shallow(value) else None
-
-
-def shallow(value: object, levels: int = DEEPEST) -> bool:
-    """Whether the arrays and objects of ``value`` are at most ``levels`` deep."""
-    if isinstance(value, dict):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(shallow(each, levels - 1) for each in value)
-    return True
+    return value if msgspec.json.encode(value).decode() == text else None

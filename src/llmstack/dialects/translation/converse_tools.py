@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import Tool, ToolUse
 from llmstack.dialects.translation.converse_cache import cache_point
-from llmstack.dialects.translation.converse_json import shallow
+from llmstack.dialects.translation.depth import shallow
 from llmstack.dialects.wire import too_deep
 
 if TYPE_CHECKING:

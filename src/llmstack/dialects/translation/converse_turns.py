@@ -7,8 +7,6 @@ no result is without its call. Whatever comes in, that goes out.
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +26,7 @@ from llmstack.dialects.translation.converse_media import (
     image_block,
 )
 from llmstack.dialects.translation.converse_names import Names
+from llmstack.dialects.translation.data_url import read_base64
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def _says(block: Block, role: Role, family: Family) -> bool:
     if isinstance(block, Text):
         return bool(block.text.strip())
     if isinstance(block, Thinking):
-        sealed = bool(block.signature) or _unsealed(block.redacted) is not None
+        sealed = bool(block.signature) or read_base64(block.redacted) is not None
         return role == "assistant" and family.signs_thinking and sealed
     return True
 
@@ -230,14 +229,7 @@ class _Writer:
 
 
 def _thoughts(block: Thinking) -> Json:
-    sealed = _unsealed(block.redacted)
+    sealed = read_base64(block.redacted)
     if sealed is not None:
         return {"redactedContent": sealed}
     return {"reasoningText": {"text": block.text, "signature": block.signature}}
-
-
-def _unsealed(redacted: str) -> bytes | None:
-    try:
-        return b64decode(redacted, validate=True) or None
-    except (binascii.Error, ValueError):
-        return None

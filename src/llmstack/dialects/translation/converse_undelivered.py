@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmstack.dialects.translation.conversation import Image
+from llmstack.dialects.translation.conversation import Image, bears_marks
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Conversation
@@ -23,6 +23,7 @@ def undelivered(conversation: Conversation, body: Json) -> tuple[str, ...]:
         **_sampling(conversation, body),
         **_tools(conversation, body),
         **_thinking(conversation, body),
+        "cache_control": bears_marks(conversation) and not _keeps_marks(body),
         "system": any(text.text.strip() for text in conversation.system) and "system" not in body,
         "user": bool(conversation.user),
         "image_url.detail": any(
@@ -34,14 +35,21 @@ def undelivered(conversation: Conversation, body: Json) -> tuple[str, ...]:
     return tuple(name for name, lost in said.items() if lost)
 
 
+def _keeps_marks(body: Json) -> bool:
+    lists = [body.get("toolConfig", {}).get("tools", []), body.get("system", [])]
+    lists += [message["content"] for message in body["messages"]]
+    return any("cachePoint" in block for blocks in lists for block in blocks)
+
+
 def _sampling(conversation: Conversation, body: Json) -> dict[str, bool]:
     sampling = conversation.sampling
     config = body.get("inferenceConfig", {})
     extra = body.get("additionalModelRequestFields", {})
     stops = set(sampling.stop) - {""}
     return {
-        "temperature": sampling.temperature is not None and "temperature" not in config,
-        "top_p": sampling.top_p is not None and "topP" not in config,
+        # One that had to be changed is not what was asked for.
+        "temperature": sampling.temperature not in (None, config.get("temperature")),
+        "top_p": sampling.top_p not in (None, config.get("topP")),
         "top_k": bool(sampling.top_k) and {"top_k", "inferenceConfig"}.isdisjoint(extra),
         "min_p": bool(sampling.min_p),
         "presence_penalty": bool(sampling.presence_penalty),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.reply import (
+    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmstack.dialects.translation.reply import Event
-
-#: What is told when an answer has no end.
-BROKEN = Failed(502, "The model's answer broke off before its end.", "bad_gateway")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
+from llmstack.dialects.translation.tolerant import json_object
 
 #: What holds arguments that are no JSON object, as Anthropic's guide to streamed tools has it.
 INVALID = "INVALID_JSON"
@@ -30,7 +30,7 @@ class Call:
         if last and not last.endswith("}"):
             # Most pieces end within the object: nothing to join and parse then.
             return False
-        return _object("".join(self.text)) is not None
+        return json_object("".join(self.text)) is not None
 
 
 class Calls:
@@ -74,13 +74,5 @@ def arguments_object(text: str) -> dict[str, Any]:
     """The arguments as an object; those that are none stand in one as they came."""
     if not text.strip():
         return {}
-    found = _object(text)
+    found = json_object(text)
     return {INVALID: text} if found is None else found
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,20 +17,21 @@ from llmstack.dialects.translation.conversation import (
     ToolResult,
     ToolUse,
 )
-from llmstack.dialects.translation.messages_member import (
-    as_list,
-    as_name,
-    as_object,
-    as_text,
+from llmstack.dialects.translation.data_url import is_web, read_base64
+from llmstack.dialects.translation.members import (
+    list_of,
+    name_of,
+    object_of,
     optional_flag,
     optional_text,
-    wrong,
+    refuse,
+    text_of,
 )
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Block, Role
-    from llmstack.dialects.translation.messages_member import Dropped
+    from llmstack.dialects.translation.members import Dropped
 
 #: Types of blocks that only one side may send.
 _OWNERS: dict[str, Role] = {
@@ -45,7 +44,6 @@ _OWNERS: dict[str, Role] = {
     "redacted_thinking": "assistant",
 }
 _TTL = re.compile(r"\d{1,4}[smh]")
-_SPACE = re.compile(r"\s+")
 
 
 def read_blocks(content: Any, where: str, role: Role, dropped: Dropped) -> tuple[Block, ...]:
@@ -57,10 +55,10 @@ def read_blocks(content: Any, where: str, role: Role, dropped: Dropped) -> tuple
     if isinstance(content, str):
         return (Text(content),) if content else ()
     blocks: list[Block] = []
-    for position, value in enumerate(as_list(content, where)):
+    for position, value in enumerate(list_of(content, where)):
         here = f"{where}[{position}]"
-        block = as_object(value, here)
-        kind = as_name(block.get("type"), f"{here}.type")
+        block = object_of(value, here)
+        kind = name_of(block.get("type"), f"{here}.type")
         owner = _OWNERS.get(kind, role)
         if owner != role:
             raise BadRequest(
@@ -76,8 +74,8 @@ def read_texts(content: Any, where: str, dropped: Dropped) -> tuple[Text, ...]:
     if isinstance(content, str):
         return (Text(content),) if content else ()
     return tuple(
-        _text(as_object(value, f"{where}[{position}]"), f"{where}[{position}]", dropped)
-        for position, value in enumerate(as_list(content, where))
+        _text(object_of(value, f"{where}[{position}]"), f"{where}[{position}]", dropped)
+        for position, value in enumerate(list_of(content, where))
     )
 
 
@@ -87,12 +85,12 @@ def read_cache(members: dict[str, Any], where: str, dropped: Dropped) -> CacheMa
     if value is None:
         return None
     where = f"{where}.cache_control" if where else "cache_control"
-    mark = as_object(value, where)
+    mark = object_of(value, where)
     if mark.get("type") != "ephemeral":
-        raise wrong(f"{where}.type", '"ephemeral"')
+        refuse(f"{where}.type", mark.get("type"), '"ephemeral"')
     ttl = optional_text(mark.get("ttl"), f"{where}.ttl")
     if ttl and not _TTL.fullmatch(ttl):
-        raise wrong(f"{where}.ttl", '"5m" or "1h"')
+        refuse(f"{where}.ttl", ttl, '"5m" or "1h"')
     dropped.add_unknown(mark, frozenset({"type", "ttl"}), where)
     return CacheMark(ttl)
 
@@ -100,7 +98,8 @@ def read_cache(members: dict[str, Any], where: str, dropped: Dropped) -> CacheMa
 def _read(kind: str, block: dict[str, Any], where: str, dropped: Dropped) -> tuple[Block, ...]:
     match kind:
         case "text":
-            return (_text(block, where, dropped),)
+            text = _text(block, where, dropped)
+            return (text,) if text.text else ()
         case "image":
             image = _image(block, where, dropped)
             return (image,) if image else ()
@@ -118,32 +117,32 @@ def _read(kind: str, block: dict[str, Any], where: str, dropped: Dropped) -> tup
             return (Thinking(said, optional_text(block.get("signature"), f"{where}.signature")),)
         case "redacted_thinking":
             dropped.add_unknown(block, frozenset({"type", "data"}), where)
-            return (Thinking(redacted=as_text(block.get("data"), f"{where}.data")),)
+            return (Thinking(redacted=text_of(block.get("data"), f"{where}.data")),)
         case _:
             # What Anthropic's own servers did for the model, and what is yet to be invented.
-            dropped.add(f"{where}.{kind}")
+            dropped.add(where, kind)
             return ()
 
 
 def _text(block: dict[str, Any], where: str, dropped: Dropped) -> Text:
     if block.get("type") != "text":
-        raise wrong(f"{where}.type", '"text"')
+        refuse(f"{where}.type", block.get("type"), '"text"')
     dropped.add_unknown(block, frozenset({"type", "text", "cache_control"}), where)
-    return Text(as_text(block.get("text"), f"{where}.text"), read_cache(block, where, dropped))
+    return Text(text_of(block.get("text"), f"{where}.text"), read_cache(block, where, dropped))
 
 
 def _image(block: dict[str, Any], where: str, dropped: Dropped) -> Image | None:
     dropped.add_unknown(block, frozenset({"type", "source", "cache_control"}), where)
     cache = read_cache(block, where, dropped)
     where = f"{where}.source"
-    source = as_object(block.get("source"), where)
-    match as_name(source.get("type"), f"{where}.type"):
+    source = object_of(block.get("source"), where)
+    match name_of(source.get("type"), f"{where}.type"):
         case "base64":
             return Image(_media_type(source, where), _bytes(source, where), cache=cache)
         case "url":
-            return Image(url=as_name(source.get("url"), f"{where}.url"), cache=cache)
+            return Image(url=_link(source, where), cache=cache)
         case kind:
-            dropped.add(f"{where}.{kind}")
+            dropped.add(where, kind)
             return None
 
 
@@ -152,21 +151,20 @@ def _document(block: dict[str, Any], where: str, dropped: Dropped) -> tuple[Bloc
     cache = read_cache(block, where, dropped)
     name = optional_text(block.get("title"), f"{where}.title")
     where = f"{where}.source"
-    source = as_object(block.get("source"), where)
-    match as_name(source.get("type"), f"{where}.type"):
+    source = object_of(block.get("source"), where)
+    match name_of(source.get("type"), f"{where}.type"):
         case "base64":
             data = _bytes(source, where)
             return (Document(_media_type(source, where), data, name=name, cache=cache),)
         case "url":
-            url = as_name(source.get("url"), f"{where}.url")
-            return (Document(url=url, name=name, cache=cache),)
+            return (Document(url=_link(source, where), name=name, cache=cache),)
         case "text":
-            words = as_text(source.get("data"), f"{where}.data")
+            words = text_of(source.get("data"), f"{where}.data")
             return (Document("text/plain", words.encode(), name=name, cache=cache),)
         case "content":
             return _parts(source.get("content"), f"{where}.content", cache, name, dropped)
         case kind:
-            dropped.add(f"{where}.{kind}")
+            dropped.add(where, kind)
             return ()
 
 
@@ -174,8 +172,8 @@ def _search_result(block: dict[str, Any], where: str, dropped: Dropped) -> tuple
     """A found page: its title and address become words before its own."""
     known = frozenset({"type", "source", "title", "content", "cache_control"})
     dropped.add_unknown(block, known, where)
-    title = as_text(block.get("title"), f"{where}.title")
-    source = as_text(block.get("source"), f"{where}.source")
+    title = text_of(block.get("title"), f"{where}.title")
+    source = text_of(block.get("source"), f"{where}.source")
     cache = read_cache(block, where, dropped)
     found = f"{title} ({source})"
     return _parts(block.get("content"), f"{where}.content", cache, found, dropped)
@@ -201,9 +199,9 @@ def _tool_use(block: dict[str, Any], where: str, dropped: Dropped) -> ToolUse:
     dropped.add_unknown(block, frozenset({"type", "id", "name", "input", "cache_control"}), where)
     wanted = block.get("input")
     return ToolUse(
-        as_name(block.get("id"), f"{where}.id"),
-        as_name(block.get("name"), f"{where}.name"),
-        msgspec.json.encode({} if wanted is None else as_object(wanted, f"{where}.input")).decode(),
+        name_of(block.get("id"), f"{where}.id"),
+        name_of(block.get("name"), f"{where}.name"),
+        msgspec.json.encode({} if wanted is None else object_of(wanted, f"{where}.input")).decode(),
         read_cache(block, where, dropped),
     )
 
@@ -215,7 +213,7 @@ def _tool_result(block: dict[str, Any], where: str, dropped: Dropped) -> ToolRes
     inner = f"{where}.content"
     blocks = () if content is None else read_blocks(content, inner, "user", dropped)
     return ToolResult(
-        as_name(block.get("tool_use_id"), f"{where}.tool_use_id"),
+        name_of(block.get("tool_use_id"), f"{where}.tool_use_id"),
         _shown(blocks, inner, dropped),
         bool(optional_flag(block.get("is_error"), f"{where}.is_error")),
         read_cache(block, where, dropped),
@@ -231,17 +229,21 @@ def _shown(
         if isinstance(block, Text | Image | Document):
             shown.append(block)
         else:
-            dropped.add(f"{where}.tool_result")
+            dropped.add(where, "tool_result")
     return tuple(shown)
 
 
 def _media_type(source: dict[str, Any], where: str) -> str:
-    return as_name(source.get("media_type"), f"{where}.media_type")
+    return name_of(source.get("media_type"), f"{where}.media_type")
 
 
 def _bytes(source: dict[str, Any], where: str) -> bytes:
-    text = _SPACE.sub("", as_text(source.get("data"), f"{where}.data"))
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise wrong(f"{where}.data", "base64") from None
+    where = f"{where}.data"
+    text = text_of(source.get("data"), where)
+    return read_base64(text) or refuse(where, text, "base64")
+
+
+def _link(source: dict[str, Any], where: str) -> str:
+    where = f"{where}.url"
+    url = name_of(source.get("url"), where)
+    return url if is_web(url) else refuse(where, url, "an address with http: or https:")

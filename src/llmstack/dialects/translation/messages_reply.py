@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llmstack.dialects.sse import write_event
 from llmstack.dialects.translation.messages_blocks import Blocks
 from llmstack.dialects.translation.messages_calls import arguments_object
 from llmstack.dialects.translation.messages_error import error_body, error_object
-from llmstack.dialects.translation.reply import Failed, Finished, Usage
+from llmstack.dialects.translation.reply import BROKEN, Failed, Finished, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,6 @@ _REASONS = {
     "tool_calls": "tool_use",
     "content_filter": "refusal",
 }
-_CUT = Failed(502, "The answer ended before it was complete")
 
 
 class MessagesStream:
@@ -41,15 +41,15 @@ class MessagesStream:
 
     def start(self) -> bytes:
         """The event that begins the message."""
-        return _sse(self.first())
+        return _written(self.first())
 
     def take(self, event: Event) -> bytes:
         """What ``event`` is in this API; nothing when it must wait for others."""
-        return b"".join(map(_sse, self.objects(event)))
+        return b"".join(map(_written, self.objects(event)))
 
     def end(self) -> bytes:
         """What ends the message, once; an error when the model never did."""
-        return b"".join(map(_sse, self.last()))
+        return b"".join(map(_written, self.last()))
 
     def first(self) -> Object:
         """``start``, not encoded."""
@@ -87,7 +87,7 @@ class MessagesStream:
             return
         self._ended = True
         if self._finished is None:
-            yield error_object(_CUT)
+            yield error_object(BROKEN)
             return
         yield from self._blocks.end()
         reason, sequence = self._reason(self._finished)
@@ -158,5 +158,5 @@ def _usage(usage: Usage) -> Object:
     }
 
 
-def _sse(piece: Object) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (piece["type"].encode(), msgspec.json.encode(piece))
+def _written(piece: Object) -> bytes:
+    return write_event(piece, piece["type"])

@@ -6,24 +6,24 @@ Members and their meanings are those of Anthropic's API reference.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
-
-from llmstack.dialects.translation.conversation import Conversation, Turn
+from llmstack.dialects.translation.conversation import Conversation
+from llmstack.dialects.translation.members import (
+    Dropped,
+    decode_object,
+    list_of,
+    object_of,
+    optional_flag,
+    optional_object,
+    optional_text,
+    refuse,
+)
 from llmstack.dialects.translation.messages_content import (
     mark_last,
     read_blocks,
     read_cache,
     read_texts,
-)
-from llmstack.dialects.translation.messages_member import (
-    Dropped,
-    as_list,
-    as_object,
-    optional_flag,
-    optional_text,
-    wrong,
 )
 from llmstack.dialects.translation.messages_settings import (
     read_choice,
@@ -32,11 +32,9 @@ from llmstack.dialects.translation.messages_settings import (
     read_thinking,
     read_tools,
 )
-from llmstack.dialects.wire import Envelope, decode_mended, model_name, too_deep
+from llmstack.dialects.translation.spoken import Spoken
+from llmstack.dialects.wire import too_deep
 from llmstack.errors import BadRequest
-
-if TYPE_CHECKING:
-    from llmstack.dialects.translation.conversation import Text
 
 _KNOWN = frozenset(
     {
@@ -46,7 +44,7 @@ _KNOWN = frozenset(
         "cache_control",
     }
 )
-_anything = msgspec.json.Decoder(Any)
+_EXAMPLE = '{"model": "auto", "max_tokens": 1024, "messages": [...]}'
 
 
 def read_messages(body: bytes) -> Conversation:
@@ -56,23 +54,9 @@ def read_messages(body: bytes) -> Conversation:
         BadRequest: it is no JSON object, or a member is not what it must be.
     """
     try:
-        return _conversation(_members(body))
+        return _conversation(decode_object(body, _EXAMPLE))
     except RecursionError:
         raise too_deep() from None
-
-
-def _members(body: bytes) -> dict[str, Any]:
-    members: Any
-    try:
-        members = _anything.decode(body)
-    except (msgspec.DecodeError, ValueError) as error:
-        members = decode_mended(_anything, body, str(error))
-    if isinstance(members, dict):
-        return members
-    raise BadRequest(
-        "The request body is not a JSON object",
-        fix='Send an object: {"model": "auto", "max_tokens": 1024, "messages": [...]}.',
-    )
 
 
 def _conversation(body: dict[str, Any]) -> Conversation:
@@ -80,7 +64,8 @@ def _conversation(body: dict[str, Any]) -> Conversation:
     dropped.add_unknown(body, _KNOWN)
     system = body.get("system")
     first = () if system is None else read_texts(system, "system", dropped)
-    turns, more = _turns(body.get("messages"), dropped)
+    spoken = _messages(body.get("messages"), dropped)
+    turns = spoken.turns
     tools = read_tools(body.get("tools"), dropped)
     choice, parallel = read_choice(body.get("tool_choice"), body.get("tools"), tools, dropped)
     effort, budget = read_thinking(body, dropped)
@@ -88,9 +73,9 @@ def _conversation(body: dict[str, Any]) -> Conversation:
     if cache is not None:
         turns = (*turns[:-1], replace(turns[-1], blocks=mark_last(turns[-1].blocks, cache)))
     return Conversation(
-        model=model_name(Envelope(model=body.get("model"))) or "",
+        model=optional_text(body.get("model"), "model"),
         turns=turns,
-        system=(*first, *more),
+        system=(*first, *spoken.system),
         tools=tools,
         tool_choice=choice,
         parallel_calls=parallel,
@@ -101,44 +86,37 @@ def _conversation(body: dict[str, Any]) -> Conversation:
         stream=bool(optional_flag(body.get("stream"), "stream")),
         include_usage=True,
         user=_user(body.get("metadata"), dropped),
-        dropped=dropped.names(),
+        dropped=dropped.names,
     )
 
 
-def _turns(value: Any, dropped: Dropped) -> tuple[tuple[Turn, ...], tuple[Text, ...]]:
-    """The turns, and what messages of the role "system" say among them.
+def _messages(value: Any, dropped: Dropped) -> Spoken:
+    """What the messages say, and the system prompt among them.
 
-    Few upstreams take a system prompt in the middle: it goes to the others, where it keeps its
-    authority and loses its place.
+    Claude Code sends messages of the role "system" between the others.
     """
-    turns: list[Turn] = []
-    system: list[Text] = []
-    for position, item in enumerate(as_list(value, "messages")):
+    spoken = Spoken()
+    for position, item in enumerate(list_of(value, "messages")):
         where = f"messages[{position}]"
-        message = as_object(item, where)
+        message = object_of(item, where)
         dropped.add_unknown(message, frozenset({"role", "content"}), where)
         content = message.get("content")
         match message.get("role"):
             case "user" | "assistant" as role:
-                blocks = read_blocks(content, f"{where}.content", role, dropped)
-                if blocks:
-                    turns.append(Turn(role, blocks))
+                spoken.say(role, read_blocks(content, f"{where}.content", role, dropped))
             case "system":
-                if turns:
-                    dropped.add("messages.system.place")
-                system += read_texts(content, f"{where}.content", dropped)
+                if not spoken.instruct(read_texts(content, f"{where}.content", dropped)):
+                    dropped.add("messages.system.role")
             case _:
-                raise wrong(f"{where}.role", '"user", "assistant" or "system"')
-    if not turns:
+                refuse(f"{where}.role", message.get("role"), '"user", "assistant" or "system"')
+    if not spoken:
         raise BadRequest(
             '"messages" says nothing', fix='Send at least one message with "content" in it.'
         )
-    return tuple(turns), tuple(system)
+    return spoken
 
 
 def _user(value: Any, dropped: Dropped) -> str:
-    if value is None:
-        return ""
-    metadata = as_object(value, "metadata")
+    metadata = optional_object(value, "metadata")
     dropped.add_unknown(metadata, frozenset({"user_id"}), "metadata")
     return optional_text(metadata.get("user_id"), "metadata.user_id")

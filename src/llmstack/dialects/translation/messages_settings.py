@@ -5,32 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmstack.dialects.translation.conversation import AnswerFormat, Sampling, Tool, ToolChoice
-from llmstack.dialects.translation.messages_content import read_cache
-from llmstack.dialects.translation.messages_member import (
-    as_list,
-    as_name,
-    as_object,
-    as_text,
+from llmstack.dialects.translation.members import (
+    name_of,
+    object_of,
+    optional_effort,
     optional_flag,
+    optional_list,
     optional_number,
+    optional_object,
+    optional_schema,
     optional_text,
     optional_whole,
-    wrong,
+    refuse,
+    schema_of,
+    text_of,
 )
+from llmstack.dialects.translation.messages_content import read_cache
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Effort
-    from llmstack.dialects.translation.messages_member import Dropped
+    from llmstack.dialects.translation.members import Dropped
 
-_EFFORTS: dict[str, Effort] = {
-    "minimal": "minimal",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "xhigh",
-    "max": "max",
-}
 #: What Anthropic's API does when nobody says how hard to think.
 _USUAL_EFFORT: Effort = "high"
 _TOOL = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
@@ -56,11 +52,9 @@ def read_sampling(body: dict[str, Any]) -> Sampling:
         ),
         seed=optional_whole(body.get("seed"), "seed", -1),
         max_output=optional_whole(body.get("max_tokens"), "max_tokens", 1),
-        stop=()
-        if stop is None
-        else tuple(
-            as_name(sequence, f"stop_sequences[{position}]")
-            for position, sequence in enumerate(as_list(stop, "stop_sequences"))
+        stop=tuple(
+            name_of(sequence, f"stop_sequences[{position}]")
+            for position, sequence in enumerate(optional_list(stop, "stop_sequences"))
         ),
     )
 
@@ -72,22 +66,19 @@ def read_tools(value: Any, dropped: Dropped) -> tuple[Tool, ...]:
         BadRequest: a tool is malformed.
     """
     tools: list[Tool] = []
-    for position, item in enumerate(() if value is None else as_list(value, "tools")):
+    for position, item in enumerate(optional_list(value, "tools")):
         where = f"tools[{position}]"
-        tool = as_object(item, where)
+        tool = object_of(item, where)
         kind = tool.get("type")
-        if kind is not None and as_text(kind, f"{where}.type") != "custom":
-            dropped.add(f"{where}.{kind}")
+        if kind is not None and text_of(kind, f"{where}.type") != "custom":
+            dropped.add(where, kind)
             continue
         dropped.add_unknown(tool, _TOOL, where)
-        schema = tool.get("input_schema")
         tools.append(
             Tool(
-                name=as_name(tool.get("name"), f"{where}.name"),
+                name=name_of(tool.get("name"), f"{where}.name"),
                 description=optional_text(tool.get("description"), f"{where}.description"),
-                schema=as_object(
-                    {"type": "object"} if schema is None else schema, f"{where}.input_schema"
-                ),
+                schema=optional_schema(tool.get("input_schema"), f"{where}.input_schema"),
                 strict=optional_flag(tool.get("strict"), f"{where}.strict"),
                 cache=read_cache(tool, where, dropped),
             )
@@ -107,7 +98,7 @@ def read_choice(
     """
     if value is None:
         return None, None
-    choice = as_object(value, "tool_choice")
+    choice = object_of(value, "tool_choice")
     dropped.add_unknown(
         choice, frozenset({"type", "name", "disable_parallel_tool_use"}), "tool_choice"
     )
@@ -128,7 +119,7 @@ def read_choice(
             dropped.add("tool_choice")
             return None, parallel
         case "tool":
-            name = as_name(choice.get("name"), "tool_choice.name")
+            name = name_of(choice.get("name"), "tool_choice.name")
             if any(tool.name == name for tool in tools):
                 return ToolChoice("named", name), parallel
             if not any(tool.get("name") == name for tool in offered or ()):
@@ -136,7 +127,7 @@ def read_choice(
             dropped.add("tool_choice")
             return None, parallel
         case _:
-            raise wrong("tool_choice.type", '"auto", "any", "tool" or "none"')
+            return refuse("tool_choice.type", choice.get("type"), '"auto", "any", "tool" or "none"')
 
 
 def _nothing_to_choose(name: str) -> BadRequest:
@@ -155,17 +146,17 @@ def read_thinking(body: dict[str, Any], dropped: Dropped) -> tuple[Effort | None
     Raises:
         BadRequest: a member is malformed.
     """
-    effort = _effort(body)
+    effort = optional_effort(_output(body).get("effort"), "output_config.effort")
     value = body.get("thinking")
     if value is None:
         return effort, None
-    thinking = as_object(value, "thinking")
+    thinking = object_of(value, "thinking")
     dropped.add_unknown(thinking, frozenset({"type", "budget_tokens"}), "thinking")
     match thinking.get("type"):
         case "enabled":
             budget = optional_whole(thinking.get("budget_tokens"), "thinking.budget_tokens", 1)
             if budget is None:
-                raise wrong("thinking.budget_tokens", "a whole number of tokens")
+                refuse("thinking.budget_tokens", None, "a whole number of tokens")
             if effort is not None:
                 dropped.add("output_config.effort")
             return None, budget
@@ -179,17 +170,9 @@ def read_thinking(body: dict[str, Any], dropped: Dropped) -> tuple[Effort | None
             dropped.add("thinking.between_tools")
             return effort or _USUAL_EFFORT, None
         case _:
-            raise wrong("thinking.type", '"enabled", "adaptive" or "disabled"')
-
-
-def _effort(body: dict[str, Any]) -> Effort | None:
-    value = _output(body).get("effort")
-    if value is None:
-        return None
-    effort = _EFFORTS.get(value) if isinstance(value, str) else None
-    if effort is None:
-        raise wrong("output_config.effort", '"low", "medium", "high", "xhigh" or "max"')
-    return effort
+            return refuse(
+                "thinking.type", thinking.get("type"), '"enabled", "adaptive" or "disabled"'
+            )
 
 
 def read_format(body: dict[str, Any], dropped: Dropped) -> AnswerFormat | None:
@@ -205,13 +188,12 @@ def read_format(body: dict[str, Any], dropped: Dropped) -> AnswerFormat | None:
         where, value = "output_format", body.get("output_format")
     if value is None:
         return None
-    wanted = as_object(value, where)
+    wanted = object_of(value, where)
     if wanted.get("type") != "json_schema":
-        raise wrong(f"{where}.type", '"json_schema"')
+        refuse(f"{where}.type", wanted.get("type"), '"json_schema"')
     dropped.add_unknown(wanted, frozenset({"type", "schema"}), where)
-    return AnswerFormat(as_object(wanted.get("schema"), f"{where}.schema"))
+    return AnswerFormat(schema_of(wanted.get("schema"), f"{where}.schema"))
 
 
 def _output(body: dict[str, Any]) -> dict[str, Any]:
-    value = body.get("output_config")
-    return {} if value is None else as_object(value, "output_config")
+    return optional_object(body.get("output_config"), "output_config")

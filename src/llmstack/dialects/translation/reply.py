@@ -78,6 +78,9 @@ class Failed:
     retry_after: float | None = None
 
 
+#: What is told when an answer has no end.
+BROKEN = Failed(502, "The model's answer broke off before its end.", "bad_gateway")
+
 Event = TextDelta | ThinkingDelta | ToolStart | ToolDelta | Usage | Finished | Failed
 
 

@@ -2,64 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmstack.dialects.translation.conversation import Text, Thinking, ToolResult, ToolUse, Turn
-from llmstack.dialects.translation.responses_members import (
-    list_of,
+from llmstack.dialects.translation.conversation import Thinking, ToolResult, ToolUse
+from llmstack.dialects.translation.members import (
     name_of,
-    plain,
+    optional_list,
+    optional_text,
     refuse,
     text_of,
-    words,
 )
 from llmstack.dialects.translation.responses_parts import read_parts, read_texts
 from llmstack.dialects.translation.responses_tools import freeform_arguments, full_name
+from llmstack.dialects.translation.spoken import Spoken
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Block, Role
+    from llmstack.dialects.translation.members import Dropped
 
 #: What an encrypted_content of ours begins with that holds the signature of open thoughts.
 SIGNATURE = "llmstack.signature."
 
 
-@dataclass(slots=True)
-class Heard:
-    """What the items say, collected in their order."""
+class Heard(Spoken):
+    """What the items say; ``dropped`` takes what of it cannot be kept."""
 
-    system: list[Text] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
-    dropped: dict[str, None] = field(default_factory=dict)
+    def __init__(self, dropped: Dropped) -> None:
+        super().__init__()
+        self.dropped = dropped
 
     def add(self, role: Role, *blocks: Block) -> None:
-        """Say ``blocks``, in the turn before if it is the same speech.
-
-        What an assistant thinks, says and calls is one turn, and so are the results of its calls.
-        Two messages of a user stay two.
-        """
-        if not blocks:
-            return
-        if self.turns and self.turns[-1].role == role:
-            last = self.turns[-1]
-            results = all(isinstance(block, ToolResult) for block in (*last.blocks, *blocks))
-            if role == "assistant" or results:
-                self.turns[-1] = Turn(role, (*last.blocks, *blocks))
-                return
-        self.turns.append(Turn(role, blocks))
+        """Say ``blocks``. What an assistant thinks, says and calls is one turn."""
+        self.say(role, blocks, join=role == "assistant")
 
 
-def read_input(value: object) -> Heard:
+def read_input(value: object, dropped: Dropped) -> Spoken:
     """What ``input`` says.
-
-    System and developer messages before everything else are the system's; a later one stays where
-    it is, as a user's message: its place matters, and no API but this one has such turns.
 
     Raises:
         BadRequest: an item cannot be understood, or refers to what a server would have to keep.
     """
-    heard = Heard()
+    heard = Heard(dropped)
     if isinstance(value, str):
         heard.add("user", *read_parts(value, "input"))
         return heard
@@ -95,7 +79,7 @@ def _item(heard: Heard, item: dict[str, Any], where: str) -> None:
                 fix='Send the item itself, as the earlier answer\'s "output" had it.',
             )
         case str() as kind:
-            heard.dropped[f"input.{plain(kind)}"] = None
+            heard.dropped.add("input", kind)
         case kind:
             refuse(f"{where}.type", kind, 'a string such as "message"')
 
@@ -110,27 +94,25 @@ def _message(heard: Heard, item: dict[str, Any], where: str) -> None:
         heard.add("assistant", *read_texts(content, here))
     elif role in ("system", "developer"):
         texts = read_texts(content, here)
-        if heard.turns:
-            heard.add("user", *texts)
-        else:
-            heard.system.extend(texts)
+        if not heard.instruct(texts):
+            heard.dropped.add("input.system.role")
     else:
         refuse(f"{where}.role", role, '"user", "assistant", "system" or "developer"')
 
 
 def _call(item: dict[str, Any], where: str, arguments: str) -> ToolUse:
     name = name_of(item.get("name"), f"{where}.name")
-    namespace = words(item.get("namespace"), f"{where}.namespace")
+    namespace = optional_text(item.get("namespace"), f"{where}.namespace")
     call = name_of(item.get("call_id"), f"{where}.call_id")
     return ToolUse(call, full_name(name, namespace), arguments)
 
 
 def _reasoning(heard: Heard, item: dict[str, Any], where: str) -> None:
     """Its full text if there is one, its summary otherwise, and what is encrypted."""
-    said = list_of(item.get("content"), f"{where}.content")
-    said = said or list_of(item.get("summary"), f"{where}.summary")
+    said = optional_list(item.get("content"), f"{where}.content")
+    said = said or optional_list(item.get("summary"), f"{where}.summary")
     text = "\n\n".join(part.text for part in read_texts(said, f"{where}.summary"))
-    secret = words(item.get("encrypted_content"), f"{where}.encrypted_content")
+    secret = optional_text(item.get("encrypted_content"), f"{where}.encrypted_content")
     if secret.startswith(SIGNATURE):
         heard.add("assistant", Thinking(text, signature=secret.removeprefix(SIGNATURE)))
     elif text or secret:

@@ -1,22 +1,21 @@
-"""The parts of a message of the Responses API: words, pictures, files."""
+"""The parts of a message of the Responses API: optional_text, pictures, files."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import Any
 
 from llmstack.dialects.translation.conversation import Document, Image, Text
-from llmstack.dialects.translation.responses_members import (
+from llmstack.dialects.translation.data_url import is_web, read_data_url, read_file_data
+from llmstack.dialects.translation.members import (
     name_of,
+    optional_text,
     refuse,
     text_of,
-    words,
 )
 from llmstack.errors import BadRequest
 
-_DATA = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
+#: How data is written.
+_AS = "base64: data:<media type>;base64,..."
 _KINDS = '"input_text", "input_image", "input_file", "output_text" or "refusal"'
 _SPOKEN = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 
@@ -64,21 +63,22 @@ def _part(part: object, where: str) -> Text | Image | Document:
 def _image(part: dict[str, Any], where: str) -> Image:
     _no_file_id(part, where, "image_url")
     url = name_of(part.get("image_url"), f"{where}.image_url")
-    detail = words(part.get("detail"), f"{where}.detail")
-    if url[:5].lower() != "data:":
+    detail = optional_text(part.get("detail"), f"{where}.detail")
+    found = read_data_url(url)
+    if found is None:
         return Image(url=_link(url, f"{where}.image_url"), detail=detail)
-    media_type, data = _data(url, f"{where}.image_url")
-    return Image(media_type=media_type, data=data, detail=detail)
+    return Image(*found, detail=detail)
 
 
 def _file(part: dict[str, Any], where: str) -> Document:
     _no_file_id(part, where, "file_data")
-    name = words(part.get("filename"), f"{where}.filename")
+    name = optional_text(part.get("filename"), f"{where}.filename")
     if part.get("file_data") is None:
         url = name_of(part.get("file_url"), f"{where}.file_url")
         return Document(url=_link(url, f"{where}.file_url"), name=name)
-    media_type, data = _data(text_of(part["file_data"], f"{where}.file_data"), f"{where}.file_data")
-    return Document(media_type=media_type, data=data, name=name)
+    written = text_of(part["file_data"], f"{where}.file_data")
+    found = read_file_data(written) or refuse(f"{where}.file_data", written, _AS)
+    return Document(*found, name=name)
 
 
 def _no_file_id(part: dict[str, Any], where: str, instead: str) -> None:
@@ -91,19 +91,4 @@ def _no_file_id(part: dict[str, Any], where: str, instead: str) -> None:
 
 
 def _link(url: str, where: str) -> str:
-    if not url.lower().startswith(("http://", "https://")):
-        refuse(where, url, "an http(s) address or as data:<media type>;base64,...")
-    return url
-
-
-def _data(written: str, where: str) -> tuple[str, bytes]:
-    """Media type and bytes of a data URL; of bare base64, "" and its bytes."""
-    found = _DATA.match(written)
-    coded = written[found.end() :] if found else written
-    try:
-        data = base64.b64decode(coded, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if not data:
-        refuse(where, written, "base64: data:<media type>;base64,...")
-    return found.group(1).lower() if found else "", data
+    return url if is_web(url) else refuse(where, url, f"an address with http: or https:, or {_AS}")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from llmstack.dialects.sse import write_event
 from llmstack.dialects.translation.reply import (
+    BROKEN,
     Failed,
     Finished,
     TextDelta,
@@ -34,7 +36,6 @@ Speech = TypeVar("Speech", Message, Reasoning)
 
 #: Why a response is incomplete, by the reason for which the model stopped.
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
-_CUT = Failed(502, "The model's answer broke off before its end.")
 
 
 class ResponsesAnswer:
@@ -89,7 +90,7 @@ class ResponsesAnswer:
         if self._over:
             return []
         if self._finished is None:
-            return self._fail(_CUT)
+            return self._fail(BROKEN)
         cut = self._finished.reason in _INCOMPLETE
         told: list[Told] = []
         for item in self._items:
@@ -199,9 +200,9 @@ class ResponsesStream:
     def _written(self, told: Iterable[Told]) -> bytes:
         pieces = []
         for event in told:
-            data = msgspec.json.encode({**event, "sequence_number": self._sequence})
+            numbered = {**event, "sequence_number": self._sequence}
             self._sequence += 1
-            pieces.append(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), data))
+            pieces.append(write_event(numbered, event["type"]))
         return b"".join(pieces)
 
 

@@ -6,37 +6,30 @@ one does not, so whatever refers to something kept is refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
-
-import msgspec
+from typing import Any
 
 from llmstack.dialects.translation.conversation import (
     AnswerFormat,
     Conversation,
-    Effort,
     Sampling,
 )
-from llmstack.dialects.translation.responses_items import read_input
-from llmstack.dialects.translation.responses_members import (
-    count,
-    flag,
-    list_of,
-    number,
-    object_of,
-    plain,
+from llmstack.dialects.translation.members import (
+    Dropped,
+    decode_object,
+    optional_effort,
+    optional_flag,
+    optional_list,
+    optional_number,
+    optional_object,
+    optional_text,
+    optional_whole,
     refuse,
-    words,
+    schema_of,
 )
+from llmstack.dialects.translation.responses_items import read_input
 from llmstack.dialects.translation.responses_parts import read_texts
 from llmstack.dialects.translation.responses_tools import read_choice, read_tools
-from llmstack.dialects.wire import decode_envelope, decode_mended, model_name, too_deep
 from llmstack.errors import BadRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_body = msgspec.json.Decoder(dict[str, Any])
-_EFFORTS: dict[str, Effort] = {effort: effort for effort in get_args(Effort)}
 
 #: Members that are read.
 _READ = frozenset(
@@ -58,15 +51,6 @@ _READ = frozenset(
         "include",
     }
 )
-#: Members that say nothing with these values.
-_IDLE: dict[str, tuple[object, ...]] = {
-    "store": (False,),
-    "background": (False,),
-    "truncation": ("disabled",),
-    "service_tier": ("auto", "default"),
-    "top_logprobs": (0,),
-    "metadata": ({},),
-}
 #: What can only be served by a server that keeps state, and what to send instead.
 _KEPT = {
     "previous_response_id": 'Send the whole conversation as "input": what was said before, the'
@@ -82,51 +66,39 @@ def read_responses(body: bytes) -> Conversation:
     Raises:
         BadRequest: it is malformed, or refers to what a server would have to keep.
     """
-    model = model_name(decode_envelope(body)) or ""
-    said = _decode(body)
+    said = decode_object(body, '{"model": "auto", "input": "..."}')
     _refuse_kept(said)
-    heard = read_input(said.get("input"))
+    dropped = Dropped()
+    dropped.add_unknown(said, _READ)
+    heard = read_input(said.get("input"), dropped)
     instructions = said.get("instructions")
     system = read_texts(instructions, "instructions") if instructions is not None else ()
-    tools, unknown_tools = read_tools(said.get("tools"))
-    choice, tools, unknown_choice = read_choice(said.get("tool_choice"), tools)
-    answer, unknown_text = _text(said.get("text"))
+    tools = read_tools(said.get("tools"), dropped)
+    choice, tools = read_choice(said.get("tool_choice"), tools, dropped)
+    answer = _format(said.get("text"), dropped)
+    _look_for_unknown_includes(said.get("include"), dropped)
+    reasoning = optional_object(said.get("reasoning"), "reasoning")
     return Conversation(
-        model=model,
-        turns=tuple(heard.turns),
+        model=optional_text(said.get("model"), "model"),
+        turns=heard.turns,
         system=(*system, *heard.system),
         tools=tools,
         tool_choice=choice,
-        parallel_calls=flag(said.get("parallel_tool_calls"), "parallel_tool_calls"),
+        parallel_calls=optional_flag(said.get("parallel_tool_calls"), "parallel_tool_calls"),
         sampling=Sampling(
-            temperature=number(said.get("temperature"), "temperature"),
-            top_p=number(said.get("top_p"), "top_p"),
-            max_output=count(said.get("max_output_tokens"), "max_output_tokens"),
+            temperature=optional_number(said.get("temperature"), "temperature"),
+            top_p=optional_number(said.get("top_p"), "top_p"),
+            max_output=optional_whole(said.get("max_output_tokens"), "max_output_tokens", 1),
         ),
-        effort=_effort(said.get("reasoning")),
+        # Its summary needs no reading: thoughts are always sent as they are.
+        effort=optional_effort(reasoning.get("effort"), "reasoning.effort"),
         format=answer,
-        stream=bool(flag(said.get("stream"), "stream")),
+        stream=bool(optional_flag(said.get("stream"), "stream")),
         include_usage=True,
-        user=words(said.get("user"), "user")
-        or words(said.get("safety_identifier"), "safety_identifier"),
-        dropped=(
-            *_unread(said),
-            *heard.dropped,
-            *unknown_tools,
-            *unknown_choice,
-            *unknown_text,
-            *_unknown_includes(said.get("include")),
-        ),
+        user=optional_text(said.get("user"), "user")
+        or optional_text(said.get("safety_identifier"), "safety_identifier"),
+        dropped=dropped.names,
     )
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        return _body.decode(body)
-    except RecursionError:
-        raise too_deep() from None
-    except (msgspec.DecodeError, ValueError) as error:
-        return decode_mended(_body, body, str(error))
 
 
 def _refuse_kept(said: dict[str, Any]) -> None:
@@ -145,53 +117,27 @@ def _refuse_kept(said: dict[str, Any]) -> None:
         )
 
 
-def _unread(said: dict[str, Any]) -> Iterable[str]:
-    for member, value in said.items():
-        idle = value is None or any(
-            value == nothing and type(value) is type(nothing) for nothing in _IDLE.get(member, ())
-        )
-        if member not in _READ and not idle:
-            yield plain(member)
-
-
-def _unknown_includes(value: object) -> Iterable[str]:
+def _look_for_unknown_includes(value: object, dropped: Dropped) -> None:
     """Encrypted thoughts are always sent; nothing else that can be asked for is there."""
-    for wanted in list_of(value, "include"):
+    for wanted in optional_list(value, "include"):
         if wanted != "reasoning.encrypted_content":
-            yield f"include.{plain(wanted)}"
+            dropped.add("include", wanted)
 
 
-def _effort(value: object) -> Effort | None:
-    """``reasoning.summary`` needs no reading: thoughts are always sent as they are."""
-    wanted = object_of(value, "reasoning").get("effort")
-    if wanted is None:
-        return None
-    effort = _EFFORTS.get(wanted) if isinstance(wanted, str) else None
-    return effort or refuse("reasoning.effort", wanted, f"one of {', '.join(_EFFORTS)}")
-
-
-def _text(value: object) -> tuple[AnswerFormat | None, tuple[str, ...]]:
-    text = object_of(value, "text")
-    dropped = tuple(
-        f"text.{plain(member)}"
-        for member in text
-        if member != "format" and text[member] is not None
-    )
-    form = object_of(text.get("format"), "text.format")
+def _format(value: object, dropped: Dropped) -> AnswerFormat | None:
+    text = optional_object(value, "text")
+    dropped.add_unknown(text, {"format"}, "text")
+    form = optional_object(text.get("format"), "text.format")
     match form.get("type"):
-        case "text":
-            return None, dropped
         case "json_object":
-            return AnswerFormat(), dropped
+            return AnswerFormat()
         case "json_schema":
-            schema = form.get("schema")
-            if not isinstance(schema, dict):
-                refuse("text.format.schema", schema, "a JSON Schema")
-            name = words(form.get("name"), "text.format.name")
-            strict = flag(form.get("strict"), "text.format.strict")
-            if form.get("description") is not None:
-                dropped += ("text.format.description",)
-            return AnswerFormat(schema, name, strict), dropped
-        case kind if form:
+            schema = schema_of(form.get("schema"), "text.format.schema")
+            dropped.add_unknown(form, {"type", "name", "schema", "strict"}, "text.format")
+            name = optional_text(form.get("name"), "text.format.name")
+            return AnswerFormat(
+                schema, name, optional_flag(form.get("strict"), "text.format.strict")
+            )
+        case kind if form and kind != "text":
             refuse("text.format.type", kind, '"text", "json_object" or "json_schema"')
-    return None, dropped
+    return None

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from llmstack.dialects.translation.conversation import Tool, ToolChoice
-from llmstack.dialects.translation.responses_members import (
-    flag,
-    list_of,
+from llmstack.dialects.translation.members import (
     name_of,
-    object_of,
-    plain,
+    optional_flag,
+    optional_list,
+    optional_object,
+    optional_schema,
+    optional_text,
     refuse,
-    words,
 )
+from llmstack.dialects.translation.tolerant import json_object
+
+if TYPE_CHECKING:
+    from llmstack.dialects.translation.members import Dropped
 
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "auto": "auto",
@@ -37,71 +41,69 @@ def freeform_arguments(text: str) -> str:
 
 def freeform_input(arguments: str) -> str:
     """The plain text of a freeform tool's call; ``arguments`` themselves if a model wrote that."""
-    try:
-        decoded = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return arguments
-    text = decoded.get("input") if isinstance(decoded, dict) else None
+    text = (json_object(arguments) or {}).get("input")
     return text if isinstance(text, str) else arguments
 
 
-def read_tools(value: object) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
-    """The tools, and the names of those that only OpenAI's servers can run."""
+def read_tools(value: object, dropped: Dropped) -> tuple[Tool, ...]:
+    """The tools. Those that only OpenAI's servers can run are named as dropped."""
     tools: list[Tool] = []
-    dropped: list[str] = []
-    _read_into(tools, dropped, list_of(value, "tools"), "tools", "")
-    return tuple(tools), tuple(dict.fromkeys(dropped))
+    _read_into(tools, dropped, optional_list(value, "tools"), "tools", "")
+    return tuple(tools)
 
 
 def read_choice(
-    value: object, tools: tuple[Tool, ...]
-) -> tuple[ToolChoice | None, tuple[Tool, ...], tuple[str, ...]]:
-    """Which tool must be called, the tools that may be, and what could not be kept.
+    value: object, tools: tuple[Tool, ...], dropped: Dropped
+) -> tuple[ToolChoice | None, tuple[Tool, ...]]:
+    """Which tool must be called, and the tools that may be.
 
     Where no tool is left there is nothing to choose: upstreams refuse a choice without tools.
 
     Raises:
         BadRequest: it names a tool that the request does not have.
     """
-    choice, left, dropped = _chosen(value, tools)
+    choice, left = _chosen(value, tools, dropped)
     if choice is None or left:
-        return choice, left, dropped
-    lost = () if choice.kind in ("auto", "none") else ("tool_choice",)
-    return None, left, (*dropped, *lost)
+        return choice, left
+    if choice.kind not in ("auto", "none"):
+        dropped.add("tool_choice")
+    return None, left
 
 
 def _chosen(
-    value: object, tools: tuple[Tool, ...]
-) -> tuple[ToolChoice | None, tuple[Tool, ...], tuple[str, ...]]:
+    value: object, tools: tuple[Tool, ...], dropped: Dropped
+) -> tuple[ToolChoice | None, tuple[Tool, ...]]:
     if value is None:
-        return None, tools, ()
+        return None, tools
     if isinstance(value, str):
-        return ToolChoice(_mode(value, "tool_choice")), tools, ()
-    choice = object_of(value, "tool_choice")
+        return ToolChoice(_mode(value, "tool_choice")), tools
+    choice = optional_object(value, "tool_choice")
+    offered = frozenset(tool.name for tool in tools)
     kind = choice.get("type")
     if kind in _CALLED:
-        return ToolChoice("named", _known(choice, "tool_choice", tools)), tools, ()
+        return ToolChoice("named", _known(choice, "tool_choice", offered)), tools
     if kind == "allowed_tools":
-        return _allowed(choice, tools)
+        return _allowed(choice, tools, dropped)
     if not isinstance(kind, str):
         refuse("tool_choice.type", kind, '"function" with "name", or "tool_choice" as "auto"')
-    return None, tools, (f"tool_choice.{plain(kind)}",)
+    dropped.add("tool_choice", kind)
+    return None, tools
 
 
 def _allowed(
-    choice: dict[str, Any], tools: tuple[Tool, ...]
-) -> tuple[ToolChoice | None, tuple[Tool, ...], tuple[str, ...]]:
+    choice: dict[str, Any], tools: tuple[Tool, ...], dropped: Dropped
+) -> tuple[ToolChoice, tuple[Tool, ...]]:
+    offered = frozenset(tool.name for tool in tools)
     names: set[str] = set()
-    dropped: list[str] = []
-    for at, allowed in enumerate(list_of(choice.get("tools"), "tool_choice.tools")):
+    for at, allowed in enumerate(optional_list(choice.get("tools"), "tool_choice.tools")):
         where = f"tool_choice.tools[{at}]"
-        entry = object_of(allowed, where)
+        entry = optional_object(allowed, where)
         if entry.get("type") in _CALLED:
-            names.add(_known(entry, where, tools))
+            names.add(_known(entry, where, offered))
         else:
-            dropped.append(f"tool_choice.{plain(entry.get('type'))}")
+            dropped.add("tool_choice", entry.get("type"))
     mode = _mode(choice.get("mode", "auto"), "tool_choice.mode")
-    return ToolChoice(mode), tuple(tool for tool in tools if tool.name in names), tuple(dropped)
+    return ToolChoice(mode), tuple(tool for tool in tools if tool.name in names)
 
 
 def _mode(value: object, where: str) -> Literal["auto", "none", "required"]:
@@ -109,16 +111,16 @@ def _mode(value: object, where: str) -> Literal["auto", "none", "required"]:
     return mode or refuse(where, value, '"auto", "none" or "required"')
 
 
-def _known(choice: dict[str, Any], where: str, tools: tuple[Tool, ...]) -> str:
-    namespace = words(choice.get("namespace"), f"{where}.namespace")
+def _known(choice: dict[str, Any], where: str, offered: frozenset[str]) -> str:
+    namespace = optional_text(choice.get("namespace"), f"{where}.namespace")
     name = full_name(name_of(choice.get("name"), f"{where}.name"), namespace)
-    if not any(tool.name == name for tool in tools):
+    if name not in offered:
         refuse(f"{where}.name", name, 'the name of one of "tools"')
     return name
 
 
 def _read_into(
-    tools: list[Tool], dropped: list[str], entries: list[Any], where: str, namespace: str
+    tools: list[Tool], dropped: Dropped, entries: list[Any], where: str, namespace: str
 ) -> None:
     for at, entry in enumerate(entries):
         here = f"{where}[{at}]"
@@ -129,34 +131,33 @@ def _read_into(
             refuse(f"{here}.type", kind, '"function" or "custom"')
         if kind == "namespace" and not namespace:
             name = name_of(entry.get("name"), f"{here}.name")
-            inner = list_of(entry.get("tools"), f"{here}.tools")
+            inner = optional_list(entry.get("tools"), f"{here}.tools")
             _read_into(tools, dropped, inner, f"{here}.tools", name)
         elif kind == "function":
             tools.append(_function(entry, here, namespace))
         elif kind == "custom":
             tools.append(_custom(entry, here, namespace))
         else:
-            dropped.append(f"tools.{plain(kind)}")
+            dropped.add("tools", kind)
 
 
 def _function(entry: dict[str, Any], where: str, namespace: str) -> Tool:
-    schema = object_of(entry.get("parameters"), f"{where}.parameters")
     return Tool(
         full_name(name_of(entry.get("name"), f"{where}.name"), namespace),
-        words(entry.get("description"), f"{where}.description"),
-        schema or {"type": "object"},
-        flag(entry.get("strict"), f"{where}.strict"),
+        optional_text(entry.get("description"), f"{where}.description"),
+        optional_schema(entry.get("parameters"), f"{where}.parameters"),
+        optional_flag(entry.get("strict"), f"{where}.strict"),
         namespace=namespace,
     )
 
 
 def _custom(entry: dict[str, Any], where: str, namespace: str) -> Tool:
-    description = words(entry.get("description"), f"{where}.description")
-    form = object_of(entry.get("format"), f"{where}.format")
+    description = optional_text(entry.get("description"), f"{where}.description")
+    form = optional_object(entry.get("format"), f"{where}.format")
     if form.get("type") == "grammar":
         # No upstream enforces it, but a model that reads it can follow it.
-        syntax = words(form.get("syntax"), f"{where}.format.syntax")
-        definition = words(form.get("definition"), f"{where}.format.definition")
+        syntax = optional_text(form.get("syntax"), f"{where}.format.syntax")
+        definition = optional_text(form.get("definition"), f"{where}.format.definition")
         description += f"\n\nThe input must follow this {syntax} grammar:\n{definition}"
     return Tool(
         full_name(name_of(entry.get("name"), f"{where}.name"), namespace),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llmstack.dialects.translation.chat_parts import read_mark
 from llmstack.dialects.translation.conversation import (
     AnswerFormat,
-    Effort,
     Sampling,
     Tool,
     ToolChoice,
@@ -19,17 +18,19 @@ from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from llmstack.dialects.translation.chat_members import Members
+    from llmstack.dialects.translation.conversation import Effort
 
-EFFORTS: tuple[Effort, ...] = get_args(Effort)
 _CHOICES = 'auto, none, required or {"type": "function", "function": {"name": ...}}'
 
 
 def read_sampling(body: Members) -> Sampling:
     """The samplers, the limit of the answer and what stops it."""
-    limits = [body.whole("max_completion_tokens"), body.whole("max_tokens")]
-    limit = next((limit for limit in limits if limit is not None), None)
-    if limit == 0:
-        body.refuse("max_tokens", "a whole number from 1 on, or leave it out")
+    limit = None
+    for name in ("max_tokens", "max_completion_tokens"):
+        told = body.whole(name)
+        if told == 0:
+            body.refuse(name, "a whole number from 1 on, or leave it out")
+        limit = limit if told is None else told
     top_k = body.whole("top_k")
     return Sampling(
         temperature=body.number("temperature", 0),
@@ -60,10 +61,10 @@ def read_thinking(body: Members) -> tuple[Effort | None, int | None]:
 
     ``reasoning`` is OpenRouter's, ``thinking`` LiteLLM's. Tokens say more than a word, and win.
     """
-    effort = _effort(body, "reasoning_effort")
+    effort = body.effort("reasoning_effort")
     budget = None
     if (reasoning := body.object("reasoning")) is not None:
-        effort = _effort(reasoning, "effort") or effort
+        effort = reasoning.effort("effort") or effort
         budget = reasoning.whole("max_tokens")
         if reasoning.flag("enabled") is False:
             return "none", None
@@ -72,6 +73,7 @@ def read_thinking(body: Members) -> tuple[Effort | None, int | None]:
         if thinking.text("type") == "disabled":
             return "none", None
         budget = thinking.whole("budget_tokens") or budget
+        thinking.drop_rest()
     if budget is None or budget <= 0:
         return effort, None
     return None, budget
@@ -89,11 +91,8 @@ def read_format(body: Members) -> AnswerFormat | None:
         return AnswerFormat()
     if kind != "json_schema":
         wanted.refuse("type", "text, json_object or json_schema")
-    inner = wanted.object("json_schema") or wanted.refuse("json_schema", "an object with a schema")
-    schema = inner.any("schema")
-    if schema is not None and not isinstance(schema, dict):
-        inner.refuse("schema", "an object, a JSON Schema")
-    told = AnswerFormat(schema, inner.text("name"), inner.flag("strict"))
+    inner = wanted.need_object("json_schema", "an object with a schema")
+    told = AnswerFormat(inner.schema("schema"), inner.text("name"), inner.flag("strict"))
     inner.drop_rest()
     return told
 
@@ -106,8 +105,9 @@ def read_tools(body: Members) -> tuple[Tool, ...]:
         if kind != "function":
             one.drop(kind)
             continue
-        function = one.object("function") or one.refuse("function", "an object with a name")
+        function = one.need_object("function", "an object with a name")
         tools.append(_tool(function, one))
+        one.drop_rest()
     tools += [_tool(function, function) for function in body.objects("functions")]
     return tuple(tools)
 
@@ -124,7 +124,8 @@ def read_choice(body: Members) -> ToolChoice | None:
     assert told is not None
     if told.text("type") == "allowed_tools":
         told.drop("allowed_tools")
-        return _choice(told, "mode", (told.object("allowed_tools") or told).text("mode") or "auto")
+        allowed = told.object("allowed_tools") or told
+        return _choice(allowed, "mode", allowed.text("mode") or "auto")
     named = (told.object("function") or told).text("name")
     return ToolChoice("named", named) if named else body.refuse(name, _CHOICES)
 
@@ -140,16 +141,15 @@ def arguments_text(value: Any) -> str:
 
 
 def _tool(function: Members, outer: Members) -> Tool:
-    schema = function.any("parameters")
-    if schema is not None and not isinstance(schema, dict):
-        function.refuse("parameters", "an object, a JSON Schema")
-    return Tool(
+    tool = Tool(
         function.need("name"),
         function.text("description"),
-        schema or {"type": "object"},
+        function.schema("parameters") or {"type": "object"},
         function.flag("strict"),
         read_mark(outer) or read_mark(function),
     )
+    function.drop_rest()
+    return tool
 
 
 def _choice(members: Members, name: str, word: str) -> ToolChoice:
@@ -159,14 +159,6 @@ def _choice(members: Members, name: str, word: str) -> ToolChoice:
         case "any":  # Mistral's word
             return ToolChoice("required")
     return members.refuse(name, _CHOICES)
-
-
-def _effort(members: Members, name: str) -> Effort | None:
-    word = members.text(name)
-    for effort in EFFORTS:
-        if effort == word:
-            return effort
-    return members.refuse(name, f"one of {', '.join(EFFORTS)}") if word else None
 
 
 def _stop(body: Members) -> tuple[str, ...]:

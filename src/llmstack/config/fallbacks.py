@@ -1,0 +1,67 @@
+"""Which tiers answer in the place of one that cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llmstack.config.numbers import shown
+from llmstack.config.problems import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from llmstack.config.fields import Fields
+    from llmstack.config.stack import Tier
+
+
+def resolve_fallbacks(
+    tiers: Iterable[tuple[Fields, Tier]], others: frozenset[str]
+) -> tuple[Tier, ...]:
+    """The tiers with the names of those that stand in for them; aliases become names.
+
+    ``others`` are sections that are no tiers. Problems are recorded in the fields.
+    """
+    tiers = tuple(tiers)
+    owners = {name: tier.name for _, tier in tiers for name in (tier.name, *tier.aliases)}
+    resolved = {tier.name: _resolved(fields, tier, owners, others) for fields, tier in tiers}
+    for fields, tier in tiers:
+        if "fallback" in fields.own.entries and _returns(tier.name, resolved):
+            fields.warning(
+                "fallback",
+                f"it leads back to {tier.name}, which is not asked twice",
+                "Let the last tier of a row have none.",
+            )
+    return tuple(replace(tier, fallback=resolved[tier.name]) for _, tier in tiers)
+
+
+def _resolved(
+    fields: Fields, tier: Tier, owners: Mapping[str, str], others: frozenset[str]
+) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    own = "fallback" in fields.own.entries
+    for word in dict.fromkeys(" ".join(fields.words("fallback")).split()):
+        if (name := owners.get(word)) is None:
+            if word in others:
+                fields.warning("fallback", f"[{word}] is no tier, and is passed over", "Remove it.")
+            else:
+                fix = nearest(word, owners) or f"The tiers are {', '.join(owners.values())}."
+                fields.error("fallback", f"no tier is called {shown(word)}", fix)
+        elif name != tier.name:
+            names[name] = None
+        elif own:  # what [DEFAULT] says for all holds for the others
+            fields.error("fallback", f"{word} is the tier itself", "Name another tier.")
+    return tuple(names)
+
+
+def _returns(name: str, fallbacks: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether following the fallbacks of ``name`` comes back to it."""
+    seen: set[str] = set()
+    ahead = list(fallbacks[name])
+    while ahead:
+        if (one := ahead.pop()) == name:
+            return True
+        if one not in seen:
+            seen.add(one)
+            ahead += fallbacks[one]
+    return False

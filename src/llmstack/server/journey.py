@@ -1,0 +1,121 @@
+"""The stops of one request, until one of them answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstack.errors import RequestError
+from llmstack.server.stop import may_go_elsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from typing import Any
+
+    from llmstack.backends.protocol import Answer
+    from llmstack.engine import Lease
+    from llmstack.server.asgi import Headers
+    from llmstack.server.loading import LoadingNotice
+    from llmstack.server.meter import Meter
+    from llmstack.server.stop import Stop
+
+#: Characters of a failure that a header repeats.
+SHOWN = 200
+
+
+class Journey:
+    """Goes from ``stop`` to ``others``, in their order, as far as it must.
+
+    ``extra`` are headers for the answer; ``named`` adds those that name the model that answered.
+    """
+
+    __slots__ = ("_extra", "_failures", "_first", "_named", "_others", "stop")
+
+    def __init__(self, stop: Stop, others: Iterator[Stop], extra: Headers, *, named: bool) -> None:
+        self.stop = stop
+        self._first = stop
+        self._others = others
+        self._extra = extra
+        self._named = named
+        self._failures: list[str] = []
+        _note_in_scope(stop, stop)
+
+    async def open(self, notice: LoadingNotice | None, meter: Meter | None) -> Answer:
+        """The answer of the first stop that gives one.
+
+        Raises:
+            RequestError: none did; it is the first one's, which is what the client asked for.
+        """
+        first: RequestError | None = None
+        wait = Wait(notice, meter)
+        recorded = meter is not None and meter.recorded
+        while True:
+            stop = self.stop
+            try:
+                return await stop.backend.open(stop.ask(wait, recorded=recorded))
+            except RequestError as error:
+                first = first or error
+                after = next(self._others, None) if may_go_elsewhere(error) else None
+                if after is None:
+                    raise first from (None if first is error else error)
+                self._failures.append(f"{stop.name}: {_line(error)}")
+                self.stop = after
+                _note_in_scope(self._first, after)
+                if meter:
+                    meter.model = after.name
+
+    def headers(self) -> Headers:
+        """Headers for the answer of the present stop."""
+        if not self._named:
+            return self._extra
+        headers = [(b"x-llmstack-model", header_value(self.stop.name)), *self._extra]
+        if self._failures:
+            headers.append((b"x-llmstack-fallback", header_value("; ".join(self._failures))))
+        return headers
+
+    def note(self) -> str:
+        """For the log line."""
+        return f" fallback: {'; '.join(self._failures)}" if self._failures else ""
+
+
+class Wait:
+    """Tells client and record of a request that it waits for its model."""
+
+    __slots__ = ("_meter", "_notice")
+
+    def __init__(self, notice: LoadingNotice | None, meter: Meter | None) -> None:
+        self._notice = notice
+        self._meter = meter
+
+    async def wait(
+        self, lease: Coroutine[Any, Any, Lease], position: Callable[[], int | None]
+    ) -> Lease:
+        """The lease, once it is there."""
+        if self._notice and not self._notice.begun:
+            return await self._notice.wait(lease, position)
+        return await lease
+
+    def leased(self, waited: float) -> None:
+        """The model is there."""
+        if self._meter:
+            self._meter.leased(waited)
+
+
+def header_value(text: str) -> bytes:
+    """``text`` as the value of a header: one line of ASCII."""
+    line = text.replace("\r", " ").replace("\n", " ")
+    return line.encode("ascii", "replace")
+
+
+def _line(error: RequestError) -> str:
+    told = error.what if len(error.what) <= SHOWN else f"{error.what[:SHOWN]}..."
+    return f"{error.status} {told}"
+
+
+def _note_in_scope(first: Stop, stop: Stop) -> None:
+    """For the record of the request, which is kept in the scope of its first stop."""
+    scope = first.scope
+    scope["llmstack.backend"] = stop.kind
+    if stop.tier:
+        scope["llmstack.tier"] = stop.tier
+    if stop is not first:
+        scope["llmstack.instead_of"] = first.name

@@ -1,0 +1,55 @@
+"""The ladder of automatic routing as it is now: without tiers that cannot answer."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from llmstack.errors import NothingAvailable
+from llmstack.routing import decide, ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from llmstack.config.stack import Stack
+    from llmstack.dialects import RequestView
+    from llmstack.routing import Decision, Ladder
+
+
+class Unavailable(NamedTuple):
+    """Why a tier cannot answer, in short ASCII, and for how many seconds; 0 is not known."""
+
+    why: str
+    retry_in: float = 0.0
+
+
+class Ladders:
+    """``whole`` is the ladder with all tiers; ``unavailable`` says which cannot answer now."""
+
+    def __init__(
+        self, stack: Stack, whole: Ladder, unavailable: Callable[[], Mapping[str, Unavailable]]
+    ) -> None:
+        self._stack = stack
+        self.whole = whole
+        self._unavailable = unavailable
+        self._missing: Mapping[str, str] = {}
+        self._now = whole
+
+    def decide(self, view: RequestView) -> Decision:
+        """Choose the tier that answers ``view``, of those that can.
+
+        Raises:
+            ModelNotFound: no tier can be chosen automatically.
+            NothingAvailable: those that could cannot answer now.
+        """
+        unavailable = self._unavailable()
+        missing = {tier: one.why for tier, one in unavailable.items()}
+        if missing != self._missing:
+            self._now = ladder(self._stack, missing) if missing else self.whole
+            self._missing = missing
+        try:
+            return decide(view, self._now)
+        except NothingAvailable as error:
+            waits = [one.retry_in for one in unavailable.values() if one.retry_in > 0]
+            error.retry_after = ceil(min(waits)) if waits else None
+            raise

@@ -190,9 +190,8 @@ async def test_an_answer_that_breaks_off_says_so(steps: tuple[Any, ...]) -> None
 async def test_a_cut_connection_is_told_in_our_words() -> None:
     async with home() as here:
         here.server.answers(Stream((START, Cut())))
-        with pytest.raises(BackendFailed, match="broke off before its end") as failure:
+        with pytest.raises(BackendFailed, match=r"broke off before its end\.$"):
             await here.tier().open(ask(stream=True))
-        assert failure.value.code == "broken_off"
 
 
 async def test_a_frame_in_many_pieces_is_one() -> None:

@@ -65,7 +65,7 @@ class Bedrock:
         self._clients.join()
         self._closed = False
         self._unstreamed: set[tuple[str, bool]] = set()
-        self._standing = Standing(self._account, house)
+        self._standing = Standing(upstream.hosted, house)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -175,7 +175,7 @@ class Bedrock:
 
     async def _lease(self) -> Lease:
         if trouble := self._standing.trouble():
-            raise self._unusable(f"{trouble.why}.", trouble.fix)
+            raise self._unusable(trouble)
         try:
             return await self._clients.lease(self._account)
         except Exception as error:
@@ -190,14 +190,13 @@ class Bedrock:
         elif event.status >= 429:
             self._standing.failed(event.message)
 
-    def _unusable(self, why: str, fix: str = "") -> BackendFailed:
+    def _unusable(self, why: str) -> BackendFailed:
         return BackendFailed(
             f"{self._name} cannot be reached on Bedrock",
             status=503,
             code="backend_unusable",
             elsewhere=True,
             why=why,
-            fix=fix,
         )
 
 

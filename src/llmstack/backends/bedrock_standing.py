@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmstack.backends.bedrock_account import trouble_of
 from llmstack.backends.protocol import Health
+from llmstack.backends.static_problem import static_problem
 
 if TYPE_CHECKING:
-    from llmstack.backends.bedrock_account import Account, Trouble
     from llmstack.backends.protocol import House
+    from llmstack.config.hosted import Hosted
 
 #: Seconds for which a look at the AWS configuration holds: people edit it while we run.
 LOOK: Final = 5.0
@@ -20,26 +20,26 @@ REFUSED: Final = 30.0
 class Standing:
     """``ok``, ``unknown`` or ``unusable``; whether it is ``down`` is for a breaker to say."""
 
-    def __init__(self, account: Account, house: House) -> None:
-        self._account = account
+    def __init__(self, hosted: Hosted, house: House) -> None:
+        self._hosted = hosted
         self._house = house
         self._looked: float | None = None
-        self._trouble: Trouble | None = None
+        self._trouble = ""
         self._health = Health()
         self._refused_at = 0.0
 
-    def trouble(self) -> Trouble | None:
-        """What stands in the way for sure."""
+    def trouble(self) -> str:
+        """What stands in the way for sure, empty if nothing is known to."""
         now = self._house.now()
         if self._looked is None or now - self._looked >= LOOK:
             self._looked = now
-            self._trouble = trouble_of(self._account, self._house.environ)
+            self._trouble = static_problem(self._hosted, self._house.environ)
         return self._trouble
 
     def health(self) -> Health:
         """How it is now."""
         if trouble := self.trouble():
-            return Health("unusable", f"{trouble.why}. {trouble.fix}")
+            return Health("unusable", trouble)
         if self._health.state == "unusable":
             left = self._refused_at + REFUSED - self._house.now()
             if left <= 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.backends.bedrock_account import account_of
 from llmstack.backends.bedrock_clients import clients_of
-from llmstack.backends.bedrock_count import CountAnswer, counted, estimated
+from llmstack.backends.bedrock_count import count_answer, counted, estimated
 from llmstack.backends.bedrock_standing import Standing
 from llmstack.backends.bedrock_stream import ConverseStream
 from llmstack.backends.protocol import Offered
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from llmstack.backends.bedrock_clients import Lease
     from llmstack.backends.protocol import Answer, Ask, Health, House, Upstream
+    from llmstack.backends.whole_answer import WholeAnswer
     from llmstack.config.stack import Sampler
     from llmstack.dialects.translation.conversation import Conversation
     from llmstack.dialects.translation.reply import Event, Failed
@@ -143,14 +144,14 @@ class Bedrock:
         )
         return TranslatedAnswer(ask, conversation, events, release, lost)
 
-    async def _count(self, ask: Ask, body: dict[str, Any]) -> CountAnswer:
+    async def _count(self, ask: Ask, body: dict[str, Any]) -> WholeAnswer:
         """Its own count if it is there within the limits of time: an estimate beats an error."""
         wait = self._hosted.first_byte_timeout
         with suppress(Exception):
             async with asyncio.timeout(wait or None):
                 lease = await self._lease()
                 try:
-                    return CountAnswer(await counted(lease.client, body), estimated=False)
+                    return count_answer(await counted(lease.client, body))
                 finally:
                     lease.release()
         return estimated(ask)

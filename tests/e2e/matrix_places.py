@@ -31,9 +31,10 @@ class Act(Protocol):
     """A place that is ready for one request.
 
     ``model`` is the name to ask for, ``wish`` what to ask, ``answer`` what it then says, and
-    ``refusal`` part of what it says if it refuses.
+    ``refusal`` part of what it says if it refuses. ``plain`` as for places.
     """
 
+    plain: bool
     model: str
     wish: Wish
     answer: str
@@ -103,6 +104,7 @@ class Tiny:
 
 
 class _TinyAct:
+    plain = True
     answer = ANSWER
     refusal = "exceeds the available context size"
 

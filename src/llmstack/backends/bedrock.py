@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from llmstack.dialects.translation.conversation import Conversation
     from llmstack.dialects.translation.reply import Event, Failed
 
+#: The code of an error that the section or the AWS configuration is to blame for.
+UNUSABLE: Final = "backend_unusable"
 #: What models say that do not stream, or not with tools.
 _NO_STREAM: Final = re.compile(r"in streaming mode|unsupported for streaming", re.IGNORECASE)
 
@@ -55,7 +57,7 @@ def bedrock(upstream: Upstream, house: House) -> Bedrock:
 
 
 class Bedrock:
-    """One tier on Bedrock. It has no breaker: its health is ``ok``, ``unknown`` or ``unusable``."""
+    """One tier on Bedrock."""
 
     def __init__(self, upstream: Upstream, house: House) -> None:
         self._name = upstream.name
@@ -66,7 +68,7 @@ class Bedrock:
         self._clients.join()
         self._closed = False
         self._unstreamed: set[tuple[str, bool]] = set()
-        self._standing = Standing(upstream.hosted, house)
+        self._standing = Standing(upstream, house)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -79,15 +81,18 @@ class Bedrock:
         body = write_converse(conversation, ask.model, self._defaults)
         if ask.path == COUNT_TOKENS:
             return await self._count(ask, body)
-        wait = self._hosted.first_byte_timeout
-        deadline = asyncio.get_running_loop().time() + wait if wait else None
-        lease = await self._lease()
+        entry = self._standing.enter()
         try:
-            answer = await self._asked(ask, conversation, body, lease, deadline)
-            await answer.begin()
-        except BaseException:
-            lease.release()
+            answer = await self._begun(ask, conversation, body)
+        except BackendFailed as failure:
+            # An answer too, unless it speaks against the upstream. Ours to mend is neither.
+            if failure.code != UNUSABLE:
+                (entry.failed if failure.status >= 500 else entry.succeeded)()
             raise
+        else:
+            entry.succeeded()
+        finally:
+            entry.left()  # says nothing if something has been said
         if not answer.problem:
             self._standing.answered()
         return answer
@@ -105,6 +110,20 @@ class Bedrock:
         if not self._closed:
             self._closed = True
             await self._clients.leave()
+
+    async def _begun(
+        self, ask: Ask, conversation: Conversation, body: dict[str, Any]
+    ) -> TranslatedAnswer:
+        wait = self._hosted.first_byte_timeout
+        deadline = asyncio.get_running_loop().time() + wait if wait else None
+        lease = await self._lease()
+        try:
+            answer = await self._asked(ask, conversation, body, lease, deadline)
+            await answer.begin()
+        except BaseException:
+            lease.release()
+            raise
+        return answer
 
     async def _asked(
         self,
@@ -195,7 +214,7 @@ class Bedrock:
         return BackendFailed(
             f"{self._name} cannot be reached on Bedrock",
             status=503,
-            code="backend_unusable",
+            code=UNUSABLE,
             elsewhere=True,
             why=why,
         )

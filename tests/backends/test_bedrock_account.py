@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,16 @@ async def test_without_the_extra_the_command_that_installs_it_is_named(
         with pytest.raises(BackendFailed) as failure:
             await tier.open(ask(stream=True))
         _assert_unusable(failure.value, "pip install 'llmstack[bedrock]'")
+
+
+def test_a_look_at_an_account_imports_nothing_of_amazons() -> None:
+    """``status`` and the daemon's start look at every tier; the import takes 0.4 s."""
+    look = (
+        "import sys; from llmstack.backends import bedrock as b, bedrock_account as a; "
+        "a.trouble_of(a.Account('x'), {}); "
+        "sys.exit(not {'aiobotocore', 'botocore', 'aiohttp'}.isdisjoint(sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ REFUSALS = [
     (Refusal(400, "ValidationException", "Input is too long for requested model."), 400, False),
     (Refusal(400, "ValidationException", "The provided model identifier is invalid."), 404, False),
     (Refusal(403, "AccessDeniedException", "You don't have access to the model"), 403, False),
-    (Refusal(403, "ExpiredTokenException", "The security token is expired"), 403, False),
+    (Refusal(403, "ExpiredTokenException", "The security token is expired"), 403, True),
     (Refusal(404, "ResourceNotFoundException", "no such model"), 404, False),
     (Refusal(429, "ThrottlingException:http://internal.amazon.com/coral/", "slowly"), 429, True),
     (Refusal(429, "ModelNotReadyException", "loading"), 503, True),
@@ -185,6 +185,14 @@ async def test_an_answer_that_breaks_off_says_so(steps: tuple[Any, ...]) -> None
                 await tier.open(ask(path, stream=True))
             assert failure.value.status == 502
             assert failure.value.elsewhere
+
+
+async def test_a_cut_connection_is_told_in_our_words() -> None:
+    async with home() as here:
+        here.server.answers(Stream((START, Cut())))
+        with pytest.raises(BackendFailed, match="broke off before its end") as failure:
+            await here.tier().open(ask(stream=True))
+        assert failure.value.code == "broken_off"
 
 
 async def test_a_frame_in_many_pieces_is_one() -> None:

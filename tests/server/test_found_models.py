@@ -80,6 +80,7 @@ async def test_found_models_are_listed_with_the_window_that_they_have(found: Fou
 async def test_nothing_is_asked_of_ollama_until_somebody_looks(found: Found) -> None:
     house, server = found
     await ask(house.gateway, "GET", "/health")
+    await ask(house.gateway, "POST", CHAT, chat("near"))
     assert server.asked == []
     got = await ask(house.gateway, "POST", CHAT, chat(FULL))
     assert got.status == 200, "a model that was never listed is found by its name"

@@ -8,14 +8,16 @@ aiobotocore, keeps the limits of time, and knows how the upstream is.
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from llmstack.backends.bedrock_account import account_of, trouble_of
+from llmstack.backends.bedrock_account import account_of
 from llmstack.backends.bedrock_clients import clients_of
 from llmstack.backends.bedrock_count import CountAnswer, counted, estimated
+from llmstack.backends.bedrock_standing import Standing
 from llmstack.backends.bedrock_stream import ConverseStream
-from llmstack.backends.protocol import Health, Offered
+from llmstack.backends.protocol import Offered
 from llmstack.backends.translated import (
     COUNT_TOKENS,
     TranslatedAnswer,
@@ -36,17 +38,14 @@ from llmstack.errors import BackendFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from llmstack.backends.bedrock_account import Trouble
     from llmstack.backends.bedrock_clients import Lease
-    from llmstack.backends.protocol import Answer, Ask, House, Upstream
+    from llmstack.backends.protocol import Answer, Ask, Health, House, Upstream
     from llmstack.config.stack import Sampler
     from llmstack.dialects.translation.conversation import Conversation
     from llmstack.dialects.translation.reply import Event, Failed
 
-#: Seconds for which a look at the AWS configuration holds: people edit it while we run.
-LOOK: Final = 5.0
-#: Seconds for which an account that was refused counts as unusable.
-REFUSED: Final = 30.0
+#: What models say that do not stream, or not with tools.
+_NO_STREAM: Final = re.compile(r"in streaming mode|unsupported for streaming", re.IGNORECASE)
 
 
 def bedrock(upstream: Upstream, house: House) -> Bedrock:
@@ -61,15 +60,12 @@ class Bedrock:
         self._name = upstream.name
         self._hosted = upstream.hosted
         self._defaults = _sampling(upstream.sampler)
-        self._house = house
         self._account = account_of(upstream.hosted, house.environ)
         self._clients = clients_of(house)
         self._clients.join()
         self._closed = False
-        self._looked: float | None = None
-        self._trouble: Trouble | None = None
-        self._health = Health()
-        self._refused_at = 0.0
+        self._unstreamed: set[tuple[str, bool]] = set()
+        self._standing = Standing(self._account, house)
 
     async def open(self, ask: Ask) -> Answer:
         """Send a request and wait for the beginning of its answer.
@@ -86,16 +82,13 @@ class Bedrock:
         deadline = asyncio.get_running_loop().time() + wait if wait else None
         lease = await self._lease()
         try:
-            if conversation.stream:
-                answer = await self._stream(ask, conversation, body, lease, deadline)
-            else:
-                answer = await self._whole(ask, conversation, body, lease, deadline)
+            answer = await self._asked(ask, conversation, body, lease, deadline)
             await answer.begin()
         except BaseException:
             lease.release()
             raise
         if not answer.problem:
-            self._health = Health("ok")
+            self._standing.answered()
         return answer
 
     async def models(self) -> tuple[Offered, ...]:
@@ -104,14 +97,7 @@ class Bedrock:
 
     def health(self) -> Health:
         """How it is, without asking it."""
-        if trouble := self._look():
-            return Health("unusable", f"{trouble.why}. {trouble.fix}")
-        if self._health.state == "unusable":
-            left = self._refused_at + REFUSED - self._house.now()
-            if left <= 0:
-                return Health("unknown", self._health.why)
-            return Health("unusable", self._health.why, left)
-        return self._health
+        return self._standing.health()
 
     async def close(self) -> None:
         """End every connection that no other tier uses. May be repeated."""
@@ -119,7 +105,7 @@ class Bedrock:
             self._closed = True
             await self._clients.leave()
 
-    async def _stream(
+    async def _asked(
         self,
         ask: Ask,
         conversation: Conversation,
@@ -128,7 +114,20 @@ class Bedrock:
         deadline: float | None,
     ) -> TranslatedAnswer:
         lost = undelivered(conversation, body)
-        response = await self._called(lease, "converse_stream", body, deadline)
+        # Some models stream words only, some nothing: their clients get the whole as a stream.
+        kind = (ask.model, "toolConfig" in body)
+        response = None
+        if conversation.stream and kind not in self._unstreamed:
+            try:
+                response = await self._called(lease, "converse_stream", body, deadline)
+            except BackendFailed as failure:
+                if failure.status != 400 or not _NO_STREAM.search(failure.what):
+                    raise
+                self._unstreamed.add(kind)
+        if response is None:
+            response = await self._called(lease, "converse", body, deadline)
+            whole = _at_once(whole_events(response, conversation))
+            return TranslatedAnswer(ask, conversation, whole, lease.release, lost)
         frames = response["stream"]
 
         def release() -> None:
@@ -143,19 +142,6 @@ class Bedrock:
             told=lambda event: self._learn(event, lease),
         )
         return TranslatedAnswer(ask, conversation, events, release, lost)
-
-    async def _whole(
-        self,
-        ask: Ask,
-        conversation: Conversation,
-        body: dict[str, Any],
-        lease: Lease,
-        deadline: float | None,
-    ) -> TranslatedAnswer:
-        response = await self._called(lease, "converse", body, deadline)
-        events = whole_events(response, conversation)
-        lost = undelivered(conversation, body)
-        return TranslatedAnswer(ask, conversation, _at_once(events), lease.release, lost)
 
     async def _count(self, ask: Ask, body: dict[str, Any]) -> CountAnswer:
         """Its own count if it is there within the limits of time: an estimate beats an error."""
@@ -179,38 +165,30 @@ class Bedrock:
             event = failed_error(error)
             if no_account(error):
                 lease.retire()
-                self._refuse(event.message)
+                self._standing.refused(event.message)
                 raise self._unusable(event.message) from error
             self._learn(event, lease)
-            raise failed(event) from error
+            failure = failed(event)
+            # The keys are the house's: the request may well be answered with those of another tier.
+            failure.elsewhere |= bad_credentials(event)
+            raise failure from error
 
     async def _lease(self) -> Lease:
-        if trouble := self._look():
+        if trouble := self._standing.trouble():
             raise self._unusable(f"{trouble.why}.", trouble.fix)
         try:
             return await self._clients.lease(self._account)
         except Exception as error:
             event = failed_error(error)
-            self._refuse(event.message)
+            self._standing.refused(event.message)
             raise self._unusable(event.message) from error
-
-    def _look(self) -> Trouble | None:
-        now = self._house.now()
-        if self._looked is None or now - self._looked >= LOOK:
-            self._looked = now
-            self._trouble = trouble_of(self._account, self._house.environ)
-        return self._trouble
 
     def _learn(self, event: Failed, lease: Lease) -> None:
         if bad_credentials(event):
             lease.retire()
-            self._refuse(event.message)
+            self._standing.refused(event.message)
         elif event.status >= 429:
-            self._health = Health("unknown", event.message)
-
-    def _refuse(self, why: str) -> None:
-        self._health = Health("unusable", why)
-        self._refused_at = self._house.now()
+            self._standing.failed(event.message)
 
     def _unusable(self, why: str, fix: str = "") -> BackendFailed:
         return BackendFailed(

@@ -57,11 +57,17 @@ async def counted(client: Any, body: dict[str, Any]) -> int:
     Raises:
         Exception: botocore's; AttributeError where it is older than the operation.
     """
-    model_id = body["modelId"]
-    # Counting knows models only, not the inference profiles of a geography.
-    model = model_id if model_id.startswith("arn:") else family_of(model_id).model or model_id
-    said = {name: body[name] for name in _COUNTED if name in body}
-    answer = await client.count_tokens(modelId=model, input={"converse": said})
+    asked: str = body["modelId"]
+    # Most regions count for the model and refuse its inference profile; some have the profile only.
+    bare = "" if asked.startswith("arn:") else family_of(asked).model
+    said = {"converse": {name: body[name] for name in _COUNTED if name in body}}
+    if bare and bare != asked:
+        try:
+            answer = await client.count_tokens(modelId=bare, input=said)
+            return int(answer["inputTokens"])
+        except client.exceptions.ValidationException:
+            pass
+    answer = await client.count_tokens(modelId=asked, input=said)
     return int(answer["inputTokens"])
 
 

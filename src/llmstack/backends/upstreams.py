@@ -66,15 +66,21 @@ class Upstreams:
         """Changes when other models are found."""
         return self.discovery.version
 
-    def found(self) -> Mapping[str, tuple[Offered, ...]]:
-        """What each source is known to have; looking keeps it up to date, and waits for nothing."""
-        return self.discovery.known()
+    def found(self, *, own: bool = False) -> Mapping[str, tuple[Offered, ...]]:
+        """What each source is known to have; looking keeps it up to date, and waits for nothing.
+
+        With ``own`` without peers, who are not even asked: they might ask us, and so for ever.
+        """
+        if not own:
+            return self.discovery.known()
+        ours = [name for name in self._sources if self.kind(name) != "peer"]
+        known = self.discovery.known(ours)
+        return {name: known[name] for name in ours}
 
     def found_names(self) -> dict[str, tuple[str, ...]]:
-        """The same, names only."""
-        return {
-            source: tuple(one.name for one in offers) for source, offers in self.found().items()
-        }
+        """The names that are known; nobody is asked, for this is part of every request."""
+        known = self.discovery.known(())
+        return {source: tuple(one.name for one in offers) for source, offers in known.items()}
 
     def source(self, name: str) -> Hosted | None:
         """Where the models ``name/MODEL`` are, None when that is no source."""

@@ -9,6 +9,7 @@ import anthropic
 import openai
 import pytest
 
+from tests.backends.bedrock_server import Whole
 from tests.e2e.matrix_clients import BrokeOff
 from tests.e2e.matrix_ground import Ground, standing
 from tests.e2e.matrix_places import soon
@@ -192,6 +193,17 @@ LOGGED: dict[str, Any] = {
     "error during": broken,
     "client leaves": abandoned,
 }
+
+
+@pytest.mark.anyio
+async def test_tokens_are_counted_everywhere(ground: Ground) -> None:
+    ground.there.bedrock.answers(Whole({"inputTokens": 7}))
+    for name in WINDOWS:
+        count = ground.clients.anthropic.messages.count_tokens
+        counted = await count(model=name, messages=[{"role": "user", "content": PLAIN.text}])
+        assert 3 < counted.input_tokens < 60, name
+        assert counted.input_tokens == 7 or name != "far-bedrock"
+    await ground.log.nothing_in_flight()
 
 
 @pytest.mark.anyio

@@ -48,25 +48,13 @@ def compact(
     the same arguments asked for.
     """
     texts = texts or BodyTexts(history.api, b"")
-    now = Draft(history, tokens, front)
+    whole = front + sum(tokens)
     if settings.policy == "off":
-        return Compaction((), now.total)
-    whole = now.total
+        return Compaction((), whole)
     if settings.policy == "limit_only" and settings.truncation == "strict_error":
         return Overflow(whole, room, whole) if whole > room.prompt else Compaction((), whole)
-    actions: list[Action] = []
-    if prior:
-        now.load(prior.edits, prior.summary, texts, references=True)
-    if settings.policy == "always":
-        actions = _referred(now.refer(prior.length if prior else 0))
-    stay = Compaction(
-        now.edits(),
-        now.total,
-        prior.summary if prior else "",
-        tuple(actions),
-        changed=bool(actions),
-    )
-    if now.total <= begins_at(room, settings):
+    stay = stand(history, tokens, front, settings, texts=texts, prior=prior)
+    if stay.tokens <= begins_at(room, settings):
         return stay
     tried = whole
     for keep, floor in ((settings.keep_recent, _FLOOR), (1, _LEAST)):
@@ -74,10 +62,32 @@ def compact(
         reach = Reach(settings.target * room.prompt, max(1, keep), floor, texts)
         found = _step(draft, reach, room, settings, prior, summary)
         if draft.total <= room.prompt:
-            small = now.total - draft.total < _WORTH * room.prompt
-            return stay if small and now.total <= room.prompt else found
+            small = stay.tokens - draft.total < _WORTH * room.prompt
+            return stay if small and stay.tokens <= room.prompt else found
         tried = min(tried, draft.total)
     return Overflow(whole, room, tried)
+
+
+def stand(
+    history: History,
+    tokens: Sequence[float],
+    front: float,
+    settings: ContextSettings,
+    *,
+    texts: Texts,
+    prior: Checkpoint | None = None,
+) -> Compaction:
+    """What is sent without a step down: the edits of ``prior``, and references of newcomers."""
+    strict = settings.policy == "limit_only" and settings.truncation == "strict_error"
+    draft = Draft(history, tokens, front)
+    if settings.policy == "off" or strict:
+        return Compaction((), draft.total)
+    if prior:
+        draft.load(prior.edits, prior.summary, texts, references=True)
+    actions: list[Action] = []
+    if settings.policy == "always":
+        actions = _referred(draft.refer(prior.length if prior else 0))
+    return Compaction(draft.edits(), draft.total, draft.summary, tuple(actions))
 
 
 def _step(

@@ -23,40 +23,35 @@ _CODES: Final = (
 )
 _WORDS: Final = re.compile(
     r"exceeds? the (?:available |model'?s )?context (?:size|window|length)"
-    r"|maximum context length|context[ _]length[ _]exceeded"
+    r"|maximum context length|context[ _]length[ _]exceeded|context length is only"
     r"|prompt is too long|input is too long|input length and `?max_tokens`? exceed context limit"
-    r"|prompt too long|exceeds? (?:the )?maximum model length|maximum model length of"
-    r"|greater than the context length|maximum prompt length is"
-    r"|input token count.{0,40}exceeds the maximum|reduce the length of the (?:messages|prompt)"
-    r"|exceeded max context length|too many (?:input )?tokens",
+    r"|prompt too long|maximum model length|greater than the context length"
+    r"|maximum prompt length is|input token count.{0,40}exceeds the maximum"
+    r"|reduce the length of the (?:messages|prompt)|input length.{0,60}exceeds.{0,40}context length"
+    r"|exceeds the limit of \d|context window exceeds limit|exceeded model token limit"
+    r"|too many (?:input )?tokens",
     re.IGNORECASE,
 )
+#: Limits of another kind, which may speak of too many tokens too.
+_OTHERS: Final = re.compile(r"throttl|rate limit|too many requests|per (?:minute|day)", re.I)
 _N: Final = r"(\d[\d,]{0,11})"
-_PROMPT: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"prompt is too long: {_N} tokens",
-        rf"(?:request|prompt|input|task)[^.\d]{{0,40}}\({_N} tokens\)",
-        rf"messages resulted in {_N} tokens",
-        rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|input)",
-        rf"(?:prompt|request|input)[^.\d]{{0,40}}(?:contains|has|length of|of length|length)"
-        rf"[^.\d]{{0,20}}{_N}",
-        rf"input token count \({_N}\)",
-        rf"prompt token count of {_N}",
-        rf"exceed context limit: {_N} \+",
-        rf"(?:requested|requested about) {_N} tokens",
-    )
+#: Where the prompt's tokens are told, and where the window's: the first pattern that is found.
+_PROMPT: Final = (
+    rf"prompt is too long: {_N} tokens",
+    rf"(?:request|prompt|input|task) \({_N} tokens\)",
+    rf"messages resulted in {_N} tokens",
+    rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|input)",
+    rf"passed {_N} input tokens|prompt contains (?:at least )?{_N}",
+    rf"(?:prompt|request|input)(?: \(| length \(?| contains | has | of length ){_N}",
+    rf"input token count \({_N}\)|prompt token count of {_N}|exceed context limit: {_N} \+",
+    rf"(?:requested|requested about) {_N} tokens",
 )
-_WINDOW: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"> {_N} maximum",
-        rf"maximum (?:context|model|prompt) length (?:is|of) {_N}",
-        rf"context (?:size|window|length|limit)[^.\d]{{0,12}}\(?{_N}",
-        rf"exceed context limit: [\d,]+ \+ [\d,]+ > {_N}",
-        rf"exceeds the limit of {_N}",
-        rf"maximum number of tokens allowed \({_N}\)",
-    )
+_WINDOW: Final = (
+    rf"> {_N} maximum",
+    rf"maximum (?:context|model|prompt) length (?:is|of) {_N}",
+    rf"context (?:size|window|length)(?: is only| of| is)? ?\(?{_N}",
+    rf"exceed context limit: [\d,]+ \+ [\d,]+ > {_N}",
+    rf"exceeds the limit of {_N}|maximum number of tokens allowed \({_N}\)",
 )
 
 
@@ -76,10 +71,9 @@ def read_overflow(status: int, body: bytes) -> Learned | None:
     if status not in _STATUSES or len(body) > _LONGEST:
         return None
     error, message = _error(body)
-    code = {error.get("code"), error.get("type")} if error else set()
-    if not any(isinstance(one, str) and one in _CODES for one in code):
-        if not _WORDS.search(message):
-            return None
+    named = error.get("code") in _CODES or error.get("type") in _CODES
+    if not named and (not _WORDS.search(message) or _OTHERS.search(message)):
+        return None
     return Learned(
         _number(error.get("n_ctx")) or _found(_WINDOW, message),
         _number(error.get("n_prompt_tokens")) or _found(_PROMPT, message),
@@ -103,10 +97,11 @@ def _error(body: bytes) -> tuple[dict[str, Any], str]:
     return plain, message if isinstance(message, str) else text
 
 
-def _found(patterns: tuple[re.Pattern[str], ...], message: str) -> int | None:
+def _found(patterns: tuple[str, ...], message: str) -> int | None:
     for pattern in patterns:
-        if found := pattern.search(message):
-            return _number(int(found[1].replace(",", "")))
+        if found := re.search(pattern, message, re.IGNORECASE):
+            number = next(group for group in found.groups() if group)
+            return _number(int(number.replace(",", "")))
     return None
 
 

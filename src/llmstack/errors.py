@@ -72,6 +72,28 @@ class BadRequest(RequestError):
     code = "bad_request"
 
 
+class ContextOverflow(RequestError):
+    """The prompt is longer than the model's window has room for; all numbers are tokens.
+
+    ``n_ctx`` is the window, of which ``maximum`` is for the prompt. The words are those by which
+    agents know that they have to compact their history.
+    """
+
+    status = 400
+    code = "context_length_exceeded"
+
+    def __init__(self, n_prompt_tokens: int, maximum: int, n_ctx: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {n_ctx} tokens. However, your messages"
+            f" resulted in {n_prompt_tokens} tokens, which exceeds the context window:"
+            f" {maximum} of it are for the prompt.",
+            fix="Compact the conversation, or start a new one.",
+        )
+        self.n_prompt_tokens = n_prompt_tokens
+        self.maximum = maximum
+        self.n_ctx = n_ctx
+
+
 class BodyTooLarge(RequestError):
     """The request body is larger than anybody may send."""
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+#: How the text of a ``ReplaceResult`` begins, so that a history shows the result as cleared. A
+#: bracket with the word llmstack near its start is enough: ``[cleared by llmstack: ...]``.
+PLACEHOLDER: Final = "[llmstack: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class Note:
     """A visible note of ours, a user's words, before item ``before``.
 
     Where the item there is a user's message, the note becomes its first text part, so that turns
-    still alternate; else it is a user message of its own.
+    still alternate; where a user's message stands before it, its last one; else it is a user
+    message of its own. An item that is dropped counts as what comes after it.
     """
 
     before: int
@@ -38,8 +44,8 @@ class Note:
 class CutText:
     """One long text keeps ``head`` and ``tail`` characters around ``marker``.
 
-    ``block`` as in ``ToolResult``; None is an item whose content is one text. Cuts fall on line ends
-    where there are some.
+    ``block`` as in ``ToolResult``; None is an item whose content is one text, or the longest text
+    of several. Cuts fall on line ends where there are some.
     """
 
     item: int

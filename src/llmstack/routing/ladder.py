@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from llmstack.config.stack import KNOWN_ROLES, Routing, Stack, Tier
+from llmstack.dialects.reserve import output_reserve
 from llmstack.routing.words import Words, words
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ _ROLES: Final[tuple[tuple[Role, str, str], ...]] = (
 )
 
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
-#: Output tokens to leave room for when a request does not say how many it wants.
-DEFAULT_OUTPUT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,11 @@ class Rung:
     def fits(self, tokens: int, max_output: int | None) -> bool:
         """Whether a prompt of ``tokens`` fits with room for the answer.
 
-        The room is what the request asks for, but no more than a quarter of the window: agents
-        ask for thousands of tokens on every turn and rarely use them. An unknown window fits.
+        The room is that of ``output_reserve``. An unknown window fits.
         """
         if not self.window:
             return True
-        asked = DEFAULT_OUTPUT if max_output is None else max_output
-        return tokens + min(asked, self.window // 4) <= self.window
+        return tokens + output_reserve(self.window, max_output) <= self.window
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from llmstack.dialects.translation.messages_error import error_type
-from llmstack.errors import ConcurrencyLimit, ModelUnloaded, StartFailed
+from llmstack.errors import ConcurrencyLimit, ContextOverflow, ModelUnloaded, StartFailed
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -38,14 +38,19 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
         return {"error": message}
     if path.startswith("/v1/messages"):
         kind = error_type(error.status)
+        if isinstance(error, ContextOverflow):  # Anthropic's own words: Claude Code waits for them
+            message = (
+                f"prompt is too long: {error.n_prompt_tokens} tokens > {error.maximum} maximum"
+            )
         return {"src": SOURCE, "type": "error", "error": {"type": kind, "message": message}}
     kind = _OPENAI_TYPES.get(
         error.status, "server_error" if error.status >= 500 else "invalid_request_error"
     )
-    return {
-        "src": SOURCE,
-        "error": {"message": message, "type": kind, "param": None, "code": error.code},
-    }
+    told: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": error.code}
+    if isinstance(error, ContextOverflow):
+        told["param"] = "input" if path.startswith("/v1/responses") else "messages"
+        told |= {"n_prompt_tokens": error.n_prompt_tokens, "n_ctx": error.n_ctx}
+    return {"src": SOURCE, "error": told}
 
 
 def _message(error: RequestError) -> str:
@@ -62,10 +67,10 @@ def error_body(error: RequestError, path: str) -> bytes:
 def error_answer(error: RequestError, path: str, accept: bytes) -> tuple[bytes, bytes]:
     """Content type and body of ``error`` for a client with that ``Accept`` header.
 
-    Text or HTML when it names them, else JSON; the concurrency limit is always JSON, because
-    programs wait for its code (llama-swap's behaviour report, section 3.3).
+    Text or HTML when it names them, else JSON; the concurrency limit (llama-swap's behaviour
+    report, section 3.3) and a prompt that is too long are always JSON: programs act on their codes.
     """
-    if not isinstance(error, ConcurrencyLimit):
+    if not isinstance(error, ConcurrencyLimit | ContextOverflow):
         if b"text/plain" in accept:
             return b"text/plain; charset=utf-8", f"{SOURCE}: {_message(error)}".encode()
         if b"text/html" in accept:

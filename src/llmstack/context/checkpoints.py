@@ -1,0 +1,114 @@
+"""Checkpoints by the digest of the conversation so far: no session ids, and forks simply miss.
+
+A client sends its whole history each time. Where it begins as one that was compacted, the same
+edits give the same bytes, so that the prompt only grows and the server's cache keeps hitting.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from llmstack.context.checkpoint import Checkpoint
+from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstack.context.edits import Edit
+
+_VERSION: Final = 1
+_EDITS: Final[dict[str, type[Drop | Note | CutText | ReplaceResult]]] = {
+    "drop": Drop,
+    "note": Note,
+    "cut": CutText,
+    "result": ReplaceResult,
+}
+_NAMES: Final = {kind: name for name, kind in _EDITS.items()}
+
+
+class Checkpoints:
+    """The most recently used checkpoints, ``limit`` at most, of every ``scope``: a model's name."""
+
+    def __init__(self, limit: int = 256) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[tuple[str, str], Checkpoint] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, scope: str, chain: Sequence[str]) -> Checkpoint | None:
+        """The checkpoint that covers most of a conversation.
+
+        ``chain[k]`` is the digest of all that the prompt begins with up to and with item ``k``.
+        """
+        for length in range(len(chain), 0, -1):
+            found = self._kept.get((scope, chain[length - 1]))
+            if found is not None and found.length == length:
+                self._kept.move_to_end((scope, found.digest))
+                return found
+        return None
+
+    def add(self, scope: str, checkpoint: Checkpoint) -> None:
+        """Keep ``checkpoint``; what was not used for the longest time makes room."""
+        place = scope, checkpoint.digest
+        self._kept[place] = checkpoint
+        self._kept.move_to_end(place)
+        while len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+
+    def dumps(self) -> bytes:
+        """All checkpoints as JSON, for ``loads``. They hold summaries: keep them private."""
+        rows = [
+            {
+                "scope": scope,
+                "length": kept.length,
+                "digest": kept.digest,
+                "summary": kept.summary,
+                "edits": [_written(edit) for edit in kept.edits if type(edit) in _NAMES],
+            }
+            for (scope, _), kept in self._kept.items()
+        ]
+        return msgspec.json.encode({"version": _VERSION, "checkpoints": rows})
+
+    @classmethod
+    def loads(cls, data: bytes, limit: int = 256) -> Checkpoints:
+        """What ``dumps`` gave. Rows that cannot be read are left out: they cost one compaction."""
+        store = cls(limit)
+        try:
+            file = msgspec.json.decode(data, type=_File)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return store
+        for row in file.checkpoints if file.version == _VERSION else ():
+            try:
+                read = msgspec.convert(row, _Row)
+                edits = tuple(_read(edit) for edit in read.edits)
+            except (msgspec.ValidationError, KeyError, TypeError):
+                continue
+            store.add(read.scope, Checkpoint(read.length, read.digest, edits, read.summary))
+        return store
+
+
+class _Row(msgspec.Struct):
+    scope: str
+    length: int
+    digest: str
+    summary: str
+    edits: list[dict[str, Any]]
+
+
+class _File(msgspec.Struct):
+    version: int
+    checkpoints: list[Any]
+
+
+def _written(edit: Edit) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(edit)
+    return {"edit": _NAMES[type(edit)], **members}  # type: ignore[index]  # filtered by the caller
+
+
+def _read(row: dict[str, Any]) -> Edit:
+    kind = _EDITS[row["edit"]]
+    return msgspec.convert({name: row[name] for name in row if name != "edit"}, kind)

@@ -1,0 +1,282 @@
+"""Fitting one request: count, step down, count again. Decides everything and does nothing.
+
+A driver sends answers to what is yielded, and gets the end as the generator's value:
+
+    steps = fitting(asked)
+    need = next(steps)
+    while True:
+        need = steps.send(await meet(need))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from llmstack.context.body import apply, read_history
+from llmstack.context.checkpoint import Checkpoint, reach
+from llmstack.context.compaction import Overflow
+from llmstack.context.edits import Drop, LimitOutput, Note
+from llmstack.context.ladder import compact, stand
+from llmstack.context.needs import Fitted, NeedExact, NeedSummary, Unfit
+from llmstack.context.report import Report
+from llmstack.context.room import free_output, room_of, summary_tokens
+from llmstack.context.settings import Room, Window
+from llmstack.context.summary import ask_for_summary, read_summary
+from llmstack.context.texts import BodyTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+
+    from llmstack.context.compaction import Compaction, Span
+    from llmstack.context.edits import Edit
+    from llmstack.context.history import History
+    from llmstack.context.needs import Answer, Asked, Need
+    from llmstack.context.overflow import Learned
+    from llmstack.context.report import SummaryState
+    from llmstack.context.settings import ContextSettings
+
+#: An estimate this near to the window, in parts of it, is not good enough.
+_NEAR: Final = 0.3
+#: What an estimate may be wrong by where nobody can count, and where a server said it was.
+_DOUBT: Final = 1.1
+_ROUNDS: Final = 3
+#: Tokens of the instruction that asks for a summary.
+_INSTRUCTION: Final = 400
+
+
+def fitting(asked: Asked) -> Generator[Need, Answer, Fitted | Unfit]:
+    """Fit a request. Raises BadRequest for a body that is no JSON object.
+
+    Without a window or with policy ``off`` the body stays as it is, byte for byte.
+    """
+    known = asked.settings.policy != "off" and asked.window.tokens > 0
+    history = read_history(asked.path, asked.body) if known else None
+    if history is None:
+        return Fitted(asked.body, Report(asked.settings.policy, asked.window))
+    return (yield from _Fitting(asked, history).steps())
+
+
+async def drive(
+    asked: Asked, meet: Callable[[Need], Awaitable[Answer]]
+) -> Fitted | Unfit:
+    """``fitting`` with somebody who meets its needs."""
+    steps = fitting(asked)
+    try:
+        need = next(steps)
+        while True:
+            need = steps.send(await meet(need))
+    except StopIteration as end:
+        fitted: Fitted | Unfit = end.value
+        return fitted
+
+
+def again(asked: Asked, sent: bytes, learned: Learned) -> Asked | None:
+    """The request once more, after an upstream refused ``sent`` as too long.
+
+    None when there was a second time already, or nothing to learn and to do.
+    """
+    history = read_history(asked.path, sent)
+    if asked.retried or history is None or asked.settings.policy == "off":
+        return None
+    estimate = _total(asked, history, asked.scale)
+    window, scale = asked.window, asked.scale
+    if learned.n_prompt and estimate:
+        scale *= max(1.0, learned.n_prompt / estimate)
+    if learned.n_ctx:
+        window = Window(learned.n_ctx, "learned")
+    elif not learned.n_prompt or not window.tokens or learned.n_prompt <= window.tokens:
+        # It said nothing of its window but that it is smaller than this.
+        told = learned.n_prompt or int(estimate)
+        window = Window(min(told, window.tokens or told), "learned")
+    return replace(asked, window=window, scale=scale, retried=True)
+
+
+@dataclass(slots=True)
+class _Fitting:
+    asked: Asked
+    history: History
+    scale: float = 1.0
+    exact: bool = False
+    summary: SummaryState = ""
+    room: Room = field(init=False)
+    texts: BodyTexts = field(init=False)
+
+    def __post_init__(self) -> None:
+        asked = self.asked
+        self.scale = asked.scale
+        self.room = room_of(asked.window.tokens, self.history.max_output, asked.settings)
+        self.texts = BodyTexts(self.history.api, asked.body)
+
+    def steps(self) -> Generator[Need, Answer, Fitted | Unfit]:
+        """The whole of it."""
+        asked = self.asked
+        standing = self._stand()
+        tokens = standing.tokens
+        if self._near(tokens):
+            tokens = yield from self._count(apply(asked.path, asked.body, standing.edits), tokens)
+        told = ""
+        for round_ in range(_ROUNDS):
+            settings = _harder(asked.settings, round_)
+            result = self._compact(settings, told)
+            if isinstance(result, Overflow):
+                return self._unfit(result, round_)
+            if result.wants and not self.summary:
+                told = yield from self._summarise(result.wants)
+                if told:
+                    with_it = self._compact(settings, told)
+                    result = result if isinstance(with_it, Overflow) else with_it
+            body = apply(asked.path, asked.body, result.edits)
+            if result.edits != standing.edits or not self.exact:
+                tokens = yield from self._verify(body)
+            if tokens <= self.room.prompt:
+                return self._fitted(result, body, tokens, round_)
+            self.scale *= max(1.0, tokens / max(1.0, result.tokens))
+        return self._unfit(Overflow(self._whole(), self.room, tokens), _ROUNDS)
+
+    def _stand(self) -> Compaction:
+        units, front = self._measured(self.history)
+        asked = self.asked
+        return stand(
+            self.history, units, front, asked.settings, texts=self.texts, prior=asked.prior
+        )
+
+    def _compact(self, settings: ContextSettings, summary: str) -> Compaction | Overflow:
+        units, front = self._measured(self.history)
+        return compact(
+            self.history,
+            units,
+            front,
+            self.room,
+            settings,
+            texts=self.texts,
+            prior=self.asked.prior,
+            summary=summary,
+        )
+
+    def _verify(self, body: bytes) -> Generator[Need, Answer, float]:
+        history = read_history(self.asked.path, body)
+        tokens = 0.0 if history is None else _total(self.asked, history, self.scale)
+        self.exact = False
+        if self._near(tokens):
+            tokens = yield from self._count(body, tokens)
+        return tokens
+
+    def _count(self, body: bytes, estimate: float) -> Generator[Need, Answer, float]:
+        """The tokens of ``body``; from then on the ruler is scaled by what was learned."""
+        answer = yield NeedExact(body)
+        self.exact = isinstance(answer, int) and answer > 0
+        factor = answer / max(1.0, estimate) if isinstance(answer, int) and answer > 0 else _DOUBT
+        self.scale *= factor
+        return estimate * factor
+
+    def _summarise(self, span: Span) -> Generator[Need, Answer, str]:
+        """The text for ``span``, empty when there is none. Asked for once."""
+        self.summary = "failed"
+        body = self._summary_body(span)
+        if body is None:
+            return ""
+        api, timeout = self.history.api, self.asked.settings.summary_timeout
+        answer = yield NeedSummary(api, body, timeout, span)
+        text = read_summary(api, answer) if isinstance(answer, bytes) else None
+        if text is None:
+            return ""
+        self.summary = "written"
+        return text
+
+    def _summary_body(self, span: Span) -> bytes | None:
+        """What is known up to the end of ``span``, as it was sent before where that still fits."""
+        asked, prior = self.asked, self.asked.prior
+        last = self.history.units[-1].end
+        head = apply(asked.path, asked.body, [Drop(span.end, last)] if span.end < last else [])
+        history = read_history(asked.path, head)
+        if history is None:
+            return None
+        if prior:
+            prior = replace(prior, edits=_before(prior.edits, span.end))
+        output = summary_tokens(self.room)
+        room = Room(self.room.window, self.room.window - output - _INSTRUCTION, output)
+        units, front = self._measured(history)
+        settings = replace(asked.settings, policy="limit_only", truncation="sliding_window")
+        texts = BodyTexts(history.api, head)
+        fitted = compact(history, units, front, room, settings, texts=texts, prior=prior)
+        if isinstance(fitted, Overflow):
+            return None
+        return ask_for_summary(history.api, apply(asked.path, head, fitted.edits), output)
+
+    def _fitted(self, result: Compaction, body: bytes, tokens: float, round_: int) -> Fitted:
+        asked = self.asked
+        free = free_output(self.room, tokens * (1 if self.exact else _DOUBT), asked.settings)
+        clamped = None
+        if self.history.max_output is not None and self.history.max_output > free:
+            clamped = free
+            body = apply(asked.path, body, [LimitOutput(free)])
+        kept = self._checkpoint(result)
+        shown = kept or asked.prior
+        report = replace(
+            self._report(round_ + 1 if result.changed else 0),
+            applied=bool(result.edits),
+            sent=round(tokens),
+            exact=self.exact,
+            actions=result.actions,
+            checkpoint=shown.digest[:12] if shown else "",
+            hit=kept is None and asked.prior is not None,
+            clamped=clamped,
+        )
+        return Fitted(body, report, kept)
+
+    def _unfit(self, overflow: Overflow, rounds: int) -> Unfit:
+        report = replace(self._report(rounds), exact=self.exact, sent=0)
+        return Unfit(overflow, report)
+
+    def _report(self, rounds: int) -> Report:
+        asked = self.asked
+        return Report(
+            asked.settings.policy,
+            asked.window,
+            self.room,
+            original=round(self._whole()),
+            summary=self.summary,
+            rounds=rounds,
+        )
+
+    def _checkpoint(self, result: Compaction) -> Checkpoint | None:
+        length = reach(result.edits)
+        if not result.changed or not 0 < length <= len(self.asked.chain):
+            return None
+        digest = self.asked.chain[length - 1]
+        return Checkpoint(length, digest, result.edits, result.summary)
+
+    def _near(self, tokens: float) -> bool:
+        return abs(tokens - self.room.window) <= _NEAR * self.room.window
+
+    def _whole(self) -> float:
+        return _total(self.asked, self.history, self.scale)
+
+    def _measured(self, history: History) -> tuple[list[float], float]:
+        measured = self.asked.measure(history)
+        return [unit * self.scale for unit in measured.units], measured.front * self.scale
+
+
+def _total(asked: Asked, history: History, scale: float) -> float:
+    measured = asked.measure(history)
+    return (measured.front + sum(measured.units)) * scale
+
+
+def _harder(settings: ContextSettings, round_: int) -> ContextSettings:
+    """Each further round aims lower and spares less of what is recent."""
+    keep = max(1, settings.keep_recent >> round_)
+    return replace(settings, target=settings.target * 0.8**round_, keep_recent=keep)
+
+
+def _before(edits: Sequence[Edit], end: int) -> tuple[Edit, ...]:
+    """Those of ``edits`` that touch nothing from item ``end`` on."""
+
+    def touches(edit: Edit) -> int:
+        if isinstance(edit, Drop):
+            return edit.end
+        if isinstance(edit, Note):
+            return edit.before + 1
+        return 0 if isinstance(edit, LimitOutput) else edit.item + 1
+
+    return tuple(edit for edit in edits if touches(edit) <= end)

@@ -1,0 +1,159 @@
+"""Edits of a body's list of items, made on its raw pieces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
+from llmstack.context.notes import put_notes
+from llmstack.context.raw import is_text, member, read_text, written
+from llmstack.dialects.layout import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmstack.context.edits import Edit
+    from llmstack.context.history import History
+    from llmstack.dialects.layout import Item, Layout
+
+
+def edit_items(history: History, layout: Layout, edits: Sequence[Edit]) -> bool:
+    """Make ``edits`` in the list that ``history`` was read from; whether it changed.
+
+    Raises:
+        ValueError: an edit names what is not there or would split a unit.
+    """
+    count = len(layout.items)
+    bounds = {unit.start for unit in history.units} | {count}
+    before = [item.value for item in layout.items]
+    dropped: set[int] = set()
+    notes: list[Note] = []
+    for edit in edits:
+        if isinstance(edit, ReplaceResult):
+            _replace(history, layout, edit)
+        elif isinstance(edit, CutText):
+            _cut_text(history, layout, edit)
+        elif isinstance(edit, Drop):
+            if not {edit.start, edit.end} <= bounds or edit.start > edit.end:
+                raise ValueError(f"{edit} splits a unit")
+            dropped.update(range(edit.start, edit.end))
+        elif isinstance(edit, Note):
+            if not 0 <= edit.before <= count:
+                raise ValueError(f"{edit} is outside of the list")
+            notes.append(edit)
+    own = put_notes(history.api, layout.items, notes, dropped, bounds)
+    items: list[Item] = []
+    for index, item in enumerate(layout.items):
+        items += own.get(index, ())
+        if index not in dropped:
+            items.append(item)
+    items += own.get(count, ())
+    changed = bool(dropped or own) or before != [item.value for item in layout.items]
+    layout.items = items
+    return changed
+
+
+def shortened(text: str, edit: CutText) -> str:
+    """The head and the tail of ``text`` around the marker, which stands on lines of its own.
+
+    A text that has no more than that to give stays. A cut moves to the end of a line as long as
+    half of what was asked for remains.
+    """
+    if len(text) <= edit.head + edit.tail + len(edit.marker):
+        return text
+    head, tail = text[: edit.head], text[len(text) - edit.tail :]
+    line_end = head.rfind("\n") + 1
+    if line_end > edit.head // 2:
+        head = head[:line_end]
+    line_start = tail.find("\n") + 1
+    if 0 < line_start <= edit.tail // 2 and text[len(text) - edit.tail - 1] != "\n":
+        tail = tail[line_start:]
+    above = "" if not head or head.endswith("\n") else "\n"
+    return f"{head}{above}{edit.marker}\n{tail}"
+
+
+def _replace(history: History, layout: Layout, edit: ReplaceResult) -> None:
+    if not any(
+        result.item == edit.item and result.block == edit.block
+        for unit in history.units
+        for result in unit.results
+    ):
+        raise ValueError(f"there is no result at item {edit.item}, block {edit.block}")
+    name = "output" if history.api == "responses" else "content"
+    # Found by reading, so each member is there.
+    _within(layout.items[edit.item], (name,), edit.block, lambda _: written(edit.text))
+
+
+def _cut_text(history: History, layout: Layout, edit: CutText) -> None:
+    unit = next((unit for unit in history.units if unit.start <= edit.item < unit.end), None)
+    if unit is None or unit.kind == "other":
+        raise ValueError(f"item {edit.item} is nothing whose text may be cut")
+    _within(
+        layout.items[edit.item],
+        ("output", "content") if history.api == "responses" else ("content",),
+        edit.block,
+        lambda raw: _shorten(raw, edit),
+    )
+
+
+def _within(
+    item: Item, names: tuple[str, ...], block: int | None, edit: Callable[[bytes], bytes]
+) -> None:
+    """Edit the content of ``item``, or within it the text or content of one block."""
+    if is_text(item.value) and block is None:
+        item.value = edit(item.value)
+        return
+    inner = _layout(item.value)
+    content = next((found for name in names if (found := member(inner, name))), None)
+    if content is None:
+        raise ValueError("the item has no content")
+    if block is None:
+        content.value = edit(content.value)
+    else:
+        blocks = _layout(content.value)
+        if blocks.is_object or not 0 <= block < len(blocks.items):
+            raise ValueError(f"the item has no block {block}")
+        content_block = blocks.items[block]
+        if is_text(content_block.value):
+            content_block.value = edit(content_block.value)
+        else:
+            fields = _layout(content_block.value)
+            text = member(fields, "text") or member(fields, "content")
+            if text is None:
+                raise ValueError(f"block {block} has no text")
+            text.value = edit(text.value)
+            content_block.value = fields.render()
+        content.value = blocks.render()
+    item.value = inner.render()
+
+
+def _shorten(raw: bytes, edit: CutText) -> bytes:
+    """Shorten a text, or the longest one among parts."""
+    if is_text(raw):
+        text = read_text(raw)
+        short = shortened(text, edit)
+        return raw if short is text else written(short)
+    if not raw.startswith(b"["):
+        raise ValueError("there is no text to cut")
+    parts = cut(raw)
+    longest: tuple[Item, Layout | None, Item] | None = None
+    for part in parts.items:
+        fields = cut(part.value) if part.value.startswith(b"{") else None
+        text_member = member(fields, "text") if fields is not None else part
+        if text_member is None or not is_text(text_member.value):
+            continue
+        if longest is None or len(text_member.value) > len(longest[2].value):
+            longest = (part, fields, text_member)
+    if longest is None:
+        raise ValueError("there is no text to cut")
+    owner, fields, found = longest
+    found.value = _shorten(found.value, edit)
+    if fields is not None:
+        owner.value = fields.render()
+    return parts.render()
+
+
+def _layout(raw: bytes) -> Layout:
+    if not raw.startswith((b"{", b"[")):
+        raise ValueError("neither an object nor an array")
+    return cut(raw)

@@ -1,0 +1,186 @@
+"""Items that belong together become units, the same way for every API.
+
+An API's module says of each item what it is (``Seen``); here calls meet their results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from llmstack.context.calls import looks_failed
+from llmstack.context.content import Weight, is_placeholder
+from llmstack.context.history import ToolResult, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstack.context.history import Kind
+
+Role = Literal["system", "user", "assistant", "result", "other"]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A tool call; ``id`` is None where the client gave none."""
+
+    id: str | None
+    tool: str
+    about: str
+    answered: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """A tool's result. ``text`` is None where it is nothing that a text could replace."""
+
+    call: str | None
+    block: int | None
+    text: str | None
+    error: bool | None = None
+    answers: Call | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """One item. ``words`` says that a user speaks in it.
+
+    ``turn`` says that it goes with an assistant's item before it, since both are of one turn.
+    """
+
+    role: Role
+    weight: Weight = field(default_factory=Weight)
+    calls: Sequence[Call] = ()
+    results: Sequence[Found] = ()
+    words: bool = False
+    turn: bool = False
+
+
+def build(seen: Sequence[Seen]) -> tuple[Unit, ...]:
+    """The units of all items, in order."""
+    inner = _Ties(seen).found()
+    starts = [index for index in range(len(seen)) if not inner[index]]
+    return tuple(
+        _unit(seen, start, end) for start, end in zip(starts, [*starts[1:], len(seen)], strict=True)
+    )
+
+
+def spoken_units(units: Sequence[Unit], seen: Sequence[Seen]) -> tuple[int | None, int | None]:
+    """The first and the last unit in which the user speaks."""
+    speaking = [
+        number
+        for number, unit in enumerate(units)
+        if any(item.words for item in seen[unit.start : unit.end])
+    ]
+    return (speaking[0], speaking[-1]) if speaking else (None, None)
+
+
+class _Ties:
+    """Finds which items go with the item before them, and the call of each result."""
+
+    def __init__(self, seen: Sequence[Seen]) -> None:
+        self._seen = seen
+        self._depth = [0] * (len(seen) + 1)
+        # An id may occur again: the latest calls of that name count.
+        self._known: dict[str, tuple[int, list[Call]]] = {}
+        # The turn that is being answered: its calls and where the last of them is.
+        self._pending: list[Call] = []
+        self._latest: int | None = None
+
+    def found(self) -> list[bool]:
+        """For each item whether it goes with the one before it."""
+        for index, item in enumerate(self._seen):
+            follows = item.turn and index > 0 and self._seen[index - 1].turn
+            if follows:
+                self._tie(index - 1, index)
+            for result in item.results:
+                self._answer(index, result)
+            if item.calls:
+                self._ask(index, item.calls, follows=follows)
+            elif item.role != "result":
+                self._latest, self._pending = None, []
+        running, inner = 0, []
+        for change in self._depth[:-1]:
+            running += change
+            inner.append(running > 0)
+        return inner
+
+    def _tie(self, first: int, last: int) -> None:
+        self._depth[first + 1] += 1
+        self._depth[last + 1] -= 1
+
+    def _ask(self, index: int, calls: Sequence[Call], *, follows: bool) -> None:
+        if self._latest is None or not follows:
+            self._pending = []
+        self._pending.extend(calls)
+        self._latest = index
+        for call in calls:
+            if call.id is None:
+                continue
+            place, same = self._known.get(call.id, (index, []))
+            if place != index:
+                same = []
+            same.append(call)
+            self._known[call.id] = (index, same)
+
+    def _answer(self, index: int, result: Found) -> None:
+        if result.call in self._known:
+            place, calls = self._known[result.call]
+        elif self._latest is not None:
+            # Without an id that says more, a result answers the turn right before it.
+            place, calls = self._latest, self._pending
+        else:
+            return
+        call = next((call for call in calls if not call.answered), None)
+        if call is not None:
+            call.answered = True
+        elif result.call is not None:
+            call = calls[-1]
+        result.answers = call or Call(None, "", "")
+        self._tie(place, index)
+
+
+def _unit(seen: Sequence[Seen], start: int, end: int) -> Unit:
+    items = seen[start:end]
+    weights = [item.weight for item in items]
+    return Unit(
+        kind=_kind(items),
+        start=start,
+        end=end,
+        text_chars=sum(weight.text for weight in weights),
+        other_chars=sum(weight.other for weight in weights),
+        wide_chars=sum(weight.wide for weight in weights),
+        images=sum(weight.images for weight in weights),
+        results=tuple(
+            _result(index, found, found.answers, found.text)
+            for index, item in enumerate(items, start)
+            for found in item.results
+            if found.answers is not None and found.text is not None
+        ),
+        open=any(not call.answered for item in items for call in item.calls),
+    )
+
+
+def _kind(items: Sequence[Seen]) -> Kind:
+    if any(item.calls or any(found.answers for found in item.results) for item in items):
+        return "round"
+    role = items[0].role
+    if role == "result":  # of a call that is not there
+        return "user" if items[0].words else "other"
+    return role
+
+
+def _result(index: int, found: Found, call: Call, text: str) -> ToolResult:
+    cleared = is_placeholder(text)
+    return ToolResult(
+        item=index,
+        block=found.block,
+        call=found.call or call.id or "",
+        tool=call.tool,
+        about=call.about,
+        chars=len(text),
+        sha=sha256(text.encode("utf-8", "replace")).hexdigest(),
+        error=not cleared and (looks_failed(text) if found.error is None else found.error),
+        cleared=cleared,
+    )

@@ -13,6 +13,7 @@ import msgspec
 
 from llmstack.context.checkpoint import Checkpoint
 from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
+from llmstack.context.prefix import FRONT, chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,11 @@ _EDITS: Final[dict[str, type[Drop | Note | CutText | ReplaceResult]]] = {
 _NAMES: Final = {kind: name for name, kind in _EDITS.items()}
 
 
+def digests(path: str, body: bytes) -> tuple[str, ...]:
+    """For each item the digest of all that the prompt begins with up to and with it."""
+    return tuple(link.hex() for link in chain(path, body)[len(FRONT) :])
+
+
 class Checkpoints:
     """The most recently used checkpoints, ``limit`` at most, of every ``scope``: a model's name."""
 
@@ -39,13 +45,10 @@ class Checkpoints:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def find(self, scope: str, chain: Sequence[str]) -> Checkpoint | None:
-        """The checkpoint that covers most of a conversation.
-
-        ``chain[k]`` is the digest of all that the prompt begins with up to and with item ``k``.
-        """
-        for length in range(len(chain), 0, -1):
-            found = self._kept.get((scope, chain[length - 1]))
+    def find(self, scope: str, conversation: Sequence[str]) -> Checkpoint | None:
+        """The checkpoint that covers most of the conversation with these ``digests``."""
+        for length in range(len(conversation), 0, -1):
+            found = self._kept.get((scope, conversation[length - 1]))
             if found is not None and found.length == length:
                 self._kept.move_to_end((scope, found.digest))
                 return found

@@ -37,8 +37,9 @@ class Compaction:
     """All edits of the client's own body, those of the checkpoint it began with too.
 
     ``tokens`` is what the prompt then has by the ruler. ``changed`` says that a step down was made:
-    the prompt does not begin as the one before it did, and a checkpoint is due. ``wants`` is the span whose place a summary could take; the edits are good
-    without one, and say visibly what is gone.
+    the prompt does not begin as the one before it did, and a checkpoint is due. ``wants`` is the
+    span whose place a summary could take; the edits are good without one, and say visibly what is
+    gone.
     """
 
     edits: tuple[Edit, ...]

@@ -57,9 +57,7 @@ def fitting(asked: Asked) -> Generator[Need, Answer, Fitted | Unfit]:
     return (yield from _Fitting(asked, history).steps())
 
 
-async def drive(
-    asked: Asked, meet: Callable[[Need], Awaitable[Answer]]
-) -> Fitted | Unfit:
+async def drive(asked: Asked, meet: Callable[[Need], Awaitable[Answer]]) -> Fitted | Unfit:
     """``fitting`` with somebody who meets its needs."""
     steps = fitting(asked)
     try:

@@ -31,8 +31,9 @@ Measure = Callable[["History"], Measured]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that is to fit. ``chain`` is that of ``Checkpoints.find``, ``prior`` what it found.
+    """A request that is to fit.
 
+    ``chain`` are the ``digests`` of its body, ``prior`` is what ``Checkpoints`` found for them.
     ``scale`` corrects ``measure`` by what an upstream said; ``retried`` says that it did.
     """
 
@@ -49,16 +50,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class NeedExact:
-    """How many tokens has this body's prompt? Answer with a number, None when nobody can tell."""
+    """Asks how many tokens the prompt of this body has. Answer None when nobody can tell."""
 
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class NeedSummary:
-    """What does the model answer to this body, which does not stream, within ``timeout`` seconds?
+    """Asks what the model answers to this body, which does not stream, within ``timeout`` seconds.
 
-    Answer with the answer's bytes, None when there is none. ``span`` is of the client's own items.
+    Answer with the bytes of it, None when there is none. ``span`` is of the client's own items.
     """
 
     api: Api

@@ -45,7 +45,7 @@ def repeated(times: int) -> str:
 
 def cut(chars: int) -> str:
     """Between the head and the tail of a long text, ``chars`` shorter."""
-    return f"\n{MARK}about {chars} characters cut out here]\n"
+    return f"{MARK}about {chars} characters cut out here]"
 
 
 def gap(messages: int, calls: int) -> str:

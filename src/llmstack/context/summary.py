@@ -80,9 +80,11 @@ def ask_for_summary(api: Api, body: bytes, max_output: int) -> bytes:
 
 #: Limits under other names, and what shapes an answer.
 _GONE: Final = frozenset(
-    "max_tokens max_completion_tokens max_output_tokens n_predict n stop stop_sequences"
-    " response_format text stream_options grammar json_schema parallel_tool_calls thinking"
-    " output_config".split()
+    (
+        *("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"),
+        *("n", "stop", "stop_sequences", "response_format", "text", "grammar", "json_schema"),
+        *("stream_options", "parallel_tool_calls", "thinking", "output_config"),
+    )
 )
 
 

@@ -40,7 +40,8 @@ class BodyTexts:
 
     def parts(self, item: int) -> Iterator[tuple[int | None, str]]:
         """Each text of a message with its block."""
-        content = self._item(item).get("content")
+        found = self._at(item)
+        content = found.get("content") if isinstance(found, dict) else found
         if isinstance(content, str):
             yield None, content
         elif isinstance(content, list):
@@ -49,10 +50,13 @@ class BodyTexts:
                     yield block, part["text"]
 
     def _item(self, index: int) -> dict[str, Any]:
+        item = self._at(index)
+        return item if isinstance(item, dict) else {}
+
+    def _at(self, index: int) -> Any:
         if self._items is None:
             self._items = _items(self._body, self._list)
-        item = self._items[index] if index < len(self._items) else None
-        return item if isinstance(item, dict) else {}
+        return self._items[index] if index < len(self._items) else None
 
 
 def _items(body: bytes, name: str) -> Sequence[Any]:

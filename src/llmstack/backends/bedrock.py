@@ -17,7 +17,7 @@ from llmstack.backends.bedrock_count import CountAnswer, counted, estimated
 from llmstack.backends.bedrock_stream import ConverseStream
 from llmstack.backends.protocol import Health, Offered
 from llmstack.backends.translated import (
-    COUNT_TOKENS,
+    COUNTS,
     TranslatedAnswer,
     conversation_of,
     failed,
@@ -80,7 +80,7 @@ class Bedrock:
         """
         conversation = conversation_of(ask)
         body = write_converse(conversation, ask.model, self._defaults)
-        if ask.path == COUNT_TOKENS:
+        if ask.path in COUNTS:
             return await self._count(ask, body)
         wait = self._hosted.first_byte_timeout
         deadline = asyncio.get_running_loop().time() + wait if wait else None

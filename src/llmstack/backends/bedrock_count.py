@@ -1,4 +1,4 @@
-"""How many tokens a Messages request has, by Bedrock's own count or by an estimate."""
+"""How many tokens a request has, by Bedrock's own count or by an estimate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.backends.translated import COUNTS
 from llmstack.dialects import read
 from llmstack.dialects.translation.converse_family import family_of
 
@@ -18,7 +19,7 @@ _COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 
 
 class CountAnswer:
-    """The answer to ``/v1/messages/count_tokens``."""
+    """The answer to ``/v1/messages/count_tokens`` and its like."""
 
     status = 200
     usage: Usage | None = None
@@ -67,4 +68,4 @@ async def counted(client: Any, body: dict[str, Any]) -> int:
 
 def estimated(ask: Ask) -> CountAnswer:
     """The answer that needs nobody."""
-    return CountAnswer(read(ask.path, ask.body).tokens, estimated=True)
+    return CountAnswer(read(COUNTS.get(ask.path, ask.path), ask.body).tokens, estimated=True)

@@ -6,8 +6,9 @@ estimate is the sum of the products, so that it adds up over units.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
+from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ class Sizes:
     images: float = 0
     items: float = 0
 
+    @property
+    def row(self) -> tuple[float, ...]:
+        """The members in their order."""
+        return self.latin, self.wide, self.data, self.tools, self.images, self.items
+
     def __add__(self, other: Sizes) -> Sizes:
-        return Sizes(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Sizes(*map(add, self.row, other.row))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ _DRIFT: Final = 0.03
 _LEAST_NOISE: Final = 0.01
 _MOST_NOISE: Final = 0.1
 _NOISE_TOKENS: Final = 12.0
+#: The part of a prompt from which on it says something of a price.
+_SMALL: Final = 0.05
 #: Standard deviations beyond which an observation is odd, and how many must agree.
 _ODD: Final = 2.5
 _AGREE: Final = 3
@@ -85,6 +87,11 @@ class Calibration:
         if not _possible(measured, tokens):
             return self
         error = tokens - _dot(self.prices, measured)
+        # What is a small part of a prompt would take all the noise of the rest for its own.
+        measured = tuple(
+            size if size * price >= _SMALL * tokens else 0.0
+            for size, price in zip(measured, DEFAULT, strict=True)
+        )
         doubt = self.covariance
         shares = [_dot(row, measured) for row in _rows(doubt)]
         part = min(max(self.error, _LEAST_NOISE), _MOST_NOISE)
@@ -170,4 +177,5 @@ def _outer(vector: Sequence[float]) -> list[float]:
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(map(mul, one, other))
+    total: float = sum(map(mul, one, other))
+    return total

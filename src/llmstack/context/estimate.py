@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,9 +34,6 @@ class Sizes:
     def row(self) -> tuple[float, ...]:
         """The members in their order."""
         return self.latin, self.wide, self.data, self.tools, self.images, self.items
-
-    def __add__(self, other: Sizes) -> Sizes:
-        return Sizes(*map(add, self.row, other.row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,8 @@ def front_sizes(history: History) -> Sizes:
 
 def history_sizes(history: History) -> Sizes:
     """The sizes of the whole prompt."""
-    return sum(map(unit_sizes, history.units), front_sizes(history))
+    rows = [front_sizes(history).row, *(unit_sizes(unit).row for unit in history.units)]
+    return Sizes(*map(sum, zip(*rows, strict=True)))
 
 
 def estimate(history: History, calibration: Calibration) -> Counts:

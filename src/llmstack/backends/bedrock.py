@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from llmstack.backends.bedrock_caller import UNUSABLE, BedrockCaller
 from llmstack.backends.bedrock_standing import Standing
 from llmstack.backends.protocol import Offered
-from llmstack.backends.translated import COUNT_TOKENS, conversation_of
+from llmstack.backends.translated import COUNTS, conversation_of
 from llmstack.dialects.translation.conversation import Sampling
 from llmstack.dialects.translation.converse_body import write_converse
 from llmstack.errors import BackendFailed
@@ -44,7 +44,7 @@ class Bedrock:
         """
         conversation = conversation_of(ask)
         body = write_converse(conversation, ask.model, self._defaults)
-        if ask.path == COUNT_TOKENS:
+        if ask.path in COUNTS:
             return await self._caller.count(ask, body)
         entry = self._standing.enter()
         try:

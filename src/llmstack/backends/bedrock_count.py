@@ -1,4 +1,4 @@
-"""How many tokens a Messages request has, by Bedrock's own count or by an estimate."""
+"""How many tokens a request has, by Bedrock's own count or by an estimate."""
 
 from __future__ import annotations
 

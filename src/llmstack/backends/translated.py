@@ -72,6 +72,12 @@ APIS: Final = {
 }
 #: Answered with the number of tokens of a Messages request.
 COUNT_TOKENS: Final = "/v1/messages/count_tokens"
+#: What is answered with a number of tokens, and the path of the requests whose tokens they are.
+COUNTS: Final = {
+    COUNT_TOKENS: "/v1/messages",
+    "/v1/chat/completions/input_tokens": "/v1/chat/completions",
+    "/v1/responses/input_tokens": "/v1/responses",
+}
 
 
 def conversation_of(ask: Ask) -> Conversation:
@@ -80,8 +86,7 @@ def conversation_of(ask: Ask) -> Conversation:
     Raises:
         BadRequest: its body is wrong, or its path is no API of conversations.
     """
-    path = "/v1/messages" if ask.path == COUNT_TOKENS else ask.path
-    api = APIS.get(path)
+    api = APIS.get(COUNTS.get(ask.path, ask.path))
     if api is None:
         raise BadRequest(
             f"{ask.answered_as} cannot be asked on {ask.path}",

@@ -82,6 +82,12 @@ class Upstreams:
         known = self.discovery.known(())
         return {source: tuple(one.name for one in offers) for source, offers in known.items()}
 
+    def context_of(self, name: str) -> int:
+        """The window of a found model, ``SOURCE/MODEL``, in tokens; 0 where nobody tells."""
+        source, _, model = name.partition("/")
+        offers = self.discovery.known(of=(source,)).get(source, ()) if model else ()
+        return next((offer.context for offer in offers if offer.name == model), 0)
+
     def source(self, name: str) -> Hosted | None:
         """Where the models ``name/MODEL`` are, None when that is no source."""
         source = self._sources.get(name)

@@ -66,6 +66,11 @@ class WorkDir:
         return self.state / "activity.db"
 
     @property
+    def calibrations(self) -> Path:
+        """What models' tokenizers make of text, as their answers told."""
+        return self.state / "calibrations.json"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

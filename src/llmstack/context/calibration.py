@@ -12,9 +12,9 @@ price of images alone. A single odd number moves nothing; three that agree are b
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
-from itertools import starmap
+from dataclasses import dataclass, replace
 from math import isfinite, sqrt
+from operator import mul
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ _DRIFT: Final = 0.03
 _LEAST_NOISE: Final = 0.01
 _MOST_NOISE: Final = 0.1
 _NOISE_TOKENS: Final = 12.0
+#: The part of a prompt from which on it says something of a price.
+_SMALL: Final = 0.05
 #: Standard deviations beyond which an observation is odd, and how many must agree.
 _ODD: Final = 2.5
 _AGREE: Final = 3
@@ -73,7 +75,7 @@ class Calibration:
 
     def tokens(self, sizes: Sizes) -> float:
         """The tokens that ``sizes`` cost."""
-        return _dot(self.prices, astuple(sizes))
+        return _dot(self.prices, sizes.row)
 
     def learned(self, sizes: Sizes, tokens: int) -> Calibration:
         """This, knowing that a prompt of ``sizes`` had ``tokens``, those from a cache included.
@@ -81,10 +83,15 @@ class Calibration:
         A number that no tokenizer could come to is passed over: some servers report what they
         processed only, or nothing.
         """
-        measured = astuple(sizes)
+        measured = sizes.row
         if not _possible(measured, tokens):
             return self
         error = tokens - _dot(self.prices, measured)
+        # What is a small part of a prompt would take all the noise of the rest for its own.
+        measured = tuple(
+            size if size * price >= _SMALL * tokens else 0.0
+            for size, price in zip(measured, DEFAULT, strict=True)
+        )
         doubt = self.covariance
         shares = [_dot(row, measured) for row in _rows(doubt)]
         part = min(max(self.error, _LEAST_NOISE), _MOST_NOISE)
@@ -139,7 +146,7 @@ def is_sound(calibration: Calibration) -> bool:
 
 
 def _possible(sizes: Row, tokens: int) -> bool:
-    return 0 < tokens and _dot(FLOOR, sizes) <= tokens <= _dot(CEILING, sizes)
+    return tokens > 0 and _dot(FLOOR, sizes) <= tokens <= _dot(CEILING, sizes)
 
 
 def _drifted(doubt: list[float]) -> Row:
@@ -152,7 +159,10 @@ def _drifted(doubt: list[float]) -> Row:
     ]
     return tuple(
         # The mean of both halves: rounding must not make them differ.
-        (doubt[row * _SIDE + column] + doubt[column * _SIDE + row]) / 2 * shrink[row] * shrink[column]
+        (doubt[row * _SIDE + column] + doubt[column * _SIDE + row])
+        / 2
+        * shrink[row]
+        * shrink[column]
         for row in range(_SIDE)
         for column in range(_SIDE)
     )
@@ -167,4 +177,5 @@ def _outer(vector: Sequence[float]) -> list[float]:
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(starmap(float.__mul__, zip(map(float, one), map(float, other), strict=True)))
+    total: float = sum(map(mul, one, other))
+    return total

@@ -6,7 +6,7 @@ estimate is the sum of the products, so that it adds up over units.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,10 @@ class Sizes:
     images: float = 0
     items: float = 0
 
-    def __add__(self, other: Sizes) -> Sizes:
-        return Sizes(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    @property
+    def row(self) -> tuple[float, ...]:
+        """The members in their order."""
+        return self.latin, self.wide, self.data, self.tools, self.images, self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def front_sizes(history: History) -> Sizes:
 
 def history_sizes(history: History) -> Sizes:
     """The sizes of the whole prompt."""
-    return sum(map(unit_sizes, history.units), front_sizes(history))
+    rows = [front_sizes(history).row, *(unit_sizes(unit).row for unit in history.units)]
+    return Sizes(*map(sum, zip(*rows, strict=True)))
 
 
 def estimate(history: History, calibration: Calibration) -> Counts:

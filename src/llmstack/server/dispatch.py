@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmstack.http1 import Pool
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Receive, Scope, Send
+    from llmstack.server.fitter import Fitter
 
 log = logging.getLogger("llmstack.requests")
 
@@ -51,6 +52,8 @@ class Dispatcher:
         self.pool = pool
         self.activity = activity
         self.local = LocalBackend(engine, pool)
+        #: Makes requests fit, if there is one.
+        self.fitter: Fitter | None = None
 
     def here(
         self,
@@ -61,6 +64,7 @@ class Dispatcher:
         *,
         stream: bool = False,
         tier: str = "",
+        fitted: bool = False,
     ) -> Stop:
         """The stop at a model that runs here."""
         announced = stream and model.send_loading_state and _is_chat(scope)
@@ -75,6 +79,7 @@ class Dispatcher:
             tier,
             stream,
             announced,
+            fitted,
         )
 
     async def serve(
@@ -95,7 +100,7 @@ class Dispatcher:
         """
         begun = time.perf_counter()
         scope = stop.scope
-        journey = Journey(stop, iter(others), extra, named=named)
+        journey = Journey(stop, iter(others), extra, named=named, fitter=self.fitter)
         departure = Departure(receive, exchange=scope.get(EXCHANGE))
         status = CLIENT_LEFT
         failure = ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from llmstack.errors import RequestError
+from llmstack.backends.whole_answer import WholeAnswer
+from llmstack.errors import BackendFailed, RequestError
+from llmstack.http1 import Broken
 from llmstack.server.stop import may_go_elsewhere
 
 if TYPE_CHECKING:
@@ -14,24 +17,39 @@ if TYPE_CHECKING:
     from llmstack.backends.protocol import Answer
     from llmstack.engine import Lease
     from llmstack.server.asgi import Headers
+    from llmstack.server.fitter import Fit, Fitter
     from llmstack.server.loading import LoadingNotice
     from llmstack.server.meter import Meter
     from llmstack.server.stop import Stop
 
 #: Characters of a failure that a header repeats.
 SHOWN = 200
+#: Statuses with which a prompt that is too long is refused, and bytes that such an answer may have.
+OVERFLOWS = (400, 413, 422)
+LARGEST = 1024 * 1024
 
 
 class Journey:
     """Goes from ``stop`` to ``others``, in their order, as far as it must.
 
     ``extra`` are headers for the answer; ``named`` adds those that name the model that answered.
+    ``fitter`` makes the request fit each stop.
     """
 
-    __slots__ = ("_extra", "_failures", "_first", "_named", "_others", "stop")
+    __slots__ = ("_extra", "_failures", "_first", "_fit", "_fitter", "_named", "_others", "stop")
 
-    def __init__(self, stop: Stop, others: Iterator[Stop], extra: Headers, *, named: bool) -> None:
+    def __init__(
+        self,
+        stop: Stop,
+        others: Iterator[Stop],
+        extra: Headers,
+        *,
+        named: bool,
+        fitter: Fitter | None = None,
+    ) -> None:
         self.stop = stop
+        self._fitter = fitter
+        self._fit: Fit | None = None
         self._first = stop
         self._others = others
         self._extra = extra
@@ -51,7 +69,10 @@ class Journey:
         while True:
             stop = self.stop
             try:
-                return await stop.backend.open(stop.ask(wait, recorded=recorded))
+                answer = await self._opened(wait, recorded=recorded)
+                if meter and self._fit and self._fitter:
+                    meter.learn = partial(self._fitter.learn, self._fit)
+                return answer
             except RequestError as error:
                 first = first or error
                 after = next(self._others, None) if may_go_elsewhere(error) else None
@@ -63,6 +84,28 @@ class Journey:
                 if meter:
                     meter.model = after.name
 
+    async def _opened(self, wait: Wait, *, recorded: bool) -> Answer:
+        """The answer of the present stop, to the request as it fits there."""
+        stop, fitter = self.stop, self._fitter
+        fit = self._fit = await fitter.fit(stop) if fitter else None
+        if fitter is None or fit is None:
+            return await stop.backend.open(stop.ask(wait, recorded=recorded))
+        try:
+            answer = await stop.backend.open(fit.stop.ask(wait, recorded=recorded))
+        except BackendFailed as error:
+            shorter = await fitter.again(fit, error.status, str(error).encode())
+            if shorter is None:
+                raise
+        else:
+            if answer.status not in OVERFLOWS:
+                return answer
+            said = await _said(answer)
+            shorter = await fitter.again(fit, answer.status, said)
+            if shorter is None:
+                return WholeAnswer(answer.status, answer.headers, said)
+        self._fit = shorter
+        return await stop.backend.open(shorter.stop.ask(wait, recorded=recorded))
+
     def headers(self) -> Headers:
         """Headers for the answer of the present stop."""
         if not self._named:
@@ -70,7 +113,7 @@ class Journey:
         headers = [(b"x-llmstack-model", header_value(self.stop.name)), *self._extra]
         if self._failures:
             headers.append((b"x-llmstack-fallback", header_value("; ".join(self._failures))))
-        return headers
+        return headers + self._fit.headers() if self._fit else headers
 
     def note(self) -> str:
         """For the log line."""
@@ -104,6 +147,19 @@ def header_value(text: str) -> bytes:
     """``text`` as the value of a header: one line of ASCII."""
     line = text.replace("\r", " ").replace("\n", " ")
     return line.encode("ascii", "replace")
+
+
+async def _said(answer: Answer) -> bytes:
+    """The whole of an error answer."""
+    said = b""
+    try:
+        while not answer.exhausted and len(said) < LARGEST:
+            said += await answer.read()
+    except Broken:
+        pass  # what has come is what it said
+    finally:
+        answer.close()
+    return said
 
 
 def _line(error: RequestError) -> str:

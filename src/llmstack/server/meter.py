@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llmstack.activity.tally import Usage
     from llmstack.backends.protocol import Answer
     from llmstack.config.stack import Prices
+    from llmstack.dialects.translation.reply import Usage as ChargedUsage
     from llmstack.http1 import Response
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Scope
@@ -93,6 +94,7 @@ class Meter(Inflight):
         "_usage",
         "_waited",
         "answered",
+        "learn",
         "recorded",
         "recording",
     )
@@ -127,6 +129,8 @@ class Meter(Inflight):
         self.recording = recording
         #: Whether a row will be kept, so that the answer should be readable.
         self.recorded = recorded
+        #: Is told what the answer used, if somebody wants to learn from it.
+        self.learn: Callable[[ChargedUsage], None] | None = None
         #: Whether the head of an answer has gone to the client.
         self.answered = False
         if self.table.events.listening:
@@ -202,6 +206,8 @@ class Meter(Inflight):
             # What the backend knows wins over what the bytes say.
             if (known := getattr(answer, "usage", None)) is not None:
                 usage = usage.known(known)
+            if self.learn is not None and usage.found and status == 200:
+                self.learn(usage.charged())
             if not error:
                 error = getattr(answer, "problem", "")
             if not error and status not in _SUCCESS:

@@ -61,11 +61,13 @@ class Places:
                 raw_path,
                 stream=request.stream,
                 tier=model.id if model.id in known else "",
+                fitted=request.encoding == "json",
             )
         place = self._place(choice)
         request = request.filtered_for_peer(place.filters, place.model)
         out = outgoing(self._access, scope, request)
-        return place.stop(out, request.body, raw_path, stream=request.stream)
+        fitted = request.encoding == "json"
+        return place.stop(out, request.body, raw_path, stream=request.stream, fitted=fitted)
 
     def passing(
         self, scope: Scope, choice: Remote | HostedModel, body: bytes, raw_path: bytes
@@ -129,7 +131,13 @@ class _Place:
     tier: str = ""
 
     def stop(
-        self, scope: Scope, body: bytes, raw_path: bytes | None, *, stream: bool = False
+        self,
+        scope: Scope,
+        body: bytes,
+        raw_path: bytes | None,
+        *,
+        stream: bool = False,
+        fitted: bool = False,
     ) -> Stop:
         """The stop here, for one request."""
         return Stop(
@@ -142,6 +150,7 @@ class _Place:
             raw_path,
             self.tier,
             stream,
+            fitted=fitted,
         )
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
+from llmstack.context.settings import ContextSettings
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
+from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
@@ -84,6 +86,16 @@ class RunningStack:
             peers=plan.runs.peers.values(),
             ollama=plan.stack.settings.ollama,
         )
+        self._context = ContextControl(
+            self.engine,
+            self._pool,
+            self.upstreams,
+            os.environ,
+            lambda _, __: ContextSettings(),
+            folder=plan.work.state,
+            foreign=self._foreign,
+        )
+        dispatcher.fitter = self._context.fitter
         door: Door
         if self._foreign:
             door = ForeignDoor(dispatcher, upstreams=self.upstreams)
@@ -117,6 +129,7 @@ class RunningStack:
             self._trimming.cancel()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
+        await self._context.close()
         await self.upstreams.close()
         await self._activity.stop()
         self._pool.close()

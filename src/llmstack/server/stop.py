@@ -43,7 +43,8 @@ class Stop:
     ``name`` is the one name of the model, for answers, log and records; ``kind`` that of the
     backend; ``model`` what the backend calls it. ``scope`` and ``body`` are the request as the
     backend may see it, ``raw_path`` takes the place of the scope's. ``tier`` is the tier that the
-    model is, if it is one. ``announced`` allows a waiting client to be told that the model loads.
+    model is, if it is one. ``announced`` allows a waiting client to be told that the model loads,
+    ``fitted`` the request to be made to fit the model's window.
     """
 
     name: str
@@ -56,6 +57,14 @@ class Stop:
     tier: str = ""
     stream: bool = False
     announced: bool = False
+    fitted: bool = False
+
+    @property
+    def path(self) -> str:
+        """The API's path."""
+        raw = self.raw_path
+        path: str = self.scope["path"] if raw is None else raw.decode("latin-1")
+        return path
 
     def ask(self, waiting: Waiting, *, recorded: bool) -> Ask:
         """The request for the backend. One that is ``recorded`` must have a readable answer."""
@@ -63,7 +72,7 @@ class Stop:
         headers = request_headers(scope)
         return Ask(
             scope["method"],
-            scope["path"] if raw_path is None else raw_path.decode("latin-1"),
+            self.path,
             raw_target(scope, raw_path),
             readable_headers(headers) if recorded else headers,
             self.body,

@@ -1,0 +1,223 @@
+"""Fits requests into the windows of the models that answer them.
+
+The rules are ``llmstack.context``'s; here is who counts, who summarises and what is remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from llmstack.context.body import read_history
+from llmstack.context.checkpoints import digests
+from llmstack.context.fit import again, drive
+from llmstack.context.hygiene import clean
+from llmstack.context.needs import Asked, Fitted, NeedExact
+from llmstack.context.overflow import read_overflow
+from llmstack.context.room import begins_at, room_of
+from llmstack.context.strict import context_overflow
+from llmstack.dialects.read import dialect_of
+from llmstack.server.stop import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstack.backends.upstreams import Upstreams
+    from llmstack.context.history import History
+    from llmstack.context.needs import Answer, Measured, Need
+    from llmstack.context.report import Report
+    from llmstack.context.settings import ContextSettings, Window
+    from llmstack.dialects.translation.reply import Usage
+    from llmstack.engine import Engine
+    from llmstack.server.asgi import Headers
+    from llmstack.server.calibrating import Calibrating
+    from llmstack.server.counting import Counting
+    from llmstack.server.kept_checkpoints import KeptCheckpoints
+    from llmstack.server.stop import Stop
+    from llmstack.server.summaries import Summaries
+    from llmstack.server.windows import Windows
+
+#: APIs whose requests have a history.
+_APIS: Final = ("chat", "messages", "responses")
+#: Answers that teach the ruler: the first of each model, then one in so many.
+FIRST, EVERY = 16, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One request as it is sent: ``stop`` has its body.
+
+    ``asked`` is what was fitted, None where nothing had to be. ``done`` names what was made steady
+    at the front of the prompt.
+    """
+
+    stop: Stop
+    settings: ContextSettings
+    window: Window
+    asked: Asked | None = None
+    report: Report | None = None
+    done: tuple[str, ...] = ()
+
+    def headers(self) -> Headers:
+        """What the answer tells of it."""
+        applied = self.report is not None and self.report.applied
+        headers: Headers = [
+            (b"x-llamaswap-prompt-optimization-policy", self.settings.policy.encode()),
+            (b"x-llamaswap-prompt-optimized", b"true" if applied else b"false"),
+        ]
+        if self.report is not None:
+            headers.append((b"x-llmstack-context", told(self.report).encode()))
+        return headers
+
+
+def told(report: Report) -> str:
+    """``report`` on one line: ``limit_only; 5310 -> 3020 of 4096 tokens; dropped 4``."""
+    parts: list[str] = [report.policy]
+    about = "" if report.exact else "about "
+    if report.applied:
+        parts.append(f"{report.original} -> {about}{report.sent} of {report.window.tokens} tokens")
+    else:
+        parts.append(f"{about}{report.sent} of {report.window.tokens} tokens")
+    parts += [f"{action.rung} {action.count}" for action in report.actions]
+    if report.summary:
+        parts.append(f"summary {report.summary}")
+    if report.clamped is not None:
+        parts.append(f"output limited to {report.clamped}")
+    return "; ".join(parts)
+
+
+class Fitter:
+    """For one engine and what others host. For one event loop.
+
+    ``settings_for`` gives a model's settings for a request with these headers. ``kept`` takes the
+    report of a request that was looked at, with the body before and after.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        upstreams: Upstreams | None,
+        windows: Windows,
+        counting: Counting,
+        summaries: Summaries,
+        calibrating: Calibrating,
+        checkpoints: KeptCheckpoints,
+        settings_for: Callable[[str, Headers], ContextSettings],
+        kept: Callable[[str, Report, bytes, bytes], None] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._upstreams = upstreams
+        self._windows = windows
+        self._counting = counting
+        self._summaries = summaries
+        self._calibrating = calibrating
+        self._checkpoints = checkpoints
+        self._settings_for = settings_for
+        self._kept = kept
+        self._seen: dict[str, int] = {}
+
+    async def fit(self, stop: Stop) -> Fit | None:
+        """The request of ``stop`` as its model can take it; None for one without a history.
+
+        Raises:
+            ContextOverflow: it does not fit, and may not or cannot be made to.
+        """
+        path = stop.path
+        if not stop.fitted or dialect_of(path) not in _APIS:
+            return None
+        settings = self._settings_for(stop.name, stop.scope["headers"])
+        done: tuple[str, ...] = ()
+        if settings.hygiene:
+            body, done = clean(path, stop.body)
+            if done:
+                stop = replace(stop, body=body)
+        window = await self._window(stop)
+        fit = Fit(stop, settings, window, done=done)
+        if settings.policy == "off" or not window.tokens or self._surely_fits(fit):
+            return fit
+        chain = digests(path, stop.body)
+        prior = self._checkpoints.find(stop.name, chain)
+        measure = self._measure(stop.name)
+        asked = Asked(path, stop.body, window, settings, measure, chain=chain, prior=prior)
+        return await self._fit(fit, asked)
+
+    async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
+        """The request once more, shorter, after its upstream found it too long.
+
+        None if it said something else, or there is nothing more to do.
+        """
+        learned = read_overflow(status, said)
+        if learned is None:
+            return None
+        stop = fit.stop
+        if learned.n_ctx:
+            model = self._engine.config.models.get(stop.model) if stop.kind == LOCAL else None
+            self._windows.learn(stop.name, learned.n_ctx, model)
+        asked = fit.asked
+        if asked is None:
+            chain = digests(stop.path, stop.body)
+            measure = self._measure(stop.name)
+            asked = Asked(stop.path, stop.body, fit.window, fit.settings, measure, chain=chain)
+        once_more = again(asked, stop.body, learned)
+        return await self._fit(fit, once_more) if once_more else None
+
+    def learn(self, fit: Fit, usage: Usage) -> None:
+        """What an answer says of the tokens of its prompt teaches the ruler."""
+        name, path = fit.stop.name, fit.stop.path
+        seen = self._seen[name] = self._seen.get(name, -1) + 1
+        if not usage.input or (seen >= FIRST and seen % EVERY):
+            return
+        history = read_history(path, fit.stop.body)
+        if history is not None:
+            self._calibrating.learn(name, history, usage)
+
+    async def _fit(self, fit: Fit, asked: Asked) -> Fit:
+        stop = fit.stop
+
+        async def meet(need: Need) -> Answer:
+            if isinstance(need, NeedExact):
+                return await self._count(stop, need.body)
+            return await self._summaries.write(stop, need)
+
+        outcome = await drive(asked, meet)
+        if not isinstance(outcome, Fitted):
+            if self._kept:
+                self._kept(stop.name, outcome.report, asked.body, b"")
+            raise context_overflow(outcome.overflow)
+        if outcome.checkpoint:
+            self._checkpoints.add(stop.name, outcome.checkpoint)
+        if self._kept:
+            self._kept(stop.name, outcome.report, asked.body, outcome.body)
+        stop = replace(stop, body=outcome.body)
+        return replace(fit, stop=stop, asked=asked, window=asked.window, report=outcome.report)
+
+    def _surely_fits(self, fit: Fit) -> bool:
+        """Whether no tokenizer can make too many tokens of the body: each takes a byte at least."""
+        if fit.settings.policy == "always":  # repetition goes, however short
+            return False
+        body = fit.stop.body
+        room = room_of(fit.window.tokens, None, fit.settings)
+        return len(body) < begins_at(room, fit.settings) and b'"image' not in body
+
+    async def _window(self, stop: Stop) -> Window:
+        if stop.kind == LOCAL:
+            model = self._engine.config.models.get(stop.model)
+            if model is not None:
+                return await self._windows.local(model)
+        upstreams = self._upstreams
+        tier = upstreams.tiers.get(stop.name) if upstreams else None
+        if tier is not None:
+            return self._windows.hosted(stop.name, configured=tier.ctx_size)
+        offered = upstreams.context_of(stop.name) if upstreams else 0
+        return self._windows.hosted(stop.name, offered=offered)
+
+    async def _count(self, stop: Stop, body: bytes) -> int | None:
+        if stop.kind == LOCAL:
+            model = self._engine.config.models.get(stop.model)
+            if model is None:
+                return None
+            return await self._counting.local(model, stop.path, body, stop.scope["headers"])
+        return await self._counting.hosted(stop.backend, stop.kind, stop.model, stop.path, body)
+
+    def _measure(self, name: str) -> Callable[[History], Measured]:
+        return lambda history: self._calibrating.estimate(name, history)

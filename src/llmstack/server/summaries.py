@@ -1,0 +1,85 @@
+"""Summaries of what a request can no longer carry, written by the model that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from llmstack.errors import RequestError
+from llmstack.http1 import Broken
+from llmstack.server.journey import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstack.context.needs import NeedSummary
+    from llmstack.server.stop import Stop
+
+log = logging.getLogger(__name__)
+
+#: Failures in a row after which a model is not asked for a summary, and seconds until it is again.
+FAILURES, PAUSE = 3, 300.0
+#: Bytes of an answer that may hold one.
+LARGEST: Final = 4 * 1024 * 1024
+
+
+class Summaries:
+    """Asks for summaries: once for all who need the same one at the same time.
+
+    A summary that nobody waits for any more is still written, since the next request of that
+    conversation will want it. ``now`` is monotonic seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._tasks: dict[tuple[str, bytes], asyncio.Task[bytes | None]] = {}
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    async def write(self, stop: Stop, need: NeedSummary) -> bytes | None:
+        """What the model answers to ``need``; None when it does not, in time or at all."""
+        failures, since = self._failures.get(stop.name, (0, 0.0))
+        if failures >= FAILURES and self._now() - since < PAUSE:
+            return None
+        key = stop.name, blake2b(need.body, digest_size=16).digest()
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(self._ask(stop, need))
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """End those that are being written."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, stop: Stop, need: NeedSummary) -> bytes | None:
+        said = None
+        try:
+            async with asyncio.timeout(need.timeout):
+                said = await _answer(replace(stop, body=need.body, stream=False))
+        except TimeoutError:
+            log.warning("%s: no summary within %g s", stop.name, need.timeout)
+        except (RequestError, Broken) as error:
+            log.warning("%s: no summary: %s", stop.name, error)
+        if said is None:
+            failures, _ = self._failures.get(stop.name, (0, 0.0))
+            self._failures[stop.name] = failures + 1, self._now()
+        else:
+            self._failures.pop(stop.name, None)
+        return said
+
+
+async def _answer(stop: Stop) -> bytes | None:
+    answer = await stop.backend.open(stop.ask(Wait(None, None), recorded=True))
+    try:
+        said = b""
+        while not answer.exhausted and len(said) < LARGEST:
+            said += await answer.read()
+        return said if answer.status == 200 and answer.exhausted else None
+    finally:
+        answer.close()

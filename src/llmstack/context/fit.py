@@ -246,7 +246,8 @@ class _Fitting:
         return Checkpoint(length, digest, result.edits, result.summary)
 
     def _near(self, tokens: float) -> bool:
-        return abs(tokens - self.room.window) <= _NEAR * self.room.window
+        # However far above: nothing is cut away because of an estimate where somebody can count.
+        return tokens >= (1 - _NEAR) * self.room.window
 
     def _whole(self) -> float:
         return _total(self.asked, self.history, self.scale)

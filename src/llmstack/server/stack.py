@@ -129,9 +129,9 @@ class RunningStack:
             self._trimming.cancel()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
+        await self._activity.stop()  # what it keeps last teaches the ruler
         await self._context.close()
         await self.upstreams.close()
-        await self._activity.stop()
         self._pool.close()
 
     def _unavailable(self) -> dict[str, Unavailable]:

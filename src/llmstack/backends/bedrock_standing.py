@@ -1,15 +1,18 @@
-"""How an account on Bedrock is, as far as its files and its last calls tell."""
+"""How a tier on Bedrock is, as far as the AWS configuration and its last calls tell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmstack.backends.bedrock_account import trouble_of
+from llmstack.backends.breaker import Refused
 from llmstack.backends.protocol import Health
+from llmstack.backends.standing import standing_of
+from llmstack.backends.static_problem import static_problem
+from llmstack.errors import BackendFailed
 
 if TYPE_CHECKING:
-    from llmstack.backends.bedrock_account import Account, Trouble
-    from llmstack.backends.protocol import House
+    from llmstack.backends.breaker import Pass
+    from llmstack.backends.protocol import House, Upstream
 
 #: Seconds for which a look at the AWS configuration holds: people edit it while we run.
 LOOK: Final = 5.0
@@ -18,34 +21,57 @@ REFUSED: Final = 30.0
 
 
 class Standing:
-    """``ok``, ``unknown`` or ``unusable``; whether it is ``down`` is for a breaker to say."""
+    """What is known of a tier. Its breaker is its model's in its account: models fail alone."""
 
-    def __init__(self, account: Account, house: House) -> None:
-        self._account = account
+    def __init__(self, upstream: Upstream, house: House) -> None:
+        self._name = upstream.name
+        self._hosted = hosted = upstream.hosted
+        where = f"bedrock {hosted.endpoint_url} {hosted.region} {hosted.model}"
+        self._breaker = standing_of(house, where, hosted.profile).breaker
         self._house = house
         self._looked: float | None = None
-        self._trouble: Trouble | None = None
+        self._trouble = ""
         self._health = Health()
         self._refused_at = 0.0
 
-    def trouble(self) -> Trouble | None:
-        """What stands in the way for sure."""
+    def trouble(self) -> str:
+        """What stands in the way for sure, empty if nothing is known to."""
         now = self._house.now()
         if self._looked is None or now - self._looked >= LOOK:
             self._looked = now
-            self._trouble = trouble_of(self._account, self._house.environ)
+            self._trouble = static_problem(self._hosted, self._house.environ)
         return self._trouble
 
     def health(self) -> Health:
         """How it is now."""
         if trouble := self.trouble():
-            return Health("unusable", f"{trouble.why}. {trouble.fix}")
+            return Health("unusable", trouble)
         if self._health.state == "unusable":
             left = self._refused_at + REFUSED - self._house.now()
             if left <= 0:
                 return Health("unknown", self._health.why)
             return Health("unusable", self._health.why, left)
+        if self._breaker.state == "open":
+            return Health("down", self._health.why, self._breaker.wait)
         return self._health
+
+    def enter(self) -> Pass:
+        """Ask to be let in with a call.
+
+        Raises:
+            BackendFailed: the last ones failed, and it is not asked for a while.
+        """
+        entry = self._breaker.enter()
+        if isinstance(entry, Refused):
+            raise BackendFailed(
+                f"{self._name} is not asked for now: it failed several times in a row",
+                status=503,
+                code="circuit_open",
+                retry_after=entry.wait or 1.0,
+                elsewhere=True,
+                why=self._health.why,
+            )
+        return entry
 
     def answered(self) -> None:
         """A call was answered."""

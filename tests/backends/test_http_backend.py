@@ -38,7 +38,12 @@ async def test_the_clients_keys_cookies_and_whereabouts_stay_here() -> None:
     secret = b"client-secret"
     names = (b"authorization", b"x-api-key", b"api-key", b"cookie", b"proxy-authorization")
     more = (b"x-forwarded-for", b"x-real-ip", b"forwarded", b"host", b"accept-encoding")
-    told = [(name, secret) for name in (*names, *more)] + [(b"x-trace", b"7")]
+    gates = (b"x-auth-token", b"x-amz-security-token", b"cf-access-jwt-assertion", b"x-auth")
+    keys = (b"anthropic-api-key", b"ocp-apim-subscription-key", b"x-csrf-token", b"x-password")
+    pages = (b"origin", b"referer", b"sec-fetch-site", b"sec-ch-ua")
+    told = [(name, secret) for name in (*names, *more, *gates, *keys, *pages)]
+    passing = (b"x-trace", b"idempotency-key", b"x-session-id", b"openai-organization")
+    told += [(name, b"7") for name in passing]
     async with serving() as server, open_house(environ={"KEY": "ours"}) as house:
         tier = backend(house, server.url, api_key_env="KEY")
         await whole(await tier.open(ask(headers=told)))
@@ -46,7 +51,7 @@ async def test_the_clients_keys_cookies_and_whereabouts_stay_here() -> None:
         assert server.last.all("authorization") == ["Bearer ours"]
         assert server.last.all("accept-encoding") == ["identity"]
         assert server.last.all("host") == [f"127.0.0.1:{server.port}"]
-        assert server.last.all("x-trace") == ["7"]
+        assert all(server.last.all(name.decode()) == ["7"] for name in passing)
 
 
 async def test_headers_of_the_section_win_and_may_come_from_the_environment() -> None:

@@ -277,6 +277,7 @@ class HttpBackend:
                 uuid4().hex,
                 idle=self.upstream.hosted.idle_timeout,
                 hidden=self.credentials.hidden_bytes,
+                held=not conversation.stream,
             ),
             response.close,
             self._chat.lost(conversation),

@@ -20,28 +20,31 @@ if TYPE_CHECKING:
 _OURS = frozenset(
     {
         b"accept-encoding",
-        b"api-key",
-        b"authorization",
         b"connection",
         b"content-length",
-        b"cookie",
         b"expect",
         b"forwarded",
         b"host",
         b"keep-alive",
+        b"origin",  # of a page; Ollama refuses those that it does not know
         b"proxy-authenticate",
-        b"proxy-authorization",
         b"proxy-connection",
+        b"referer",
         b"te",
         b"trailer",
         b"transfer-encoding",
         b"upgrade",
         b"via",
-        b"x-api-key",
-        b"x-goog-api-key",
         b"x-real-ip",
     }
 )
+#: What lets the client in elsewhere: at a proxy before us, as a rule.
+_CREDENTIAL = re.compile(
+    rb"(?:^|[-_])(?:auth|token|secret|password|credentials?|jwt|assertion"
+    rb"|(?:api|access|subscription)[-_]?key)(?:[-_]|$)|authorization|cookie"
+)
+#: Of proxies and browsers: where the client is, and what it looks at.
+_ABOUT = (b"x-forwarded-", b"sec-")
 #: What a section cannot set, because it says how we read and write bodies.
 _FRAMING = frozenset({b"accept-encoding", b"content-length", b"transfer-encoding", b"connection"})
 _NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -166,7 +169,8 @@ def outgoing_headers(
         for name, value in told
         if name not in _OURS
         and name not in names
-        and not name.startswith(b"x-forwarded-")
+        and not name.startswith(_ABOUT)
+        and not _CREDENTIAL.search(name)
         and not (translated and name.startswith((b"anthropic-", b"openai-", b"content-type")))
     ]
     if translated:

@@ -49,6 +49,11 @@ class ChatEvents:
         self._over = False
         self._told_usage = False
 
+    @property
+    def done(self) -> bool:
+        """Whether the stream has told that nothing more comes."""
+        return self._done
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that ``chunk`` completes. A stream that cannot be read ends in ``Failed``."""
         if self._told_usage:

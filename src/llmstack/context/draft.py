@@ -97,9 +97,8 @@ class Draft:
         self._orphan(index, result)
 
     def cut_result(self, index: int, result: ToolResult, edit: CutText) -> None:
-        """Shorten a result to what ``edit`` leaves of it."""
+        """Shorten a result to what ``edit`` leaves of it. What refers to it says so of the rest."""
         self.cut(index, self._whole(index, result), edit)
-        self._orphan(index, result)
 
     def cut(self, index: int, whole: float, edit: CutText) -> None:
         """Shorten a text of ``whole`` tokens to what ``edit`` leaves of it."""
@@ -139,8 +138,9 @@ class Draft:
     def refer(self, since: int = 0) -> list[float]:
         """From item ``since`` on, let results that repeat an earlier one refer to it.
 
-        The oldest copy stays, so that what is already in a server's cache stays too. Gives what
-        each reference frees.
+        The oldest copy stays, so that what is already in a server's cache stays too. One that was
+        cut is no copy: a newcomer may be there because somebody wanted all of it. Gives what each
+        reference frees.
         """
         freed: list[float] = []
         self._groups = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: What a step must free of the room, or it waits until it must: it costs the server's cache.
 _WORTH = 0.05
 #: Characters that a shortened text keeps, and what it keeps when nothing else helps.
-_FLOOR, _LEAST = 1500, 120
+_FLOOR, _LEAST = 1500, 80
 
 
 def compact(

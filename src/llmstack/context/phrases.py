@@ -49,19 +49,19 @@ def cut(chars: int) -> str:
 
 
 def gap(messages: int, calls: int) -> str:
-    """What was dropped. Stands in the first message, or at the gap when there is none."""
-    used = f" and {calls} tool {'results' if calls != 1 else 'result'}" if calls else ""
-    return (
-        f"{MARK}the conversation was longer than the model's window."
-        f" {messages} {'messages' if messages != 1 else 'message'}{used} after its first task"
-        " were removed; what they said is gone.]"
-    )
+    """Where messages were dropped."""
+    return f"{MARK}{_gone(messages, calls)} removed here: they no longer fit the model's window]"
 
 
 def summed_up(messages: int, calls: int, summary: str) -> str:
     """``gap`` with a summary of what was dropped."""
-    told = gap(messages, calls).replace("what they said is gone", "a summary of them follows")
+    told = f"{MARK}{_gone(messages, calls)} removed here. Their summary:]"
     return f"{told}\n<summary>\n{summary}\n</summary>"
+
+
+def _gone(messages: int, calls: int) -> str:
+    used = f" with {calls} tool result{'s' if calls != 1 else ''}" if calls else ""
+    return f"{messages} message{'s' if messages != 1 else ''}{used}"
 
 
 def _about(result: ToolResult) -> str:

@@ -101,8 +101,8 @@ class Calibration:
         odd = self._odd(error, spread)
         if 0 < abs(odd) < _AGREE:
             return replace(self, odd=odd, error=off)
-        if odd:  # the text has changed for good, and what was known of it counts for little
-            doubt = tuple(a + b / 4 for a, b in zip(doubt, _PRIOR, strict=True))
+        if odd:  # the text has changed for good: what was known of it is no more than a guess
+            doubt = _PRIOR
             shares = [_dot(row, measured) for row in _rows(doubt)]
             spread = _dot(shares, measured) + noise
         prices = tuple(

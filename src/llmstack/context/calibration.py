@@ -101,16 +101,16 @@ class Calibration:
         odd = self._odd(error, spread)
         if 0 < abs(odd) < _AGREE:
             return replace(self, odd=odd, error=off)
-        if odd:  # the text has changed for good, and what was known of it counts for little
-            doubt = tuple(a + b / 4 for a, b in zip(doubt, _PRIOR, strict=True))
+        if odd:  # the text has changed for good: what was known of it is no more than a guess
+            doubt = _PRIOR
             shares = [_dot(row, measured) for row in _rows(doubt)]
             spread = _dot(shares, measured) + noise
-        prices = tuple(
-            min(max(price + share * error / spread, low), high)
-            for price, share, low, high in zip(self.prices, shares, FLOOR, CEILING, strict=True)
-        )
         doubt = _drifted([a - b / spread for a, b in zip(doubt, _outer(shares), strict=True)])
-        return Calibration(prices, doubt, min(self.seen + 1, _MOST_SEEN), 0, off)
+        moved = [
+            price + share * error / spread for price, share in zip(self.prices, shares, strict=True)
+        ]
+        seen = min(self.seen + 1, _MOST_SEEN)
+        return Calibration(_bounded(moved, doubt), doubt, seen, 0, off)
 
     def _odd(self, error: float, spread: float) -> int:
         """How many odd observations agree now, with the sign of ``error``; 0 if it is not odd."""
@@ -147,6 +147,22 @@ def is_sound(calibration: Calibration) -> bool:
 
 def _possible(sizes: Row, tokens: int) -> bool:
     return tokens > 0 and _dot(FLOOR, sizes) <= tokens <= _dot(CEILING, sizes)
+
+
+def _bounded(prices: list[float], doubt: Row) -> Row:
+    """``prices`` within floor and ceiling.
+
+    Where one is put back, the others move as far as they were wrong together with it.
+    """
+    for place, (low, high) in enumerate(zip(FLOOR, CEILING, strict=True)):
+        if over := min(max(prices[place], low), high) - prices[place]:
+            row = doubt[place * _SIDE : (place + 1) * _SIDE]
+            prices = [
+                price + over * share / row[place] for price, share in zip(prices, row, strict=True)
+            ]
+    return tuple(
+        min(max(price, low), high) for price, low, high in zip(prices, FLOOR, CEILING, strict=True)
+    )
 
 
 def _drifted(doubt: list[float]) -> Row:

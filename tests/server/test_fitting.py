@@ -198,3 +198,30 @@ async def test_another_error_of_the_model_passes_as_it_is(tmp_path: Path) -> Non
     assert (got.status, got.json()["error"]["message"]) == (400, "no such grammar")
     assert got.header("x-its-own") == "1"
     assert len(model.asked) == 1
+
+
+async def test_a_record_says_where_a_prompt_differs_from_the_one_before(tmp_path: Path) -> None:
+    """This server never has anything cached."""
+    model = Model(8192)
+    first, longer, other = conversation(6), conversation(7), conversation(7)
+    other["messages"][3]["content"] = "another result"
+    headers = [("X-Session-Id", "one")]
+    async with house_with(tmp_path, model) as (house, _):
+        for body in (first, longer, other):
+            assert (await ask(house.gateway, "POST", CHAT, body, headers)).status == 200
+        rows = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
+    differ = [row.get("metadata", {}).get("prefix_differs_at") for row in reversed(rows)]
+    assert differ == [None, "messages[14]", "messages[3]"]
+
+
+async def test_the_front_of_a_prompt_is_made_steady(tmp_path: Path) -> None:
+    model = Model(8192)
+    body = conversation(1)
+    body["messages"][0]["content"] = "You are a coder.\nCurrent date: 2026-11-21 19:32:20"
+    async with house_with(tmp_path, model) as (house, _):
+        assert (await ask(house.gateway, "POST", CHAT, body)).status == 200
+        (row,) = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
+    (sent,) = model.asked
+    assert b"19:32" not in sent
+    assert b"2026-11-21" in sent
+    assert row["metadata"]["steadied"] == "time of day"

@@ -115,17 +115,18 @@ class Chooser:
         )
         return Choice(routed, client, kind, mode)
 
-    def named(self, view: RequestView, path: str, headers: Headers) -> None:
-        """Take note of a request that names its model."""
+    def named(self, view: RequestView, path: str, headers: Headers) -> bytes:
+        """Take note of a request that names its model; the key of its session, if it has one."""
         model = self._tiers.get(view.model or "")
         if not model or not self._remembers(view):
-            return
+            return b""
         client = client_of(view, headers)
         kind = kind_of(view, path, client.declared)
         machine = Machine({model: Place(load=self._speeds.of(model).loads)})
         state = named(model, view, self._sessions.get(client.session), machine, kind)
         if state:
             self._sessions.keep(client.session, state)
+        return client.session
 
     def machine(self, ladder: Ladder, session: bytes) -> Machine:
         """The models of ``ladder`` as they are now, for a decision of ``session``."""

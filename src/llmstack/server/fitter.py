@@ -17,6 +17,7 @@ from llmstack.context.overflow import read_overflow
 from llmstack.context.room import begins_at, room_of
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
+from llmstack.server.prefixes import Prefixes
 from llmstack.server.stop import LOCAL
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Fitter:
         self._settings_for = settings_for
         self._kept = kept
         self._seen: dict[str, int] = {}
+        self._prefixes = Prefixes()
 
     async def fit(self, stop: Stop) -> Fit | None:
         """The request of ``stop`` as its model can take it; None for one without a history.
@@ -161,8 +163,21 @@ class Fitter:
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
 
-    def learn(self, fit: Fit, usage: Usage) -> None:
-        """What an answer says of the tokens of its prompt teaches the ruler."""
+    def ended(self, fit: Fit, usage: Usage) -> dict[str, str]:
+        """Learn from what an answer used; what its record is to say of the prompt."""
+        self._learn(fit, usage)
+        about = {}
+        if fit.report is not None and (fit.report.applied or fit.report.clamped is not None):
+            about["context"] = told(fit.report)
+        if fit.done:
+            about["steadied"] = ", ".join(fit.done)
+        stop = fit.stop
+        session = stop.scope.get("llmstack.session", b"")
+        if differs := self._prefixes.note(stop.name, session, stop.path, stop.body, usage):
+            about["prefix_differs_at"] = differs
+        return about
+
+    def _learn(self, fit: Fit, usage: Usage) -> None:
         name, path = fit.stop.name, fit.stop.path
         seen = self._seen[name] = self._seen.get(name, -1) + 1
         if not usage.input or (seen >= FIRST and seen % EVERY):

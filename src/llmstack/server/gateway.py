@@ -125,7 +125,8 @@ class Gateway:
             name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
-            self._chooser.named(view, scope["path"], scope["headers"])
+            session = self._chooser.named(view, scope["path"], scope["headers"])
+            scope["llmstack.session"] = session
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
@@ -141,7 +142,9 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return self._chooser.choose(view, scope["path"], scope["headers"]).routed.decision
+        choice = self._chooser.choose(view, scope["path"], scope["headers"])
+        scope["llmstack.session"] = choice.client.session
+        return choice.routed.decision
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""

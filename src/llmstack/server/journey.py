@@ -71,7 +71,7 @@ class Journey:
             try:
                 answer = await self._opened(wait, recorded=recorded)
                 if meter and self._fit and self._fitter:
-                    meter.learn = partial(self._fitter.learn, self._fit)
+                    meter.used = partial(self._fitter.ended, self._fit)
                 return answer
             except RequestError as error:
                 first = first or error

@@ -100,7 +100,9 @@ class Tiny:
             "client leaves": ("endless", ENDLESS if cell.way == "streamed" else LONG),
         }
         model, wish = acts[cell.case]
-        yield _TinyAct(self._stack, f"{self._prefix}{model}", wish, streamed=cell.way == "streamed")
+        act = _TinyAct(self._stack, self._prefix + model, wish, streamed=cell.way == "streamed")
+        yield act
+        await act.recovered()
 
 
 class _TinyAct:
@@ -114,6 +116,7 @@ class _TinyAct:
         self.wish = wish
         self._stack = stack
         self._own = model.rpartition("/")[2]
+        self._killed = 0
 
     async def begun(self) -> None:
         await soon(self._working, "llama-server works on it")
@@ -123,9 +126,9 @@ class _TinyAct:
 
     async def left(self) -> None:
         state = ("ready", 0)
-        await soon(lambda: self._stack.model_state(self._own) == state, "the model is free", 1)
+        await soon(lambda: self._stack.model_state(self._own) == state, "the model is free", 2)
         # Nobody can stop llama-server's work on an answer that is not streamed.
-        within = 1 if self._streamed else PATIENCE
+        within = 2 if self._streamed else PATIENCE
         await soon(lambda: not self._working(), "llama-server has stopped", within)
 
     def saw_picture(self) -> bool:
@@ -141,3 +144,13 @@ class _TinyAct:
         assert found, json.dumps(self._stack.model(self._own))
         with suppress(psutil.NoSuchProcess):
             found[0].kill()
+        self._killed = pid
+
+    async def recovered(self) -> None:
+        """Wait until it is known that the process is gone: the next request gets another one.
+
+        Until then requests may be sent to it, and what has been sent is not sent twice.
+        """
+        if self._killed:
+            own = self._own
+            await soon(lambda: self._stack.model(own)["pid"] != self._killed, "its end is known")

@@ -63,4 +63,4 @@ TOO_LONG = Wish("read main.py " * 3_000)
 #: Answered for as long as somebody listens.
 ENDLESS = Wish("tell me a story", limit=4_000)
 #: The same, but not for long where nobody can stop it.
-LONG = replace(ENDLESS, limit=1_000)
+LONG = replace(ENDLESS, limit=2_000)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -334,18 +333,6 @@ async def test_an_answer_in_one_piece_that_breaks_off_is_broken() -> None:
         with pytest.raises(Broken):
             await whole(answer)
         assert answer.problem
-
-
-async def test_what_tiers_of_one_upstream_learn_of_each_other_is_told_as_their_own() -> None:
-    async with open_house() as house:
-        url = nowhere()
-        tier, other = backend(house, url, retries=0), backend(house, url, retries=0)
-        other.upstream = replace(other.upstream, name="writer")
-        for _ in range(5):
-            with pytest.raises(BackendFailed):
-                await tier.open(ask())
-        assert tier.health().why.startswith("coder cannot be reached")
-        assert other.health().why.startswith("writer cannot be reached")
 
 
 async def test_a_hundred_abandoned_streams_leave_nothing_behind() -> None:

@@ -143,7 +143,7 @@ class HttpBackend:
         problem = standing.problem_of(self.upstream.name)
         if standing.barred > self.house.now():
             return Health("unusable", problem)
-        if breaker.state == "open":
+        if not breaker.admits:
             return Health("down", problem, breaker.wait)
         if standing.answered and breaker.state == "closed":
             return Health("ok", problem)

@@ -95,6 +95,11 @@ class Breaker:
         return "open" if self._now() < self._until else "half-open"
 
     @property
+    def admits(self) -> bool:
+        """Whether who comes now is let in: not while open, nor while a probe is out."""
+        return self.state != "open" and not self._probing
+
+    @property
     def wait(self) -> float:
         """Seconds until somebody may be let in; 0 when that may be now."""
         return 0.0 if self._until is None else max(0.0, self._until - self._now())

@@ -9,9 +9,7 @@ and in the harness's blocks of the first user message, and nowhere else:
   digests of the request; they are left out, the rest stays.
 * The time of day right after the current date (``Current date: 2026-11-21 19:32:20``). The date
   stays, so the model is told less but nothing wrong; a time without a date stays as it is.
-* The order of tools, which comes from who connected first in clients with MCP servers. Nobody can
-  see in one request whether a client does so; sorted by name they are the same in all. Tools
-  with cache marks keep their order, since such a client minds its prefix itself.
+* The order of tools (``tool_order``).
 
 Ids and paths stay: a model may need them for its calls.
 """
@@ -19,11 +17,12 @@ Ids and paths stay: a model may need them for its calls.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from llmstack.context.raw import is_text, member, read_text, top_level, written
+from llmstack.context.tool_order import sort_tools, wanted_order
 from llmstack.dialects.layout import cut
 from llmstack.dialects.read import dialect_of
 from llmstack.dialects.text import HARNESS_TAGS
@@ -68,15 +67,6 @@ _TAGS = (*HARNESS_TAGS, "env")
 _OPENING = re.compile(rf"<({'|'.join(_TAGS)})(?:[ \t][^<>\n]*)?>")
 
 
-class _Named(msgspec.Struct):
-    name: Any = None
-
-
-class _Tool(_Named):
-    type: Any = None
-    function: _Named | None = None
-
-
 _NONE = msgspec.Raw(b"")
 
 
@@ -90,7 +80,6 @@ class _Front(msgspec.Struct):
 
 _front = msgspec.json.Decoder(_Front)
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
-_tools = msgspec.json.Decoder(list[_Tool])
 
 
 def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -114,7 +103,7 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
             done.append("billing header")
         if clock and _edit_front(api, top, _without_times):
             done.append("time of day")
-        if order and _sort_tools(top, order):
+        if order and sort_tools(top, order):
             done.append("tool order")
     except (BadRequest, ValueError, RecursionError):
         return body, ()
@@ -137,7 +126,7 @@ def _look(api: str, body: bytes) -> tuple[list[bytes], list[int]]:
         pieces.append(bytes(item))
         if b'"user"' in pieces[-1] or b'"assistant"' in pieces[-1]:
             break
-    return pieces, _wanted_order(front.tools)
+    return pieces, wanted_order(bytes(front.tools))
 
 
 def _states_time(text: bytes) -> bool:
@@ -241,38 +230,3 @@ def _edit_text(item: Item, edit: Callable[[str], str]) -> bool:
     if changed:
         item.value = parts.render()
     return changed
-
-
-def _wanted_order(raw: msgspec.Raw) -> list[int]:
-    """The tools' indexes in the order of their names; empty when they are so, or cannot be."""
-    tools = bytes(raw)
-    try:
-        names = [_name(tool) for tool in _tools.decode(tools)] if tools else []
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return []
-    order = sorted(range(len(names)), key=names.__getitem__)
-    if order == list(range(len(names))) or b'"cache_control"' in tools:
-        return []
-    return order
-
-
-def _name(tool: _Tool) -> str:
-    for name in (tool.function.name if tool.function else None, tool.name, tool.type):
-        if isinstance(name, str):
-            return name
-    return ""
-
-
-def _sort_tools(top: Layout, order: list[int]) -> bool:
-    item = member(top, "tools")
-    if item is None:
-        return False
-    tools = cut(item.value)
-    values = [tool.value for tool in tools.items]
-    if len(values) != len(order):
-        return False
-    # Only the values move, so that the layout between them stays as the client wrote it.
-    for tool, index in zip(tools.items, order, strict=True):
-        tool.value = values[index]
-    item.value = tools.render()
-    return True

@@ -40,10 +40,7 @@ _DIGEST = re.compile(r"[ \t]*\bcch=[0-9A-Za-z]*;?")
 _VERSION = re.compile(r"\b(cc_version=\d+\.\d+\.\d+)\.[0-9A-Za-z]+")
 
 #: Parts of the words that introduce the current moment; what is before may be upper or lower case.
-_MARKS: Final = (
-    *(b"urrent date", b"urrent Date", b"urrent time", b"urrent Time", b"urrent_date"),
-    *(b"urrent_time", b"oday's date", b"oday's Date", b"oday is", b"ate and time", b"ocal time"),
-)
+_MARKS: Final = (b"urrent", b"oday", b"ate and time", b"ocal time")
 #: How far from such words the time may stand.
 _REACH: Final = 160
 _CLOCK_BYTES = re.compile(rb"\d:\d\d")
@@ -73,15 +70,23 @@ class _Named(msgspec.Struct):
 
 class _Tool(_Named):
     type: Any = None
-    function: Any = None
+    function: _Named | None = None
 
 
-class _Tools(msgspec.Struct):
-    tools: msgspec.Raw = msgspec.Raw(b"")
+_NONE = msgspec.Raw(b"")
 
 
-_tools = msgspec.json.Decoder(_Tools)
-_names = msgspec.json.Decoder(list[_Tool])
+class _Front(msgspec.Struct):
+    messages: list[msgspec.Raw] = []
+    input: msgspec.Raw = _NONE
+    system: msgspec.Raw = _NONE
+    instructions: msgspec.Raw = _NONE
+    tools: msgspec.Raw = _NONE
+
+
+_front = msgspec.json.Decoder(_Front)
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_tools = msgspec.json.Decoder(list[_Tool])
 
 
 def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -93,8 +98,9 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
     api = dialect_of(path)
     if api not in ("chat", "messages", "responses"):
         return body, ()
-    billing, clock = _BILLING in body, _states_time(body)
-    order = _wanted_order(body)
+    front, order = _look(api, body)
+    billing = any(_BILLING in text for text in front)
+    clock = any(_states_time(text) for text in front)
     if not (billing or clock or order):
         return body, ()
     done: list[str] = []
@@ -111,13 +117,31 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
     return (top.render(), tuple(done)) if done else (body, ())
 
 
-def _states_time(body: bytes) -> bool:
+def _look(api: str, body: bytes) -> tuple[list[bytes], list[int]]:
+    """The raw pieces that may need an edit, and the order in which tools should be."""
+    try:
+        front = _front.decode(body)
+        items = front.messages
+        if api == "responses":
+            items = _elements.decode(front.input) if bytes(front.input)[:1] == b"[" else []
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return [body], []  # half an emoji, which the slower road below can read
+    pieces = [bytes(front.system), bytes(front.instructions)]
+    for item in items:
+        pieces.append(bytes(item))
+        if b'"user"' in pieces[-1] or b'"assistant"' in pieces[-1]:
+            break
+    return pieces, _wanted_order(front.tools)
+
+
+def _states_time(text: bytes) -> bool:
     for mark in _MARKS:
-        at = body.find(mark)
+        at, looked = text.find(mark), 0
         while at >= 0:
-            if _CLOCK_BYTES.search(body, at, at + _REACH):
+            if _CLOCK_BYTES.search(text, max(at, looked - len("0:00")), at + _REACH):
                 return True
-            at = body.find(mark, at + _REACH)
+            looked = at + _REACH
+            at = text.find(mark, at + len(mark))
     return False
 
 
@@ -213,27 +237,24 @@ def _edit_text(item: Item, edit: Callable[[str], str]) -> bool:
     return changed
 
 
-def _wanted_order(body: bytes) -> list[int]:
+def _wanted_order(raw: msgspec.Raw) -> list[int]:
     """The tools' indexes in the order of their names; empty when they are so, or cannot be."""
-    if b'"tools"' not in body:
-        return []
+    tools = bytes(raw)
     try:
-        raw = _tools.decode(body).tools
-        names = [_name(tool) for tool in _names.decode(raw)] if bytes(raw) else []
+        names = [_name(tool) for tool in _tools.decode(tools)] if tools else []
     except (msgspec.DecodeError, ValueError, RecursionError):
         return []
     order = sorted(range(len(names)), key=names.__getitem__)
-    if order == list(range(len(names))) or b'"cache_control"' in bytes(raw):
+    if order == list(range(len(names))) or b'"cache_control"' in tools:
         return []
     return order
 
 
 def _name(tool: _Tool) -> str:
-    function = tool.function
-    for name in (function.get("name") if isinstance(function, dict) else None, tool.name):
+    for name in (tool.function.name if tool.function else None, tool.name, tool.type):
         if isinstance(name, str):
             return name
-    return tool.type if isinstance(tool.type, str) else ""
+    return ""
 
 
 def _sort_tools(top: Layout, order: list[int]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from llmstack.context.calls import looks_failed
@@ -60,10 +61,8 @@ class Seen:
 def build(seen: Sequence[Seen]) -> tuple[Unit, ...]:
     """The units of all items, in order."""
     inner = _Ties(seen).found()
-    starts = [index for index in range(len(seen)) if not inner[index]]
-    return tuple(
-        _unit(seen, start, end) for start, end in zip(starts, [*starts[1:], len(seen)], strict=True)
-    )
+    bounds = [index for index in range(len(seen)) if not inner[index]] + [len(seen)]
+    return tuple(_unit(seen, start, end) for start, end in pairwise(bounds))
 
 
 def spoken_units(units: Sequence[Unit], seen: Sequence[Seen]) -> tuple[int | None, int | None]:

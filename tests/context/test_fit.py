@@ -11,7 +11,7 @@ import pytest
 from llmstack.context.checkpoints import Checkpoints
 from llmstack.context.fit import again, drive
 from llmstack.context.needs import Fitted, NeedExact, NeedSummary, Unfit
-from llmstack.context.overflow import Learned
+from llmstack.context.overflow import Overflow
 from llmstack.context.settings import ContextSettings, Window
 
 from .bodies import APIS, PATHS, Turn, Use, body, calls_and_results, items_of
@@ -170,20 +170,20 @@ def test_an_overflow_that_the_server_reports_is_learned_from_once() -> None:
     request = asked("chat", body("chat", LONG), 0)
     result = Server().fit(request)
     assert isinstance(result, Fitted)
-    more = again(request, result.body, Learned(4096, 9000))
+    more = again(request, result.body, Overflow(4096, 9000))
     assert more
     assert more.window == Window(4096, "learned")
     fitted = Server(1.2).fit(more)
     assert isinstance(fitted, Fitted)
     assert Server(1.2).tokens(request.path, fitted.body) <= 4096
-    assert again(more, fitted.body, Learned(4096, 5000)) is None
+    assert again(more, fitted.body, Overflow(4096, 5000)) is None
     off = replace(request, settings=ContextSettings(policy="off"))
-    assert again(off, result.body, Learned(4096, 9000)) is None
+    assert again(off, result.body, Overflow(4096, 9000)) is None
 
 
 def test_an_overflow_without_numbers_makes_the_window_smaller_than_what_was_sent() -> None:
     request = asked("chat", body("chat", LONG), 100_000)
-    more = again(request, request.body, Learned())
+    more = again(request, request.body, Overflow())
     assert more
     assert more.window.tokens < Server().tokens(request.path, request.body) + 1
     result = Server().fit(more)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from llmstack.context.compaction import Overflow
-from llmstack.context.overflow import Learned, read_overflow
+from llmstack.context.overflow import read_overflow
 from llmstack.context.settings import Room
 from llmstack.context.strict import context_overflow, failed_response
 from llmstack.server.errors import error_answer, error_object
@@ -50,8 +50,8 @@ def test_it_is_json_whatever_the_client_accepts_and_is_read_as_an_overflow(path:
     assert kind == b"application/json"
     learned = read_overflow(400, body)
     assert learned is not None
-    assert learned.n_prompt == 9001
-    assert learned in (Learned(8192, 9001), Learned(7168, 9001))
+    assert learned.prompt == 9001
+    assert learned.window in (8192, 7168)
 
 
 def test_a_stream_of_responses_fails_with_the_code_that_codex_acts_on() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llmstack.context.edits import Edit
     from llmstack.context.history import History
     from llmstack.context.needs import Answer, Asked, Need
-    from llmstack.context.overflow import Learned
+    from llmstack.context.overflow import Overflow as Told
     from llmstack.context.report import SummaryState
     from llmstack.context.settings import ContextSettings
 
@@ -69,7 +69,7 @@ async def drive(asked: Asked, meet: Callable[[Need], Awaitable[Answer]]) -> Fitt
         return fitted
 
 
-def again(asked: Asked, sent: bytes, learned: Learned) -> Asked | None:
+def again(asked: Asked, sent: bytes, told: Told) -> Asked | None:
     """The request once more, after an upstream refused ``sent`` as too long.
 
     None when there was a second time already, or nothing to learn and to do.
@@ -79,14 +79,14 @@ def again(asked: Asked, sent: bytes, learned: Learned) -> Asked | None:
         return None
     estimate = _total(asked, history, asked.scale)
     window, scale = asked.window, asked.scale
-    if learned.n_prompt and estimate:
-        scale *= max(1.0, learned.n_prompt / estimate)
-    if learned.n_ctx:
-        window = Window(learned.n_ctx, "learned")
-    elif not learned.n_prompt or not window.tokens or learned.n_prompt <= window.tokens:
+    if told.prompt and estimate:
+        scale *= max(1.0, told.prompt / estimate)
+    if told.window:
+        window = Window(told.window, "learned")
+    elif not told.prompt or not window.tokens or told.prompt <= window.tokens:
         # It said nothing of its window but that it is smaller than this.
-        told = learned.n_prompt or int(estimate)
-        window = Window(min(told, window.tokens or told), "learned")
+        most = told.prompt or int(estimate)
+        window = Window(min(most, window.tokens or most), "learned")
     return replace(asked, window=window, scale=scale, retried=True)
 
 

@@ -48,6 +48,14 @@ def test_tools_stay_declared_but_are_not_to_be_called() -> None:
     assert question["tool_choice"] == "none"
 
 
+def test_a_template_that_can_is_told_not_to_think() -> None:
+    request = body("chat", [("user", "task")], chat_template_kwargs={"x": 1})
+    question = msgspec.json.decode(ask_for_summary("chat", request, 100, think=False))
+    assert question["chat_template_kwargs"] == {"x": 1, "enable_thinking": False}
+    question = msgspec.json.decode(ask_for_summary("chat", request, 100))
+    assert question["chat_template_kwargs"] == {"x": 1}
+
+
 def test_a_body_without_a_list_cannot_be_asked_about() -> None:
     for request in (b"{}", b'{"input":"text"}', b'{"input":{}}'):
         with pytest.raises(ValueError):  # noqa: PT011  # any of its kinds

@@ -161,8 +161,11 @@ def test_a_fork_misses_and_the_same_conversation_hits() -> None:
     store.add("m", first.checkpoint)
     grown = asked("chat", body("chat", [*LONG, ("assistant", "ok")]), 8000, store=store)
     assert grown.prior == first.checkpoint
-    forked = [("user", "another task"), *LONG[1:]]
-    assert asked("chat", body("chat", forked), 8000, store=store).prior is None
+    for place in (0, 3, first.checkpoint.length - 1):
+        forked: list[Turn] = [*LONG[:place], ("user", "else"), *LONG[place + 1 :]]
+        assert asked("chat", body("chat", forked), 8000, store=store).prior is None
+    other_end: list[Turn] = [*LONG[:-1], ("user", "another end")]
+    assert asked("chat", body("chat", other_end), 8000, store=store).prior == first.checkpoint
     assert store.find("another model", grown.chain) is None
 
 
@@ -181,6 +184,24 @@ def test_a_text_that_is_now_a_list_of_one_part_is_compacted_anew() -> None:
     second = Server().fit(request)
     assert isinstance(second, Fitted)
     assert second.report.sent <= 8000
+
+
+def test_references_of_a_step_down_stay_in_the_prompts_after_it() -> None:
+    same: Turn = ("round", (Use("same words " * 500, path="a.py"),))
+    turns: list[Turn] = [("user", "task"), *reads(6), *[same] * 4]
+    store = Checkpoints()
+    first = Server().fit(asked("chat", body("chat", turns), 8000, store=store))
+    assert isinstance(first, Fitted)
+    assert first.checkpoint
+    assert first.body.count(b"[llmstack: same as") == 3
+    store.add("m", first.checkpoint)
+    grown: list[Turn] = [*turns, ("assistant", "ok"), ("user", "on")]
+    second = Server().fit(asked("chat", body("chat", grown), 8000, store=store))
+    assert isinstance(second, Fitted)
+    assert second.report.hit
+    before, after = items_of("chat", first.body), items_of("chat", second.body)
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 2
 
 
 def test_an_overflow_that_the_server_reports_is_learned_from_once() -> None:

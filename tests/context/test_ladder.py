@@ -86,6 +86,17 @@ def test_little_that_could_be_cleared_is_not_worth_the_cache() -> None:
     assert any(isinstance(edit, Drop) for edit in result.edits)
 
 
+def test_a_step_that_frees_next_to_nothing_waits_until_it_must() -> None:
+    always = replace(SETTINGS, policy="always")
+    turns: list[Turn] = [("user", "task " * 5500), read(0, 1000), *(read(n, 40) for n in range(4))]
+    stays = fits(step(turns, 7800, always))
+    assert stays.tokens > begins_at(Room(10_400, 7800, 2600), always)
+    assert stays.edits == ()
+    assert not stays.changed
+    must = fits(step(turns, 7100, always))
+    assert must.changed
+
+
 def test_what_is_dropped_is_told_in_one_note_at_the_gap() -> None:
     talk: list[Turn] = [("assistant", "words " * 300), ("user", "words " * 300)] * 8
     result = fits(step([("user", "task"), *talk], 6000))

@@ -27,6 +27,7 @@ from llmstack.context.raw import is_text, member, read_text, top_level, written
 from llmstack.dialects.layout import cut
 from llmstack.dialects.read import dialect_of
 from llmstack.dialects.text import HARNESS_TAGS
+from llmstack.dialects.wire import decode_mended
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
 
 _BILLING = b"x-anthropic-billing-header:"
 _BILLING_LINE = re.compile(r"^x-anthropic-billing-header:[^\n]*", re.MULTILINE)
-_DIGEST = re.compile(r"[ \t]*\bcch=[0-9A-Za-z]*;?")
+# Only the first blank of several is a place to begin, which keeps the search linear.
+_DIGEST = re.compile(r"(?:(?<![ \t])[ \t]++)?\bcch=[0-9A-Za-z]*;?")
 _VERSION = re.compile(r"\b(cc_version=\d+\.\d+\.\d+)\.[0-9A-Za-z]+")
 
 #: Parts of the words that introduce the current moment; what is before may be upper or lower case.
 _MARKS: Final = (b"urrent", b"oday", b"ate and time", b"ocal time")
-#: How far from such words the time may stand.
+#: How far from such words the time may stand, in bytes.
 _REACH: Final = 160
+#: Characters of the longest text in which times are looked for: no client has one like it.
+_LONGEST: Final = 200_000
 _CLOCK_BYTES = re.compile(rb"\d:\d\d")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = (
@@ -77,7 +81,7 @@ _NONE = msgspec.Raw(b"")
 
 
 class _Front(msgspec.Struct):
-    messages: list[msgspec.Raw] = []
+    messages: msgspec.Raw = _NONE
     input: msgspec.Raw = _NONE
     system: msgspec.Raw = _NONE
     instructions: msgspec.Raw = _NONE
@@ -120,12 +124,14 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
 def _look(api: str, body: bytes) -> tuple[list[bytes], list[int]]:
     """The raw pieces that may need an edit, and the order in which tools should be."""
     try:
-        front = _front.decode(body)
-        items = front.messages
-        if api == "responses":
-            items = _elements.decode(front.input) if bytes(front.input)[:1] == b"[" else []
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return [body], []  # half an emoji, which the slower road below can read
+        try:
+            front = _front.decode(body)
+        except (msgspec.DecodeError, ValueError):
+            front = decode_mended(_front, body, "")
+        listed = front.input if api == "responses" else front.messages
+        items = _elements.decode(listed) if bytes(listed).startswith(b"[") else []
+    except (BadRequest, RecursionError):
+        return [], []
     pieces = [bytes(front.system), bytes(front.instructions)]
     for item in items:
         pieces.append(bytes(item))
@@ -153,7 +159,7 @@ def _without_digests(text: str) -> str:
 
 
 def _without_times(text: str) -> str:
-    return _NOW.sub(r"\1", text)
+    return _NOW.sub(r"\1", text) if len(text) <= _LONGEST else text
 
 
 def _in_blocks(edit: Callable[[str], str]) -> Callable[[str], str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.activity.usage import UsageMeter
 from llmstack.config.swap import SwapConfig, SwapModel
 from llmstack.context.estimate import estimate
 from llmstack.context.overflow import read_overflow
@@ -132,6 +133,20 @@ async def test_counts_are_those_of_the_answers(tiny_chat: Path) -> None:
             assert await place.exact(CHAT, asked) == answer.json()["usage"]["prompt_tokens"]
 
 
+async def test_usage_with_a_cached_prompt_teaches_the_whole_of_it(tiny_chat: Path) -> None:
+    async with serving(tiny_chat, "-c", "8192", "-np", "1") as place:
+        body = {"messages": [{"role": "user", "content": CODE * 20}], "max_tokens": 1}
+        exact = await place.exact(CHAT, body)
+        found = []
+        for _ in range(2):
+            answer = await ask(place.port, "POST", CHAT, body)
+            meter = UsageMeter(CHAT, "application/json")
+            meter.feed(answer.body)
+            found.append(meter.result())
+        assert found[1].cache_tokens > found[0].cache_tokens
+        assert [usage.charged().input for usage in found] == [exact, exact]
+
+
 async def test_every_way_of_counting_comes_to_the_same(demo_model: Path, template: Path) -> None:
     flags = ("-c", "16384", "--jinja", "--chat-template-file", str(template))
     async with serving(demo_model, *flags) as place:
@@ -174,6 +189,22 @@ async def _unlearned(place: Place, request: Recorded) -> float:
     exact = await place.exact(request.path, request.body)
     guess = Calibrating(None).estimate("m", history_of(request.path, request.body))
     return guess.total / exact - 1
+
+
+async def test_a_change_of_scripts_is_noticed_after_two_answers(demo_model: Path) -> None:
+    """One price for all scripts but Latin ones: Chinese costs twice as much as Russian."""
+    async with serving(demo_model, "-c", "8192") as place:
+        for name in ("russian", "chinese", "hindi", "english", "chinese"):
+            errors = []
+            messages: list[dict[str, str]] = []
+            for turn in range(6):
+                messages += [
+                    {"role": "user", "content": TEXTS[name] * (3 + turn)},
+                    {"role": "assistant", "content": CODE},
+                ]
+                errors.append(await place.off(CHAT, {"messages": messages}))
+            assert min(errors) > -0.3, (name, errors)
+            assert max(map(abs, errors[2:])) < 0.1, (name, errors)
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -222,7 +222,9 @@ class Hosted:
 async def test_a_hosted_model_counts_where_that_costs_nothing(counting_one: Counting) -> None:
     hosted = Hosted()
     for _ in range(2):
-        found = await counting_one.hosted(cast("Backend", hosted), "bedrock", "m", CHAT, BODY)
+        found = await counting_one.hosted(
+            "cloud", "bedrock", cast("Backend", hosted), "m", CHAT, BODY
+        )
         assert found == 7
     assert [ask.path for ask in hosted.asks] == [f"{CHAT}/input_tokens"]
     assert hosted.closed == 1
@@ -233,7 +235,7 @@ async def test_nobody_is_asked_who_may_load_a_model_for_it(
     counting_one: Counting, kind: str
 ) -> None:
     hosted = Hosted()
-    assert await counting_one.hosted(cast("Backend", hosted), kind, "m", CHAT, BODY) is None
+    assert await counting_one.hosted("x", kind, cast("Backend", hosted), "m", CHAT, BODY) is None
     assert not hosted.asks
 
 
@@ -243,6 +245,6 @@ async def test_an_estimate_is_no_count_and_is_not_asked_for_again(
 ) -> None:
     for body in (MESSAGES, MESSAGES + b" "):
         backend = cast("Backend", hosted)
-        assert await counting_one.hosted(backend, "openai", "m", "/v1/messages", body) is None
+        assert await counting_one.hosted("x", "openai", backend, "m", "/v1/messages", body) is None
     assert len(hosted.asks) == 1
     assert hosted.closed == 1

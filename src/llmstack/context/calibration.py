@@ -38,7 +38,7 @@ _DRIFT: Final = 0.03
 #: Requests of the same sizes differ by as much as the estimates were off lately, within these
 #: parts, and by some tokens more.
 _LEAST_NOISE: Final = 0.01
-_MOST_NOISE: Final = 0.1
+_MOST_NOISE: Final = 0.05
 _NOISE_TOKENS: Final = 12.0
 #: The part of a prompt from which on it says something of a price.
 _SMALL: Final = 0.05

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from llmstack.context.report import SummaryState
     from llmstack.context.settings import ContextSettings
 
-#: An estimate from 30 % below the window on is not good enough, unless it is far beyond.
+#: An estimate from this part of the window on is not good enough.
 _NEAR: Final = 0.7
 #: What an estimate may be wrong by where nobody can count, and where a server said it was.
 _DOUBT: Final = 1.1

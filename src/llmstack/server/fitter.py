@@ -129,7 +129,7 @@ class Fitter:
             return None
         settings = self._settings_for(stop.name, stop.scope["headers"])
         done: tuple[str, ...] = ()
-        if settings.hygiene:
+        if settings.hygiene and stop.kind == LOCAL:  # others mind their own caches
             body, done = clean(path, stop.body)
             if done:
                 stop = replace(stop, body=body)
@@ -232,7 +232,9 @@ class Fitter:
             if model is None:
                 return None
             return await self._counting.local(model, stop.path, body, stop.scope["headers"])
-        return await self._counting.hosted(stop.backend, stop.kind, stop.model, stop.path, body)
+        return await self._counting.hosted(
+            stop.name, stop.kind, stop.backend, stop.model, stop.path, body
+        )
 
     def _measure(self, name: str) -> Callable[[History], Measured]:
         return lambda history: self._calibrating.estimate(name, history)

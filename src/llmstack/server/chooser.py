@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmstack.engine import State
 from llmstack.routing import (
-    Client,
+    Choice,
     Machine,
     Place,
-    Routed,
     client_of,
     kind_of,
     mode_of,
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
     from llmstack.dialects import RequestView
     from llmstack.engine import Engine
-    from llmstack.routing import Kind, Ladder, Mode
+    from llmstack.routing import Ladder
     from llmstack.server.asgi import Headers
     from llmstack.server.ladders import Ladders
     from llmstack.server.sessions import Sessions
@@ -30,41 +28,6 @@ if TYPE_CHECKING:
 
 #: APIs whose requests belong to a session.
 _TALKS = frozenset(("chat", "responses", "messages"))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was chosen and what for."""
-
-    routed: Routed
-    client: Client
-    kind: Kind
-    mode: Mode
-
-    def report(self) -> dict[str, Any]:
-        """What ``GET /api/route`` answers: nothing in it says who the client is."""
-        decision = self.routed.decision
-        return {
-            "model": decision.model,
-            "reason": decision.reason,
-            "tokens": decision.tokens,
-            "session": self.client.shown,
-            "subagent": self.client.is_subagent,
-            "kind": self.kind,
-            "mode": self.mode,
-            "rule": decision.rule,
-            "role": decision.role,
-            "tried": list(decision.tried),
-            "prices": [
-                {
-                    "stay": price.stay,
-                    "target": price.target,
-                    "seconds": round(price.seconds, 1),
-                    "worth": round(price.worth, 1),
-                }
-                for price in self.routed.prices
-            ],
-        }
 
 
 class Chooser:

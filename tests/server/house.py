@@ -151,7 +151,7 @@ async def running(
         for name, upstream in upstreams.items()
     }
     models = {**swap.models, **players}
-    groups = tuple(replace(group, members=tuple(models)) for group in swap.groups)
+    groups = tuple(replace(group, members=(*group.members, *players)) for group in swap.groups)
     swap = replace(swap, models=models, groups=groups)
     stack = RunningStack(plan_for(root, swap, tiers, ollama=ollama, routing=routing))
     house = House(stack, WorkDir(root), upstreams)

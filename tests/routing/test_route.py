@@ -236,6 +236,15 @@ def test_the_same_request_again_is_decided_the_same() -> None:
     assert again.decision.model == later.decision.model
 
 
+def test_a_sub_agent_that_speaks_in_its_parents_name_takes_nothing_of_its_turn() -> None:
+    parent = started("fix the parser in main.py")
+    near = machine(SMART, seconds=5.0)
+    both = turn(ask("how should we design the search?", 1), parent.state, near)
+    assert both.decision.model == PLAN
+    goes_on = ask("fix the parser in main.py", 1, continues=True)
+    assert turn(goes_on, both.state, machine(PLAN)).decision.model == SMART
+
+
 def test_nothing_that_was_said_is_kept() -> None:
     begun = started("a very secret word")
     assert "secret" not in repr(begun.state)

@@ -40,7 +40,8 @@ class SessionState:
     ``turns`` are the latest ones, newest first, each with the model that answers it: sub-agents of
     some clients speak in their parent's name, so that several may be under way. ``home`` is the
     model that answered the last turn for which nobody asked for a certain one: that is where the
-    session stays if a switch is too dear. ``at`` is the model that was used last, whoever chose it. ``cached`` says what models have read.
+    session stays if a switch is too dear. ``at`` is the model that was used last, whoever chose it.
+    ``cached`` says what models have read.
     """
 
     home: str = ""

@@ -152,9 +152,9 @@ class Fitter:
         if learned is None:
             return None
         stop = fit.stop
-        if learned.n_ctx:
+        if learned.window:
             model = self._engine.config.models.get(stop.model) if stop.kind == LOCAL else None
-            self._windows.learn(stop.name, learned.n_ctx, model)
+            self._windows.learn(stop.name, learned.window, model)
         asked = fit.asked
         if asked is None:
             chain = digests(stop.path, stop.body)

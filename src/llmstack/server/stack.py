@@ -14,10 +14,10 @@ from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
-from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
+from llmstack.server.fitting import Fitting
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
 from llmstack.server.hosted_report import hosted_report, sources_report
@@ -90,7 +90,7 @@ class RunningStack:
             peers=plan.runs.peers.values(),
             ollama=plan.stack.settings.ollama,
         )
-        self._context = ContextControl(
+        self._fitting = Fitting(
             self.engine,
             self._pool,
             self.upstreams,
@@ -99,7 +99,7 @@ class RunningStack:
             folder=plan.work.state,
             foreign=self._foreign,
         )
-        dispatcher.fitter = self._context.fitter
+        dispatcher.fitter = self._fitting.fitter
         door: Door
         if self._foreign:
             door = ForeignDoor(dispatcher, upstreams=self.upstreams)
@@ -145,7 +145,7 @@ class RunningStack:
         self._activity.retire()
         await end(self.engine, self._http, hurry)
         await self._activity.stop()  # what it keeps last teaches the ruler
-        await self._context.close()
+        await self._fitting.close()
         await self.upstreams.close()
         await asyncio.to_thread(self._speeds.save)
         self._pool.close()

@@ -35,5 +35,5 @@ def run(arguments: Namespace) -> int:
     return status
 
 
-def _module(name: str):  # type: ignore[no-untyped-def]
+def _module(name: str) -> ModuleType:
     return import_module(f"llmstack.cli.eval_{name}")

@@ -125,7 +125,8 @@ class Routing:
 
     Ceilings are in estimated prompt tokens, ``multi_turn`` in user turns. An empty word list
     means the built-in list. ``players`` are roles with the tiers that must play them, whatever
-    the tiers say.
+    the tiers say. ``sticky`` keeps sessions where they are while a switch costs more than it gives,
+    and ``switch_cost_limit`` is the most seconds of loading and reading that one is worth.
     """
 
     high_fidelity_ceiling: int = 12_000
@@ -136,6 +137,8 @@ class Routing:
     ultra_triggers: tuple[str, ...] = ()
     uncensored_triggers: tuple[str, ...] = ()
     players: tuple[tuple[str, str], ...] = ()
+    sticky: bool = True
+    switch_cost_limit: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The rules of automatic routing. The first rule that matches and whose tier fits wins.
 
-1. An uncensored trigger in the last user message or the system text: the uncensored tier.
+1. An uncensored trigger in the last user message or the system text that the user wrote (see
+   ``authored``): the uncensored tier.
 2. An ultra trigger there: the ultra tier, else the agent tier.
-3. No tools, and the last user message asks for planning and not for code: the plan tier.
-4. By estimated prompt size: at most the high ceiling: ultra, else agent; at most the middle
+3. The client's agent says that it is in plan mode: the plan tier.
+4. No tools, and the last user message asks for planning and not for code: the plan tier.
+5. By estimated prompt size: at most the high ceiling: ultra, else agent; at most the middle
    ceiling: agent; above: agent with tools or after many user turns, else fast.
 
 A tier that is missing, that cannot be asked now (its budget is spent, its upstream is down), or
@@ -17,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llmstack.errors import ModelNotFound, NothingAvailable
+from llmstack.routing.authored import users_system
 from llmstack.routing.decision import Decision
 from llmstack.routing.quoting import own_words
 
@@ -24,9 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llmstack.dialects import RequestView
+    from llmstack.routing.decision import Rule
+    from llmstack.routing.kind import Mode
     from llmstack.routing.ladder import Ladder, Role, Rung
     from llmstack.routing.triggers import Trigger
 
+_KINDS: Final[dict[str, Rule]] = {
+    "uncensored trigger": "trigger",
+    "ultra trigger": "trigger",
+    "plan mode of the client": "mode",
+    "plan words, no tools": "words",
+}
 _BEST_FIRST: Final[tuple[Role, ...]] = ("ultra", "agent", "fast", "plan")
 _AGENT_FIRST: Final[tuple[Role, ...]] = ("agent", "ultra", "fast", "plan")
 _FAST_FIRST: Final[tuple[Role, ...]] = ("fast", "agent", "ultra", "plan")
@@ -37,8 +48,8 @@ def requested(model: str | None) -> bool:
     return not model or model.lower() == "auto"
 
 
-def decide(view: RequestView, ladder: Ladder) -> Decision:
-    """Choose the tier that answers ``view``.
+def decide(view: RequestView, ladder: Ladder, mode: Mode = "") -> Decision:
+    """Choose the tier that answers ``view``, of a client whose agent is in ``mode``.
 
     Raises:
         ModelNotFound: no tier of the stack plays a role.
@@ -53,7 +64,7 @@ def decide(view: RequestView, ladder: Ladder) -> Decision:
             why="No available tier plays one of the roles fast, agent, ultra or plan.",
             fix="Name a model in the request, or give a tier in models.ini role = agent.",
         )
-    return _Climb(view, ladder).decision()
+    return _Climb(view, ladder, mode).decision()
 
 
 def _unavailable(ladder: Ladder) -> NothingAvailable:
@@ -68,8 +79,9 @@ def _unavailable(ladder: Ladder) -> NothingAvailable:
 class _Climb:
     """One decision in the making: the request, the ladder and what was tried so far."""
 
-    def __init__(self, view: RequestView, ladder: Ladder) -> None:
+    def __init__(self, view: RequestView, ladder: Ladder, mode: Mode) -> None:
         self.view = view
+        self.mode = mode
         self.ladder = ladder
         self.tried: list[str] = []
         self.said = own_words(view.last_user)
@@ -82,7 +94,8 @@ class _Climb:
         for rule, roles in self.rules():
             rung, reason = self.first_fit(rule, roles)
             if rung:
-                return self.chosen(rung, unmet + reason)
+                kind = _KINDS.get(rule, "size")
+                return self.chosen(rung, unmet + reason, kind)
             asked_uncensored = asked_uncensored or "uncensored" in roles
             if rule.endswith("trigger") or self.stepped_over:
                 unmet += f"{reason}; "
@@ -103,7 +116,10 @@ class _Climb:
             yield "uncensored trigger", ("uncensored",)
         if self.triggered("ultra trigger", words.ultra):
             yield "ultra trigger", ("ultra", "agent")
-        if self.wants_plan():
+        if self.mode == "plan":
+            self.tried.append("plan mode of the client: yes")
+            yield "plan mode of the client", ("plan",)
+        elif self.mode != "build" and self.wants_plan():
             yield "plan words, no tools", ("plan",)
         yield self.by_size()
 
@@ -112,7 +128,10 @@ class _Climb:
         system = self.view.system
         found = self.view.dialect != "completions" and (
             trigger.found(self.said)
-            or (trigger.mentioned(system) and trigger.found(own_words(system, whole=True)))
+            or (
+                trigger.mentioned(system)
+                and trigger.found(own_words(users_system(system), whole=True))
+            )
         )
         self.tried.append(f"{rule}: {'yes' if found else 'no'}")
         return found
@@ -173,5 +192,6 @@ class _Climb:
     def fits(self, rung: Rung) -> bool:
         return rung.fits(self.view.tokens, self.view.max_output)
 
-    def chosen(self, rung: Rung, reason: str) -> Decision:
-        return Decision(rung.model, reason, self.view.tokens, tuple(self.tried))
+    def chosen(self, rung: Rung, reason: str, rule: Rule = "rest") -> Decision:
+        role = self.ladder.role_of(rung.model)
+        return Decision(rung.model, reason, self.view.tokens, tuple(self.tried), rule, role)

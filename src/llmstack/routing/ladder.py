@@ -54,6 +54,8 @@ class Ladder:
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
     it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
     are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
+    ``sticky`` asks for ``route``'s thrift, and ``limit`` is the most seconds that a step of the
+    ladder is worth (``price``).
     """
 
     rungs: Mapping[Role, Rung]
@@ -62,6 +64,22 @@ class Ladder:
     mid: int = 32_000
     multi_turn: int = 6
     missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    sticky: bool = True
+    limit: float = 60.0
+
+    def rung_of(self, model: str) -> Rung | None:
+        """The rung that ``model`` is; None for one that cannot be asked or plays no role."""
+        for rung in self.rungs.values():
+            if rung.model == model:
+                return rung
+        return None
+
+    def role_of(self, model: str) -> Role | None:
+        """The first role that ``model`` plays."""
+        for role, rung in self.rungs.items():
+            if rung.model == model:
+                return role
+        return None
 
 
 def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
@@ -91,6 +109,8 @@ def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
         mid=routing.mid_fidelity_ceiling,
         multi_turn=routing.multi_turn,
         missed=MappingProxyType(missed),
+        sticky=routing.sticky,
+        limit=routing.switch_cost_limit,
     )
 
 

@@ -1,0 +1,121 @@
+"""What a request is for: a turn of the user's, the rest of one, or a client's side work.
+
+Declared things come first: the route, headers that say what a client's agent is, the prompts that
+known clients use for titles, summaries and compaction. Then the shape. Sources: recorded requests
+of opencode, and the public prompts of Claude Code, Codex, Open WebUI and others.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from llmstack.routing.terse import is_terse
+
+if TYPE_CHECKING:
+    from llmstack.dialects import RequestView
+
+Kind = Literal[
+    "turn", "continuation", "follow-up", "title", "summary", "compaction", "count", "probe"
+]
+#: What a client's agent says it is doing: ``plan`` and ``build`` are opencode's and Claude Code's.
+Mode = Literal["", "plan", "build"]
+
+#: Work beside the conversation, which any model can do.
+SIDE: Final[frozenset[Kind]] = frozenset(("title", "summary", "count", "probe"))
+
+#: Characters of a text that are looked at for a known prompt.
+_HEAD: Final = 600
+#: An answer of so few tokens is nothing that anybody reads.
+_PROBED: Final = 16
+#: Prompts of a probe are no longer, in tokens.
+_PROBE: Final = 64
+
+_TITLE_SYSTEM: Final = re.compile(
+    r"you are a title generator|analyze if this message indicates a new conversation topic"
+    r"|(?:generate|create|write|provide|suggest|come up with) (?:a|an|the|one)?\s*"
+    r"(?:[\w,'-]+ ){0,8}(?:title|headline)\b",
+    re.IGNORECASE,
+)
+_TITLE_USER: Final = re.compile(
+    r"^\s*generate a title for this conversation"
+    r"|^\s*(?:### task:\s*)?(?:please )?(?:generate|create|write|provide|suggest|give me) "
+    r"(?:a|an|the)?\s*(?:[\w,'-]+ ){0,8}title\b(?:[^.]{0,60}\b(?:chat|conversation|thread|session|"
+    r"discussion|above|following)|.{0,80}(?:emoji|words))"
+    r"|^\s*### task:\s*(?:generate \d.{0,20}tags|suggest \d.{0,30}follow-up)",
+    re.IGNORECASE,
+)
+_SUMMARY: Final = re.compile(
+    r"^\s*summari[sz]e (?:what was done in this conversation|this coding conversation)"
+    r"|^\s*you are a (?:conversation|commit|pull request) (?:summar|message|description)",
+    re.IGNORECASE,
+)
+_COMPACTION_SYSTEM: Final = re.compile(
+    r"context summari[sz]ation (?:agent|assistant)|tasked with summari[sz]ing conversations"
+    r"|summari[sz]es internal chat history|you are performing a context checkpoint compaction",
+    re.IGNORECASE,
+)
+_COMPACTION_USER: Final = re.compile(
+    r"create (?:a|or update an?) (?:new )?(?:anchored )?summary from the conversation history"
+    r"|provide a detailed (?:prompt|summary) for continuing our conversation"
+    r"|your task is to create a detailed summary of the conversation so far"
+    r"|you are performing a context checkpoint compaction",
+    re.IGNORECASE,
+)
+_PLAN_MODE: Final = re.compile(
+    r"plan mode (?:is |still )?active|#+ plan mode\b|you are (?:now )?in plan mode", re.IGNORECASE
+)
+_BUILD_MODE: Final = re.compile(
+    r"mode has changed from plan to \w+|(?:have )?(?:exited|left) plan mode", re.IGNORECASE
+)
+
+
+def kind_of(view: RequestView, path: str = "", declared: str = "") -> Kind:
+    """The kind of a request to ``path`` whose client says that it is ``declared``, if anything."""
+    if path.endswith("count_tokens"):
+        return "count"
+    if declared in ("title", "summary", "compaction"):
+        return declared  # type: ignore[return-value]  the literals just compared
+    if view.dialect not in ("chat", "messages", "responses"):
+        return "turn"
+    system, said = view.system[:_HEAD], view.last_user
+    if _COMPACTION_SYSTEM.search(system) or _compacts(said):
+        return "compaction"
+    if not view.has_tools:
+        if _TITLE_SYSTEM.search(system) or _TITLE_USER.search(said[:_HEAD]):
+            return "title"
+        if _SUMMARY.search(said[:_HEAD]) or _SUMMARY.search(system):
+            return "summary"
+        if _is_probe(view):
+            return "probe"
+    if view.continues:
+        return "continuation"
+    if view.user_turns > 1 and is_terse(said):
+        return "follow-up"
+    return "turn"
+
+
+def mode_of(view: RequestView, declared: str = "") -> Mode:
+    """The mode that the client's agent is in, as far as it says."""
+    if declared in ("plan", "build"):
+        return declared  # type: ignore[return-value]  the literals just compared
+    said = view.reminders
+    if not said:
+        return ""
+    if _BUILD_MODE.search(said):
+        return "build"
+    return "plan" if _PLAN_MODE.search(said) else ""
+
+
+def _compacts(said: str) -> bool:
+    # The instruction stands before the conversation that is to be summarised, or after it.
+    if "ummar" not in said and "continuing our" not in said and "COMPACTION" not in said:
+        return False
+    ends = f"{said[:_HEAD]}\n{said[-8 * _HEAD :]}"
+    return _COMPACTION_USER.search(ends) is not None
+
+
+def _is_probe(view: RequestView) -> bool:
+    if view.max_output is None or view.user_turns > 1 or view.has_images:
+        return False
+    return 0 < view.max_output <= _PROBED and view.tokens <= _PROBE

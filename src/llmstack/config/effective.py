@@ -208,6 +208,8 @@ _VALUES: dict[str, Callable[[Any], str]] = {
     "env": lambda tier: ", ".join(f"{name}={value}" for name, value in tier.server.env),
     "high_fidelity_ceiling": lambda stack: str(stack.routing.high_fidelity_ceiling),
     "mid_fidelity_ceiling": lambda stack: str(stack.routing.mid_fidelity_ceiling),
+    "sticky": lambda stack: _yes(stack.routing.sticky),
+    "switch_cost_limit": lambda stack: str(stack.routing.switch_cost_limit),
     "multi_turn": lambda stack: str(stack.routing.multi_turn),
     "plan_signal_words": lambda stack: ", ".join(stack.routing.plan_signal_words),
     "agent_signal_words": lambda stack: ", ".join(stack.routing.agent_signal_words),

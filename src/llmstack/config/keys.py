@@ -265,6 +265,22 @@ _ROUTING = (
         "built in",
         "Marks that ask for the plan-uncensored tier, written like ultra_triggers.",
     ),
+    Key(
+        "ROUTING",
+        "sticky",
+        "boolean",
+        "true",
+        "Whether auto minds what a switch costs: a turn stays on its model, side work goes to what "
+        "is loaded, and a session moves when it is worth it; off is the bare ladder.",
+    ),
+    Key(
+        "ROUTING",
+        "switch_cost_limit",
+        "seconds",
+        "60",
+        "Seconds of loading and reading that a step from the agent to the ultra or plan tier is "
+        "worth; 0 is any price for staying.",
+    ),
 )
 
 #: All keys, in the order of the reference.

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from llmstack.config.numbers import (
     MAX_PORT,
     BadValueError,
+    parse_bool,
     parse_int,
     parse_port,
+    parse_seconds,
     parse_tokens,
     shown,
 )
@@ -84,6 +86,10 @@ def read_routing(fields: Fields) -> Routing:
         agent_signal_words=fields.words("agent_signal_words"),
         ultra_triggers=fields.words("ultra_triggers"),
         uncensored_triggers=fields.words("uncensored_triggers"),
+        sticky=_or(fields.read("sticky", parse_bool), default.sticky),
+        switch_cost_limit=_or(
+            fields.read("switch_cost_limit", parse_seconds), default.switch_cost_limit
+        ),
     )
     if fault := ceilings_fault(routing):
         key = "high_fidelity_ceiling"

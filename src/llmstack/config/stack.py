@@ -138,7 +138,7 @@ class Routing:
     uncensored_triggers: tuple[str, ...] = ()
     players: tuple[tuple[str, str], ...] = ()
     sticky: bool = True
-    switch_cost_limit: float = 60.0
+    switch_cost_limit: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,11 @@ class WorkDir:
         return self.state / "activity.db"
 
     @property
+    def speeds(self) -> Path:
+        """How fast models load and read here, as far as it was measured."""
+        return self.state / "speeds.json"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

@@ -23,7 +23,7 @@ from llmstack.engine.process import launch
 from llmstack.engine.queue import Limits
 from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
-from llmstack.engine.status import ModelStatus
+from llmstack.engine.status import ModelStatus, Outlook
 from llmstack.engine.weighing import Weighing
 from llmstack.errors import RequestError
 from llmstack.residency import compile_residency
@@ -132,6 +132,10 @@ class Engine:
         """The state of the model with that id."""
         return self._scheduler.state(model)
 
+    def outlook(self, model: str) -> Outlook:
+        """What a request for a model (an id) would meet now."""
+        return self._scheduler.outlook(model)
+
     def now(self) -> float:
         """The time on the engine's clock, in seconds."""
         return self._clock.now()
@@ -203,8 +207,7 @@ class Engine:
 
     async def unload(self, model: str | None = None, *, force: bool = False) -> None:
         """Stop one model (an id) or all, after their running answers unless ``force``."""
-        targets = [model] if model else list(self.config.models)
-        for target in targets:
+        for target in (targets := [model] if model else list(self.config.models)):
             self._perform(self._scheduler.unload(target, force=force))
         lives = {target: self._runners.get(target) for target in targets}
         while any(runner and self._runners.get(t) is runner for t, runner in lives.items()):
@@ -375,11 +378,9 @@ class Engine:
     def _announce(
         self, model: str, state: State, what: str, error: RequestError | None = None
     ) -> None:
-        now = self._clock.now()
-        self.events.publish(
-            ModelChanged(model, state, what, after=now - self._since[model], error=error)
-        )
-        self._since[model] = now
+        after = self._clock.now() - self._since[model]
+        self._since[model] += after
+        self.events.publish(ModelChanged(model, state, what, after, error))
 
     def _expire(self) -> None:
         self._perform(self._scheduler.expire(self._clock.now()))

@@ -31,6 +31,13 @@ _PROBED: Final = 16
 #: Prompts of a probe are no longer, in tokens.
 _PROBE: Final = 64
 
+_DECLARED: Final[dict[str, Kind]] = {
+    "title": "title",
+    "summary": "summary",
+    "compaction": "compaction",
+}
+_MODES: Final[dict[str, Mode]] = {"plan": "plan", "build": "build"}
+
 _TITLE_SYSTEM: Final = re.compile(
     r"you are a title generator|analyze if this message indicates a new conversation topic"
     r"|(?:generate|create|write|provide|suggest|come up with) (?:a|an|the|one)?\s*"
@@ -62,6 +69,12 @@ _COMPACTION_USER: Final = re.compile(
     r"|you are performing a context checkpoint compaction",
     re.IGNORECASE,
 )
+#: How agents go on by themselves after a compaction.
+_GOES_ON: Final = re.compile(
+    r"continue if you have next steps, or stop"
+    r"|^\s*this session is being continued from a previous conversation",
+    re.IGNORECASE,
+)
 _PLAN_MODE: Final = re.compile(
     r"plan mode (?:is |still )?active|#+ plan mode\b|you are (?:now )?in plan mode", re.IGNORECASE
 )
@@ -74,8 +87,8 @@ def kind_of(view: RequestView, path: str = "", declared: str = "") -> Kind:
     """The kind of a request to ``path`` whose client says that it is ``declared``, if anything."""
     if path.endswith("count_tokens"):
         return "count"
-    if declared in ("title", "summary", "compaction"):
-        return declared  # type: ignore[return-value]  the literals just compared
+    if known := _DECLARED.get(declared):
+        return known
     if view.dialect not in ("chat", "messages", "responses"):
         return "turn"
     system, said = view.system[:_HEAD], view.last_user
@@ -90,15 +103,15 @@ def kind_of(view: RequestView, path: str = "", declared: str = "") -> Kind:
             return "probe"
     if view.continues:
         return "continuation"
-    if view.user_turns > 1 and is_terse(said):
+    if (view.user_turns > 1 and is_terse(said)) or _GOES_ON.search(said[: 2 * _HEAD]):
         return "follow-up"
     return "turn"
 
 
 def mode_of(view: RequestView, declared: str = "") -> Mode:
     """The mode that the client's agent is in, as far as it says."""
-    if declared in ("plan", "build"):
-        return declared  # type: ignore[return-value]  the literals just compared
+    if known := _MODES.get(declared):
+        return known
     said = view.reminders
     if not said:
         return ""

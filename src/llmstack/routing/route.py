@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _NEW: Final = SessionState()
 #: Which role side work is given to, of those whose models are loaded.
 _SMALL_FIRST: Final[tuple[Role, ...]] = ("fast", "agent", "plan", "ultra", "uncensored")
+#: The same for a compaction.
+_ABLE_FIRST: Final[tuple[Role, ...]] = ("agent", "ultra", "plan", "fast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def route(
     turn = turn_of(view, mode)
     why = ""
     if state.model and state.turn:
-        same = kind == "continuation" or turn == state.turn
+        # A first turn that comes again is a new talk that begins like another, or decided alike.
+        same = kind == "continuation" or (turn == state.turn and turn.number > 1)
         if same or (kind == "follow-up" and state.turn.may_go_on_as(turn)):
             rung = ladder.rung_of(state.model)
             if rung and _fits(rung, view):
@@ -182,8 +185,8 @@ def _compaction(view: RequestView, ladder: Ladder, state: SessionState, machine:
     # Its words are those of the whole conversation, so only its size counts.
     decision = decide(replace(view, last_user="", system=""), ladder)
     if not machine[decision.model].ready:
-        for role in ("agent", "ultra", "plan", "fast"):
-            rung = ladder.rungs.get(role)  # type: ignore[call-overload]  roles are literals
+        for role in _ABLE_FIRST:
+            rung = ladder.rungs.get(role)
             if rung and (there := _ready(rung.model, view, ladder, machine)):
                 reason = "compaction goes to what is loaded"
                 return Routed(_chosen(there, ladder, view, reason), state)

@@ -99,6 +99,8 @@ class Activity:
         #: The entries of ``modelStatus`` for models that others host.
         self.elsewhere: Callable[[], list[dict[str, Any]]] = list
         self._tiers = frozenset(tiers)
+        #: Who is told of every row.
+        self.listeners: list[Callable[[ActivityRow], None]] = []
         #: By tier; what is not here has no price.
         self.prices = {tier: stated for tier, stated in prices.items() if stated != Prices()}
         self.budgets = Budgets(self.prices, budgets, self.settle, now, zone)
@@ -274,6 +276,8 @@ class Activity:
             self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
         number = self.store.add(row)
         self.metrics.request(row)
+        for listener in self.listeners:
+            listener(row)
         if recording is not None:
             self._packer.add(number, recording)
         if self.events.listening:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llmstack.dialects import RequestView
     from llmstack.routing import Decision
     from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.chooser import Chooser
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.door import Door
     from llmstack.server.ladders import Ladders
@@ -63,11 +64,13 @@ class Gateway:
         door: Door,
         stack: Stack,
         ladders: Ladders,
+        chooser: Chooser,
         report: Callable[[], dict[str, Any]],
     ) -> None:
         self._door = door
         self._stack = stack
         self._ladders = ladders
+        self._chooser = chooser
         self._report = report
         ollama = OllamaApi(
             dispatcher.engine,
@@ -115,13 +118,14 @@ class Gateway:
             return
         view = read(scope["path"], body)
         if requested(view.model):
-            decision = self._choose(view)
+            decision = self._choose(view, scope)
             body = replace_model(body, decision.model)
             reason, tokens = decision.reason, decision.tokens
             note += f" auto: {reason}, {tokens} tokens"
             name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
+            self._chooser.named(view, scope["path"], scope["headers"])
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
@@ -130,14 +134,14 @@ class Gateway:
         ]
         await door.model_routes.serve(scope, receive, send, request, extra=extra, note=note)
 
-    def _choose(self, view: RequestView) -> Decision:
+    def _choose(self, view: RequestView, scope: Scope) -> Decision:
         if view.dialect == "embeddings":
             raise BadRequest(
                 "auto cannot choose a model for embeddings",
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return self._ladders.decide(view)
+        return self._chooser.choose(view, scope["path"], scope["headers"]).routed.decision
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""

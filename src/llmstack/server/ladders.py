@@ -6,14 +6,14 @@ from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from llmstack.errors import NothingAvailable
-from llmstack.routing import decide, ladder
+from llmstack.routing import UNKNOWN, ladder, route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
-    from llmstack.routing import Decision, Ladder
+    from llmstack.routing import Kind, Ladder, Machine, Mode, Routed, SessionState
 
 
 class Unavailable(NamedTuple):
@@ -29,14 +29,25 @@ class Ladders:
     def __init__(
         self, stack: Stack, whole: Ladder, unavailable: Callable[[], Mapping[str, Unavailable]]
     ) -> None:
-        self._stack = stack
+        self.stack = stack
         self.whole = whole
         self._unavailable = unavailable
         self._missing: Mapping[str, str] = {}
         self._now = whole
 
-    def decide(self, view: RequestView) -> Decision:
+    def route(
+        self,
+        view: RequestView,
+        machine: Callable[[Ladder], Machine],
+        state: SessionState | None = None,
+        parent: SessionState | None = None,
+        *,
+        kind: Kind = "turn",
+        mode: Mode = "",
+    ) -> Routed:
         """Choose the tier that answers ``view``, of those that can.
+
+        ``machine`` says how the models of a ladder are now; see ``routing.route`` for the rest.
 
         Raises:
             ModelNotFound: no tier can be chosen automatically.
@@ -45,10 +56,12 @@ class Ladders:
         unavailable = self._unavailable()
         missing = {tier: one.why for tier, one in unavailable.items()}
         if missing != self._missing:
-            self._now = ladder(self._stack, missing) if missing else self.whole
+            self._now = ladder(self.stack, missing) if missing else self.whole
             self._missing = missing
+        now = self._now
+        known = machine(now) if now.sticky else UNKNOWN
         try:
-            return decide(view, self._now)
+            return route(view, now, state, known, kind=kind, mode=mode, parent=parent)
         except NothingAvailable as error:
             waits = [one.retry_in for one in unavailable.values() if one.retry_in > 0]
             error.retry_after = ceil(min(waits)) if waits else None

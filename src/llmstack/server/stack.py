@@ -12,6 +12,7 @@ from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
+from llmstack.server.chooser import Chooser
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
@@ -22,6 +23,8 @@ from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
+from llmstack.server.sessions import Sessions
+from llmstack.server.speeds import Speeds
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -90,7 +93,18 @@ class RunningStack:
             shown = self._activity.proxy_log
             door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
-        gateway = Gateway(dispatcher, door, plan.stack, ladders, self.report)
+        self._speeds = Speeds(plan.work.speeds)
+        self.engine.events.subscribe(self._speeds.changed)
+        self._activity.listeners.append(self._speeds.answered)
+        upstreams = self.upstreams
+        chooser = Chooser(
+            ladders,
+            Sessions(time.monotonic),
+            self.engine,
+            self._speeds,
+            hosted=lambda tier: upstreams.hosted(tier) is not None,
+        )
+        gateway = Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report)
         apps: list[App] = [gateway, door]
         self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
         if trim := trimmer():
@@ -118,6 +132,7 @@ class RunningStack:
         await end(self.engine, self._http, hurry)
         await self.upstreams.close()
         await self._activity.stop()
+        await asyncio.to_thread(self._speeds.save)
         self._pool.close()
 
     def _unavailable(self) -> dict[str, Unavailable]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Outcome
 
-POLICIES = {"bare ladder", "always agent", "majority", "keyword list", "client declared"}
+POLICIES = {"router", "bare ladder", "always agent", "majority", "keyword list", "client declared"}
 
 
 def test_the_text_names_the_set_its_hash_and_every_policy(

@@ -79,11 +79,13 @@ def _policies(known: Sequence[Turn]) -> dict[str, Policy]:
     from llmstack.config import default_ini
     from llmstack.config.stack_loader import parse_stack
     from llmstack.routing import ladder
-    from llmstack.routing.evaluation import baselines, by_ladder, every_role
+    from llmstack.routing.evaluation import baselines, by_ladder, by_session, every_role
 
     shipped = parse_stack(default_ini(), "the shipped models.ini").stack
     return {
+        "router": by_session(every_role()),
         "bare ladder": by_ladder(every_role()),
+        "router, shipped sizes": by_session(ladder(shipped)),
         "bare ladder, shipped sizes": by_ladder(ladder(shipped)),
         **baselines(known),
     }

@@ -6,12 +6,21 @@ import json
 from itertools import count
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from llmstack.dialects import read
 from llmstack.routing import decide
-from llmstack.routing.evaluation import baselines, by_ladder, evaluate, every_role, request
+from llmstack.routing.evaluation import (
+    baselines,
+    by_ladder,
+    by_session,
+    evaluate,
+    every_role,
+    request,
+)
 from llmstack.routing.evaluation.policies import KIND_OF
+from llmstack.routing.evaluation.turn import Said
 from tests.routing.evaluation.turns import SHIPPED, turn
 
 if TYPE_CHECKING:
@@ -57,6 +66,24 @@ def test_the_ladder_policy_is_the_gateways_decision() -> None:
     for one in SHIPPED:
         sent = request(one)
         assert policy(one) == decide(read(sent.path, sent.body), ladder).model
+
+
+def test_the_router_stays_where_the_set_says_that_the_session_is() -> None:
+    policy = by_session(every_role())
+    session = ({"role": "user", "text": "Which way?"}, {"role": "assistant", "text": "That one."})
+    said = msgspec.convert(session, tuple[Said, ...])
+    for standing in ("plan", "agent", "fast"):
+        follow_up = turn("inherit", text="continue", session=said, standing=standing)
+        assert policy(follow_up) == standing
+    fresh = turn(text="continue")
+    assert policy(fresh) == by_ladder(every_role())(fresh)
+
+
+def test_one_turn_leaves_nothing_behind_that_sways_another() -> None:
+    policy = by_session(every_role())
+    forwards = [policy(one) for one in SHIPPED]
+    backwards = [policy(one) for one in reversed(SHIPPED)]
+    assert forwards == backwards[::-1]
 
 
 def test_the_baselines_do_what_their_names_say() -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from llmstack.errors import LlmstackError
 from llmstack.routing.evaluation import read_turns
+from llmstack.routing.evaluation.agreement import columns_agree
 from llmstack.routing.evaluation.turn import LABELS
 from tests.routing.evaluation.turns import SHIPPED, SHIPPED_BYTES, turn
 
-FROZEN = "d84685ee7be6a2a631b8d9c2aacd08820b90698fa3298f6d84604187ede5d9f4"
+FROZEN = "ad79743460279c27da7a3ebccaf722e4a88798d29c5d3e365226ef3810cb2155"
 LANGUAGES = {"de", "en", "es", "fr", "hi", "ja", "pt", "ru", "zh"}
 
 
@@ -69,8 +70,10 @@ def test_a_session_stands_somewhere_and_ends_with_its_answer() -> None:
         assert not one.session or one.session[-1].role == "assistant"
 
 
-def test_both_columns_are_whole_or_the_second_is_empty() -> None:
-    assert {bool(one.label_b) for one in SHIPPED} in ({True}, {False})
+def test_the_second_column_is_no_copy_of_the_first() -> None:
+    """People differ; columns alike to the last label were not written independently."""
+    found = columns_agree(SHIPPED)
+    assert found.pairs == 0 or (found.pairs >= 400 and found.observed < 1)
 
 
 @pytest.mark.parametrize(

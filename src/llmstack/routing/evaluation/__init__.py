@@ -4,6 +4,7 @@ from llmstack.routing.evaluation.evaluate import Evaluation, evaluate
 from llmstack.routing.evaluation.policies import Policy, baselines, by_ladder, every_role
 from llmstack.routing.evaluation.request import Request, request
 from llmstack.routing.evaluation.turn import Turn, read_turns
+from llmstack.routing.evaluation.with_session import by_session
 
 __all__ = [
     "Evaluation",
@@ -12,6 +13,7 @@ __all__ = [
     "Turn",
     "baselines",
     "by_ladder",
+    "by_session",
     "evaluate",
     "every_role",
     "read_turns",

@@ -66,8 +66,12 @@ def _tables(report: Report) -> Iterable[tuple[str, Table]]:
     yield "Each way of routing", _summary(results)
     yield "Accuracy by what is in the turn", _parts(results, "by_kind")
     yield "Accuracy by language", _parts(results, "by_language")
+    alike: dict[str, list[Evaluation]] = {}
     for result in results:
-        yield f"{result.name}: right answer (rows), chosen (columns)", _confusion(result)
+        alike.setdefault(str(result.confusion), []).append(result)
+    for same in alike.values():
+        names = "; ".join(result.name for result in same)
+        yield f"Right answer (rows) and chosen (columns): {names}", _confusion(same[0])
 
 
 def _summary(results: Sequence[Evaluation]) -> Table:

@@ -48,6 +48,9 @@ def _before(turn: Turn, ladder: Ladder) -> SessionState | None:
     """What the gateway would remember when the newest message comes."""
     if not turn.standing:
         return None
+    model = ladder.rungs[turn.standing].model
+    if not turn.session:  # a compaction brings its session as a text
+        return SessionState(model=model, home=model, at=model)
     asked = max(index for index, said in enumerate(turn.session) if said.role == "user")
     last = msgspec.structs.replace(
         turn, text=turn.session[asked].text, session=turn.session[:asked], reminder=""
@@ -56,5 +59,4 @@ def _before(turn: Turn, ladder: Ladder) -> SessionState | None:
     # Who is in a plan mode now, or has just left one, was in it when the plan was made.
     planned = turn.standing == "plan" and turn.mode in {"plan", "build"}
     turn_before = turn_of(read(sent.path, sent.body), "plan" if planned else "")
-    model = ladder.rungs[turn.standing].model
     return SessionState(model=model, home=model, turn=turn_before, at=model)

@@ -69,3 +69,14 @@ def test_a_missing_file_and_an_empty_split_are_explained(
     (tmp_path / "mine.jsonl").write_bytes(msgspec.json.encode(turn()))
     empty = command("eval", "route", "--data", "mine.jsonl", "--split", "tune")
     assert (empty.status, "--split all" in empty.err) == (1, True)
+
+
+def test_misses_are_listed_of_tune_only(command: Callable[..., Outcome]) -> None:
+    """Who has seen what goes wrong in test has no test any more."""
+    refused = command("eval", "route", "--misses")
+    assert (refused.status, "--split tune" in refused.err) == (1, True)
+    tune = {one.id for one in SHIPPED if one.split == "tune"}
+    for split in ("tune", "all"):
+        *lines, last = command("eval", "route", "--misses", "--split", split).out.splitlines()
+        assert {line.split()[0] for line in lines} < tune
+        assert last == f"{len(lines)} of {len(tune)} turns"

@@ -28,6 +28,9 @@ def configure(parser: ArgumentParser) -> None:
         help="which sources; rules may be improved by looking at tune only (default: test)",
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="another set, as JSON lines")
+    parser.add_argument(
+        "--misses", action="store_true", help="list what the router gets wrong in tune"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
     form.add_argument("--markdown", action="store_true", help="print tables for a document")
@@ -36,12 +39,18 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Evaluate every policy and print the numbers."""
     from llmstack.cli.eval_report import Report
-    from llmstack.cli.eval_view import as_json, as_markdown, as_text
+    from llmstack.cli.eval_view import as_json, as_markdown, as_text, misses
     from llmstack.routing.evaluation import evaluate, read_turns
     from llmstack.routing.evaluation.agreement import columns_agree
 
     name, data = _data(arguments.data)
     everything = read_turns(data, name)
+    if arguments.misses and arguments.split == "test":
+        raise LlmstackError(
+            "the misses of the test split are not listed",
+            why="Rules that were fitted to it could no longer be measured with it.",
+            fix="Try: llmstack eval route --misses --split tune",
+        )
     turns = [turn for turn in everything if arguments.split in (turn.split, "all")]
     if not turns:
         raise LlmstackError(
@@ -59,6 +68,9 @@ def run(arguments: Namespace) -> int:
             for policy_name, policy in _policies(known).items()
         ),
     )
+    if arguments.misses:
+        print(misses(report.results[0], [turn for turn in turns if turn.split == "tune"]))
+        return 0
     view = as_json if arguments.json else as_markdown if arguments.markdown else as_text
     print(view(report))
     return 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llmstack.cli.eval_report import Report
-    from llmstack.routing.evaluation import Evaluation
+    from llmstack.routing.evaluation import Evaluation, Turn
     from llmstack.routing.evaluation.flips import Flips
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -24,6 +24,7 @@ def as_json(report: Report) -> str:
     for result, evaluation in zip(body["results"], report.results, strict=True):
         result["paraphrase"]["rate"] = evaluation.paraphrase.rate
         result["typo"]["rate"] = evaluation.typo.rate
+        del result["wrong"]  # the test split's would be in it
     body["costs"] = {"side": SIDE_COST, **{kind: dict(row) for kind, row in COSTS.items()}}
     return json.dumps(body, indent=1, ensure_ascii=False)
 
@@ -42,6 +43,21 @@ def as_markdown(report: Report) -> str:
     for title, table in _tables(report):
         blocks.append(f"**{title}**\n\n{_piped(table)}")
     return "\n\n".join([*blocks, _costs()])
+
+
+def misses(result: Evaluation, turns: Sequence[Turn]) -> str:
+    """The turns that went wrong, one a line: id, what was right, what was chosen, the text."""
+    rows: list[tuple[str, ...]] = [
+        (turn.id, "/".join(turn.right), result.wrong[turn.id], repr(turn.text)[:80])
+        for turn in turns
+        if turn.id in result.wrong
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    ]
+    return "\n".join([*lines, f"{len(rows)} of {len(turns)} turns"])
 
 
 def _head(report: Report) -> str:

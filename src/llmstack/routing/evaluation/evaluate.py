@@ -31,7 +31,8 @@ class Evaluation:
 
     ``coverage`` is the share of turns on which the way has an opinion, ``covered`` its accuracy on
     them; on the others the session stays where it is, which is what all other numbers count.
-    ``by_kind`` and ``by_language`` are accuracies with the number of turns behind them.
+    ``by_kind`` and ``by_language`` are accuracies with the number of turns behind them, ``wrong``
+    the ids of turns that went to the wrong kind of tier, with that kind.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Evaluation:
     typo: Flips
     p50: float
     p95: float
+    wrong: dict[str, Kind]
 
 
 def evaluate(
@@ -90,6 +92,9 @@ def evaluate(
         typo=flips(decided, "typo"),
         p50=percentile(latencies, 0.5) * 1e6,
         p95=percentile(latencies, 0.95) * 1e6,
+        wrong={
+            turn.id: mark.chosen for turn, mark in zip(turns, marks, strict=True) if not mark.hit
+        },
     )
 
 

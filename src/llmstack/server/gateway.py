@@ -22,6 +22,7 @@ from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
 from llmstack.server.ollama_api import OllamaApi
+from llmstack.server.route_api import RouteApi
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Gateway:
         models = [
             Route("/v1/models", self._models),
             Route("/models", self._models),
+            RouteApi(chooser, AUTO_POSTS).route,
             *ollama.routes,
         ]
         admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]

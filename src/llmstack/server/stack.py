@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
-from llmstack.engine import Engine
+from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
@@ -27,6 +27,7 @@ from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
 
 if TYPE_CHECKING:
+    from llmstack.engine import ModelChanged
     from llmstack.errors import RequestError
     from llmstack.server.asgi import App
     from llmstack.server.plan import StackPlan
@@ -94,7 +95,7 @@ class RunningStack:
             door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         self._speeds = Speeds(plan.work.speeds)
-        self.engine.events.subscribe(self._speeds.changed)
+        self.engine.events.subscribe(self._model_changed)
         self._activity.listeners.append(self._speeds.answered)
         upstreams = self.upstreams
         chooser = Chooser(
@@ -134,6 +135,12 @@ class RunningStack:
         await self._activity.stop()
         await asyncio.to_thread(self._speeds.save)
         self._pool.close()
+
+    def _model_changed(self, event: ModelChanged) -> None:
+        """A load has taken its time: learn it, and keep it at once for the next daemon."""
+        self._speeds.changed(event)
+        if event.state is State.READY:
+            asyncio.get_running_loop().run_in_executor(None, self._speeds.save)
 
     def _unavailable(self) -> dict[str, Unavailable]:
         """The tiers that cannot answer now, for routing to step over them."""

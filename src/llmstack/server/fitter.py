@@ -127,7 +127,7 @@ class Fitter:
         path = stop.path
         if not stop.fitted or dialect_of(path) not in _APIS:
             return None
-        settings = self._settings_for(stop.name, stop.scope["headers"])
+        settings = self._settings_for(stop.known_as, stop.scope["headers"])
         done: tuple[str, ...] = ()
         if settings.hygiene and stop.kind == LOCAL:  # others mind their own caches
             body, done = clean(path, stop.body)
@@ -138,8 +138,8 @@ class Fitter:
         if settings.policy == "off" or not window.tokens or self._surely_fits(fit):
             return fit
         chain = digests(path, stop.body)
-        prior = self._checkpoints.find(stop.name, chain)
-        measure = self._measure(stop.name)
+        prior = self._checkpoints.find(stop.known_as, chain)
+        measure = self._measure(stop.known_as)
         asked = Asked(path, stop.body, window, settings, measure, chain=chain, prior=prior)
         return await self._fit(fit, asked)
 
@@ -154,11 +154,11 @@ class Fitter:
         stop = fit.stop
         if learned.window:
             model = self._engine.config.models.get(stop.model) if stop.kind == LOCAL else None
-            self._windows.learn(stop.name, learned.window, model)
+            self._windows.learn(stop.known_as, learned.window, model)
         asked = fit.asked
         if asked is None:
             chain = digests(stop.path, stop.body)
-            measure = self._measure(stop.name)
+            measure = self._measure(stop.known_as)
             asked = Asked(stop.path, stop.body, fit.window, fit.settings, measure, chain=chain)
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
@@ -173,12 +173,12 @@ class Fitter:
             about["steadied"] = ", ".join(fit.done)
         stop = fit.stop
         session = stop.scope.get("llmstack.session", b"")
-        if differs := self._prefixes.note(stop.name, session, stop.path, stop.body, usage):
+        if differs := self._prefixes.note(stop.known_as, session, stop.path, stop.body, usage):
             about["prefix_differs_at"] = differs
         return about
 
     def _learn(self, fit: Fit, usage: Usage) -> None:
-        name, path = fit.stop.name, fit.stop.path
+        name, path = fit.stop.known_as, fit.stop.path
         seen = self._seen[name] = self._seen.get(name, -1) + 1
         if not usage.input or (seen >= FIRST and seen % EVERY):
             return
@@ -197,12 +197,12 @@ class Fitter:
         outcome = await drive(asked, meet)
         if not isinstance(outcome, Fitted):
             if self._kept:
-                self._kept(stop.name, outcome.report, asked.body, b"")
+                self._kept(stop.known_as, outcome.report, asked.body, b"")
             raise context_overflow(outcome.overflow)
         if outcome.checkpoint:
-            self._checkpoints.add(stop.name, outcome.checkpoint)
+            self._checkpoints.add(stop.known_as, outcome.checkpoint)
         if self._kept:
-            self._kept(stop.name, outcome.report, asked.body, outcome.body)
+            self._kept(stop.known_as, outcome.report, asked.body, outcome.body)
         stop = replace(stop, body=outcome.body)
         return replace(fit, stop=stop, asked=asked, window=asked.window, report=outcome.report)
 
@@ -217,12 +217,13 @@ class Fitter:
     async def _window(self, stop: Stop) -> Window:
         if stop.kind == LOCAL:
             model = self._engine.config.models.get(stop.model)
-            if model is not None:
-                return await self._windows.local(model)
+            window = await self._windows.local(model) if model else None
+            if window is not None and (window.tokens or not stop.tier):
+                return window
         upstreams = self._upstreams
-        tier = upstreams.tiers.get(stop.name) if upstreams else None
+        tier = upstreams.tiers.get(stop.tier) if upstreams else None
         if tier is not None:
-            return self._windows.hosted(stop.name, configured=tier.ctx_size)
+            return self._windows.hosted(tier.name, configured=tier.ctx_size)
         offered = upstreams.context_of(stop.name) if upstreams else 0
         return self._windows.hosted(stop.name, offered=offered)
 
@@ -233,7 +234,7 @@ class Fitter:
                 return None
             return await self._counting.local(model, stop.path, body, stop.scope["headers"])
         return await self._counting.hosted(
-            stop.name, stop.kind, stop.backend, stop.model, stop.path, body
+            stop.known_as, stop.kind, stop.backend, stop.model, stop.path, body
         )
 
     def _measure(self, name: str) -> Callable[[History], Measured]:

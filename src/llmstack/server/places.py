@@ -57,14 +57,14 @@ class Places:
             model = self._dispatcher.engine.config.models[choice.id]
             request = request.named(choice.name).filtered(model)
             out = outgoing(self._access, scope, request, model)
-            known = self._upstreams.tiers if self._upstreams else ()
+            upstreams = self._upstreams
             return self._dispatcher.here(
                 out,
                 model,
                 request.body,
                 raw_path,
                 stream=request.stream,
-                tier=model.id if model.id in known else "",
+                tier=upstreams.tier_called(choice.name) if upstreams else "",
                 fitted=request.encoding == "json",
             )
         place = self._place(choice)

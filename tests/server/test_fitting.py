@@ -225,3 +225,13 @@ async def test_the_front_of_a_prompt_is_made_steady(tmp_path: Path) -> None:
     assert b"19:32" not in sent
     assert b"2026-11-21" in sent
     assert row["metadata"]["steadied"] == "time of day"
+
+
+async def test_a_very_large_body_is_made_to_fit_as_well(tmp_path: Path) -> None:
+    model = Model(2048)
+    async with house_with(tmp_path, model) as (house, _):
+        got = await ask(house.gateway, "POST", CHAT, conversation(20, words=2000))
+    assert got.status == 200
+    (sent,) = model.asked
+    assert tokens(sent) <= 2048 * 3 // 4
+    check_pairs(json.loads(sent)["messages"])

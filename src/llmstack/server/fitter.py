@@ -5,14 +5,15 @@ The rules are ``llmstack.context``'s; here is who counts, who summarises and wha
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from llmstack.context.body import read_history
 from llmstack.context.checkpoints import digests
-from llmstack.context.fit import again, drive
+from llmstack.context.fit import again, drive, fitting
 from llmstack.context.hygiene import clean
-from llmstack.context.needs import Asked, Fitted, NeedExact
+from llmstack.context.needs import Asked, Fitted, NeedExact, Unfit
 from llmstack.context.overflow import read_overflow
 from llmstack.context.room import begins_at, room_of
 from llmstack.context.strict import context_overflow
@@ -21,7 +22,7 @@ from llmstack.server.prefixes import Prefixes
 from llmstack.server.stop import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.context.history import History
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _APIS: Final = ("chat", "messages", "responses")
 #: Answers that teach the ruler: the first of each model, then one in so many.
 FIRST, EVERY = 16, 16
+#: Bytes of a body from which on the work on it would be felt by other requests.
+LARGE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,10 @@ class Fitter:
         chain = digests(path, stop.body)
         prior = self._checkpoints.find(stop.known_as, chain)
         measure = self._measure(stop.known_as)
-        asked = Asked(path, stop.body, window, settings, measure, chain=chain, prior=prior)
+        local = stop.kind == LOCAL
+        asked = Asked(
+            path, stop.body, window, settings, measure, chain=chain, prior=prior, local=local
+        )
         return await self._fit(fit, asked)
 
     async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
@@ -159,7 +165,10 @@ class Fitter:
         if asked is None:
             chain = digests(stop.path, stop.body)
             measure = self._measure(stop.known_as)
-            asked = Asked(stop.path, stop.body, fit.window, fit.settings, measure, chain=chain)
+            local = stop.kind == LOCAL
+            asked = Asked(
+                stop.path, stop.body, fit.window, fit.settings, measure, chain=chain, local=local
+            )
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
 
@@ -194,7 +203,7 @@ class Fitter:
                 return await self._count(stop, need.body)
             return await self._summaries.write(stop, need)
 
-        outcome = await drive(asked, meet)
+        outcome = await (_aside(asked, meet) if len(asked.body) > LARGE else drive(asked, meet))
         if not isinstance(outcome, Fitted):
             if self._kept:
                 self._kept(stop.known_as, outcome.report, asked.body, b"")
@@ -239,3 +248,22 @@ class Fitter:
 
     def _measure(self, name: str) -> Callable[[History], Measured]:
         return lambda history: self._calibrating.estimate(name, history)
+
+
+async def _aside(asked: Asked, meet: Callable[[Need], Awaitable[Answer]]) -> Fitted | Unfit:
+    """``drive``, with the steps in a thread."""
+    steps = fitting(asked)
+
+    def step(answer: Answer) -> tuple[Need | None, Fitted | Unfit | None]:
+        try:
+            return steps.send(answer), None
+        except StopIteration as end:
+            return None, end.value
+
+    answer: Answer = None
+    while True:
+        need, outcome = await asyncio.to_thread(step, answer)
+        if outcome is not None:
+            return outcome
+        assert need is not None
+        answer = await meet(need)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.client.http import post_json
 from llmstack.config.stack import Routing
 from llmstack.config.swap import Group
 from tests.server.conftest import free_ports
@@ -238,6 +240,9 @@ async def test_the_route_is_explained_and_nothing_is_done(house: House, starts: 
     told = got.json()
     assert (told["model"], told["kind"]) == ("small", "title")
     assert len(told["session"]) == 8
+    path, wire = "/api/route?path=/v1/chat/completions", json.dumps(body).encode()
+    seen = await asyncio.to_thread(post_json, house.stack.gateway, path, wire)
+    assert seen.keys() == told.keys()
     assert "private" not in got.body.decode()
     assert starts == []
     wrong = await ask(house.gateway, "GET", "/api/route?path=/v1/embeddings&text=x")

@@ -30,8 +30,8 @@ SUBAGENT_SYSTEM: Final = 3000
 MAX_OUTPUT, MAX_TITLE = 8192, 2048
 
 _PLAN_REMINDER: Final = (
-    "<system-reminder>\n# Plan Mode - System Reminder\n\nPlan mode ACTIVE: you are in the READ-ONLY "
-    "phase. Files, configuration and repositories stay as they are; look, think, and write a plan "
+    "<system-reminder>\n# Plan Mode - System Reminder\n\nPlan mode ACTIVE: you are in the "
+    "READ-ONLY phase. Files, configuration and repositories stay as they are; look, think, and write a plan "
     "that the user can judge.\n"
     + "What you would change goes into the plan, step by step, with its reasons.\n" * 17
     + "</system-reminder>"
@@ -45,7 +45,9 @@ _COMPACTION: Final = (
     "You are a context summarization agent. You are given a conversation between a user and an "
     "agent. Your goal is to produce a structured summary.\n"
 )
-_ANCHORED: Final = "Create a new anchored summary from the conversation history in the format below."
+_ANCHORED: Final = (
+    "Create a new anchored summary from the conversation history in the format below."
+)
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ class Talk:
     @property
     def system(self) -> str:
         """The system text."""
-        kind = "a sub-agent that explores" if self.subagent else "an interactive command line tool"
-        head = f"You are opencode, {kind} for software work.\nWorking directory: /src/{self.project}\n"
+        kind = "a sub-agent that explores" if self.subagent else "an interactive CLI tool"
+        head = f"You are opencode, {kind} for software work.\nDirectory: /src/{self.project}\n"
         size = SUBAGENT_SYSTEM if self.subagent else SYSTEM
         if not self.tools:
             head, size = "You are a helpful assistant in a code editor.\n", 400

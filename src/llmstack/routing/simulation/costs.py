@@ -32,8 +32,10 @@ UNKNOWN: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one model: seconds to load it, tokens a second that it reads and writes, idle seconds
-    after which it leaves (0: never). A model that others host costs nothing to load or to read.
+    """Of one model: seconds to load it, and tokens a second that it reads and writes.
+
+    ``ttl`` are the idle seconds after which it leaves, 0 for never. To load and to read a model
+    that others host costs nothing.
     """
 
     load: float = 0.0

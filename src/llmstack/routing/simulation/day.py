@@ -21,32 +21,42 @@ from llmstack.routing.simulation.phrases import BUILD, GOES_ON, PLAN, PROJECTS, 
 if TYPE_CHECKING:
     from llmstack.routing.simulation.bodies import Talk
 
-#: Sessions of a day, and when it begins and ends, in seconds.
+#: Sessions of a day, when it begins (in seconds), and the session after which there is lunch.
 SESSIONS: Final = (10, 16)
-MORNING, EVENING = 9 * 3600.0, 18 * 3600.0
-NOON, AFTER_NOON = 12.5 * 3600.0, 13.25 * 3600.0
+MORNING: Final = 9 * 3600.0
+LUNCH: Final = 5
+#: Shares of sessions that are an editor's chat, and of those that begin while another goes on.
+CHATS: Final = 0.15
+BESIDE: Final = 0.2
 #: A client compacts when a prompt is longer than this, in tokens.
 COMPACTED: Final = 44_000
 #: Sessions that have an open end: turns of the user's.
 MOST_TURNS: Final = 9
 
 
-def day(seed: int) -> tuple[Event, ...]:
-    """The requests of one day; every event comes after the one that it waits for."""
+def day(seed: int, *, declares: bool = True) -> tuple[Event, ...]:
+    """The requests of one day; every event comes after the one that it waits for.
+
+    ``declares`` says whether the client's reminders tell which agent, plan or build, is at work.
+    """
     rng = Random(seed)  # noqa: S311  no secrets: the same days every time
     events: list[Event] = []
-    count = rng.randint(*SESSIONS)
-    step = (EVENING - MORNING - (AFTER_NOON - NOON)) / count
-    for number in range(count):
-        at = MORNING + step * (number + rng.uniform(-0.4, 0.5))
-        if at > NOON:
-            at += AFTER_NOON - NOON
+    after: int | None = None
+    pause = 0.0
+    for number in range(rng.randint(*SESSIONS)):
         name = f"ses_{seed}_{number}"
-        writer = _Session(events, rng, name, rng.choice(PROJECTS), max(at, MORNING))
-        if rng.random() < 0.15:
+        begun = len(events)
+        writer = _Session(events, rng, name, after, pause, declares=declares)
+        if rng.random() < CHATS:
             writer.chat()
         else:
             writer.work()
+        # Mostly one thing after the other; now and then a second session beside the first.
+        beside = rng.random() < BESIDE
+        after = rng.randrange(begun, len(events)) if beside else len(events) - 1
+        pause = rng.uniform(5, 120) if beside else rng.lognormvariate(6.2, 1.0)
+        if number == LUNCH:
+            pause += 2700.0
     return tuple(events)
 
 
@@ -54,14 +64,23 @@ class _Session:
     """Writes the requests of one session to the end of ``events``."""
 
     def __init__(
-        self, events: list[Event], rng: Random, name: str, project: str, at: float
+        self,
+        events: list[Event],
+        rng: Random,
+        name: str,
+        after: int | None,
+        pause: float,
+        *,
+        declares: bool,
     ) -> None:
         self._events = events
         self._rng = rng
         self._name = name
-        self._project = project
-        self._at = at
-        self._last: int | None = None
+        self._project = rng.choice(PROJECTS)
+        self._declares = declares
+        self._begins = pause
+        self._last = after
+        self._tokens = 0
         self._epoch = 0
 
     def work(self) -> None:
@@ -79,12 +98,12 @@ class _Session:
                 text = rng.choice(TERSE) if terse else said(rng, PLAN if planning else BUILD)
             else:
                 text = said(rng, PLAN if planning else BUILD)
-            talk.asks(text, plan=planning, leaves_plan=leaves_plan)
-            pause = rng.lognormvariate(4.5, 0.9) if turn else 0.0
+            self._asks(talk, text, plan=planning, leaves_plan=leaves_plan)
+            pause = rng.lognormvariate(4.5, 0.9) if turn else self._begins
             self._turn(talk, "plan" if planning else "build", pause, first=not turn)
             if rng.random() < 0.3:
-                self._side(bodies.summary(text), "summary", after=self._last)
-            if self._events[-1].tokens > COMPACTED or self._tokens > COMPACTED:
+                self._side(bodies.summary(text), "summary", self._last, 0.05)
+            if self._tokens > COMPACTED:
                 self._compact(talk, "plan" if planning else "build", plan=planning)
 
     def chat(self) -> None:
@@ -94,11 +113,15 @@ class _Session:
         for turn in range(rng.randint(2, 5)):
             planning = rng.random() < 0.5
             talk.asks(said(rng, PLAN if planning else BUILD))
-            pause = rng.lognormvariate(4.0, 0.8) if turn else 0.0
+            pause = rng.lognormvariate(4.0, 0.8) if turn else self._begins
             output = rng.randint(150, 900)
             agent = "plan" if planning else "build"
             self._send(talk.body(), agent, pause, output, prefix="chat")
             talk.answers(output)
+
+    def _asks(self, talk: Talk, text: str, *, plan: bool, leaves_plan: bool = False) -> None:
+        tells = self._declares
+        talk.asks(text, plan=plan and tells, leaves_plan=leaves_plan and tells)
 
     def _turn(self, talk: Talk, agent: str, pause: float, *, first: bool) -> None:
         rng = self._rng
@@ -109,7 +132,7 @@ class _Session:
             output = rng.randint(40, 350)
             self._send(talk.body(), agent, pause, output)
             if first and not number:
-                self._side(bodies.title(talk.messages[0]), "title", after=begin)
+                self._side(bodies.title(talk.messages[0]), "title", begin, pause)
             pause = rng.uniform(0.2, 6.0)
             if number == looks:
                 found = self._look()
@@ -139,14 +162,10 @@ class _Session:
         self._send(talk.compaction(), agent, 0.5, output, prefix="compaction")
         self._epoch += 1
         talk.starts_again(output)
-        talk.asks(GOES_ON, plan=plan)
+        self._asks(talk, GOES_ON, plan=plan)
         answer = self._rng.randint(80, 400)
         self._send(talk.body(), agent, 0.2, answer)
         talk.answers(answer)
-
-    @property
-    def _tokens(self) -> int:
-        return self._events[self._last].tokens if self._last is not None else 0
 
     def _send(
         self,
@@ -162,12 +181,14 @@ class _Session:
         conversation = child or f"{self._name}/{self._epoch}{prefix}"
         self._add(body, agent, self._last, pause, output, conversation, prefix, child)
         self._last = len(self._events) - 1
+        if not child:
+            self._tokens = self._events[-1].tokens
 
-    def _side(self, body: bytes, what: str, after: int | None) -> None:
-        """A request beside the conversation, at the same time as what follows ``after``."""
+    def _side(self, body: bytes, what: str, after: int | None, pause: float) -> None:
+        """A request beside the conversation."""
         output = self._rng.randint(8, 40 if what == "title" else 120)
         conversation = f"{self._name}/{what}{len(self._events)}"
-        self._add(body, what, after, 0.05, output, conversation, what, "")
+        self._add(body, what, after, pause, output, conversation, what, "")
 
     def _add(
         self,
@@ -187,7 +208,7 @@ class _Session:
         client = client_of(view, headers)
         self._events.append(
             Event(
-                at=self._at,
+                at=MORNING,
                 after=after,
                 pause=pause,
                 agent=agent,

@@ -52,11 +52,36 @@ class LadderPolicy:
         self._ladder = replace(ladder, sticky=False)
         self._declared = declared
 
-    def choose(self, event: Event, machine: SimulatedMachine, now: float) -> str:
+    def choose(self, event: Event, machine: SimulatedMachine, now: float) -> str:  # noqa: ARG002
         """What the words and the size of this one request say."""
         if self._declared:
             return decide(event.view, self._ladder, event.mode).model
         return route(event.view, self._ladder).decision.model
+
+
+class OncePolicy:
+    """Every wish of a fresh turn is granted, and nothing else ever moves: the least that is lost.
+
+    What the ladder (with the declared mode) chooses for a user's fresh turn answers the whole
+    turn, sub-agents and compactions as well; side work goes to the small tier.
+    """
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._turns: dict[bytes, str] = {}
+        self._side = ExplicitPolicy(ladder)
+
+    def choose(self, event: Event, machine: SimulatedMachine, now: float) -> str:
+        """The model of the turn."""
+        if event.kind in SIDE:
+            return self._side.choose(event, machine, now)
+        session = event.client.parent or event.client.session
+        model = self._turns.get(session)
+        rung = self._ladder.rung_of(model) if model else None
+        fits = rung is not None and rung.fits(event.tokens, event.view.max_output)
+        if model is None or event.fresh or not fits:
+            model = self._turns[session] = decide(event.view, self._ladder, event.mode).model
+        return model
 
 
 class ExplicitPolicy:
@@ -76,7 +101,7 @@ class ExplicitPolicy:
         self._small, self._agent = of("fast", "agent"), of("agent", "ultra", "fast")
         self._plan = of("plan", "agent", "ultra")
 
-    def choose(self, event: Event, machine: SimulatedMachine, now: float) -> str:
+    def choose(self, event: Event, machine: SimulatedMachine, now: float) -> str:  # noqa: ARG002
         """The model that the client's configuration names."""
         if event.kind in SIDE:
             return self._small

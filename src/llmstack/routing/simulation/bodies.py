@@ -31,8 +31,8 @@ MAX_OUTPUT, MAX_TITLE = 8192, 2048
 
 _PLAN_REMINDER: Final = (
     "<system-reminder>\n# Plan Mode - System Reminder\n\nPlan mode ACTIVE: you are in the "
-    "READ-ONLY phase. Files, configuration and repositories stay as they are; look, think, and write a plan "
-    "that the user can judge.\n"
+    "READ-ONLY phase. Files, configuration and repositories stay as they are; look, think, and "
+    "write a plan that the user can judge.\n"
     + "What you would change goes into the plan, step by step, with its reasons.\n" * 17
     + "</system-reminder>"
 )

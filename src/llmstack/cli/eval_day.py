@@ -97,7 +97,7 @@ def _stacks(path: Path | None) -> dict[str, Stack]:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 1000:  # noqa: PLR2004
+    if not text.isdecimal() or not 0 < int(text) <= 1000:
         raise ArgumentTypeError("a number from 1 to 1000")
     return int(text)
 
@@ -107,6 +107,6 @@ def _speed(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed < 1000:  # noqa: PLR2004
+    if not 0 < speed < 1000:
         raise ArgumentTypeError("GB in a second, more than 0")
     return speed

@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
     from llmstack.dialects import read
     from llmstack.routing import decide, ladder
 
-    stack = _stack()
+    stack = own_stack()
     rungs = ladder(stack, _unusable(stack))
     decision = decide(read(arguments.path, _body(arguments)), rungs)
     if arguments.json:
@@ -91,7 +91,8 @@ def _unusable(stack: Stack) -> dict[str, str]:
     return dict.fromkeys(problems, "is not usable")
 
 
-def _stack() -> Stack:
+def own_stack() -> Stack:
+    """The stack of this directory, else the shipped one."""
     from llmstack.config import default_ini
     from llmstack.config.environment import apply_environment
     from llmstack.config.marker import read_marker

@@ -116,6 +116,3 @@ def outcome(steps: Sequence[Step], ladder: Ladder, machine: SimulatedMachine) ->
         ),
         as_bare=sum(step.model == decide(step.event.view, ladder).model for step in fresh),
     )
-
-
-

@@ -37,7 +37,7 @@ def recorded_rows(path: Path) -> list[ActivityRow]:
         rows = [_row(one) for one in found]
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise LlmstackError(f"cannot read {path}", why=str(error)) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise LlmstackError(
             f"{path} is no activity log",
             why=f"{type(error).__name__}: {error}.",
@@ -60,7 +60,7 @@ def _export(text: str) -> Iterable[Mapping[str, Any]]:
     if text.lstrip()[:1] in ("[", "{"):
         found = json.loads(text)
         if isinstance(found, dict):
-            found = next(value for value in found.values() if isinstance(value, list))
+            found = next((value for value in found.values() if isinstance(value, list)), [found])
         return [_flat(row) for row in found]
     rows = list(csv.DictReader(io.StringIO(text)))
     if rows and "model_id" not in rows[0]:

@@ -13,12 +13,16 @@ EXAMPLES = """examples:
   llmstack eval route                    labelled user turns through the router and baselines
   llmstack eval route --split all --json
   llmstack eval route --data mine.jsonl  your own turns; fields: docs/routing-evaluation.md
+  llmstack eval day --markdown           what generated days lose to swaps, by policy
+  llmstack eval replay activity.db       a recorded day through another policy
 
 Needs no running daemon and no model."""
 
 #: What each sub-command is for; each is a module ``eval_NAME`` beside this one.
 ACTIONS = {
     "route": "put labelled user turns through the router and baselines",
+    "day": "put generated days of an opencode user through policies on an imagined machine",
+    "replay": "put a recorded day through another policy: what would have moved",
 }
 
 

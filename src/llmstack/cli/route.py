@@ -79,7 +79,7 @@ def _own(path: str, body: bytes) -> dict[str, Any]:
     view = read(path, body)
     client = client_of(view)
     kind, mode = kind_of(view, path), mode_of(view)
-    stack = _stack()
+    stack = own_stack()
     routed = route(view, ladder(stack, _unusable(stack)), kind=kind, mode=mode)
     return Choice(routed, client, kind, mode).report()
 
@@ -112,7 +112,8 @@ def _unusable(stack: Stack) -> dict[str, str]:
     return dict.fromkeys(problems, "is not usable")
 
 
-def _stack() -> Stack:
+def own_stack() -> Stack:
+    """The stack of this directory, else the shipped one."""
     from llmstack.config import default_ini
     from llmstack.config.environment import apply_environment
     from llmstack.config.marker import read_marker

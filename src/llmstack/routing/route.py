@@ -8,7 +8,9 @@ In this order, and the first that applies wins:
 3. What continues a turn (the same request again, results of tools, terse follow-ups) stays on the
    turn's model while that fits and can be asked.
 4. What the user or the client asks for (a trigger, a mode) is done, whatever it costs.
-5. The ladder's choice, unless a switch to it costs more than it is worth (``price``).
+5. A sub-agent is a part of its parent's turn: it makes nobody leave for it while the parent's
+   model can answer.
+6. The ladder's choice, unless a switch to it costs more than it is worth (``price``).
 
 With ``sticky = off`` there is only the ladder.
 """
@@ -82,7 +84,13 @@ def route(
     decision = decide(view, ladder, mode)
     prices: tuple[Price, ...] = ()
     if not decision.asked:
-        decision, prices = _thrifty(decision, view, ladder, state, machine)
+        theirs = _ready(parent.model, view, ladder, machine) if parent else None
+        if theirs and not machine[decision.model].ready:
+            reason = f"a sub-agent stays on {theirs.model} like its parent; {decision.reason}"
+            role = ladder.role_of(theirs.model)
+            decision = replace(decision, model=theirs.model, reason=reason, role=role)
+        else:
+            decision, prices = _thrifty(decision, view, ladder, state, machine)
     decision = replace(decision, reason=why + decision.reason)
     after = state.decided(decision, turn, machine, keeps_home=decision.asked)
     return Routed(decision, after, prices)

@@ -302,3 +302,15 @@ async def test_nothing_of_a_provider_but_its_model_is_asked_with_our_key(
         async with upstream.play(answers):
             got = await ask(house.gateway, "POST", f"/upstream/best{CHAT}", chat("best"))
         assert got.json()["choices"][0]["message"]["content"] == "far"
+
+
+async def test_a_tier_that_asked_to_be_left_alone_is_stepped_over_by_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    async with house_with(tmp_path, monkeypatch, free_tcp_port) as (house, upstream):
+        async with upstream.play(is_busy):
+            assert (await ask(house.gateway, "POST", CHAT, chat("auto"))).status == 429
+            got = await ask(house.gateway, "POST", CHAT, chat("auto"))
+        assert got.status == 200
+        assert got.header("x-llmstack-model") == "near"
+        assert len(upstream.requests) == 1

@@ -121,6 +121,10 @@ class Breaker:
         self._probing = True
         return Pass(self, self._generation, probe=True)
 
+    def held(self, model: str) -> float:
+        """Seconds for which ``model`` is not asked because of ``hold``; 0 if it may be."""
+        return max(0.0, self._holds.get(model, 0.0) - self._now())
+
     def hold(self, model: str, seconds: float) -> None:
         """Leave ``model`` alone for a while: the upstream asked for it."""
         until = self._now() + min(max(0.0, seconds), LONGEST_HOLD)

@@ -145,6 +145,8 @@ class HttpBackend:
             return Health("unusable", problem)
         if not breaker.admits:
             return Health("down", problem, breaker.wait)
+        if held := breaker.held(self.upstream.hosted.model):
+            return Health("down", problem, held)
         if standing.answered and breaker.state == "closed":
             return Health("ok", problem)
         return Health("unknown", problem)

@@ -20,6 +20,7 @@ from tests.backends.bedrock_server import bedrock_server
 from tests.http1.raw_server import PATIENCE, until
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -98,10 +99,10 @@ class Home:
 
 
 @asynccontextmanager
-async def home() -> AsyncIterator[Home]:
+async def home(tls: ssl.SSLContext | None = None) -> AsyncIterator[Home]:
     """A house with a server; everything is closed in the end, and nothing is left."""
     before = asyncio.all_tasks()
-    async with bedrock_server() as server:
+    async with bedrock_server(tls) as server:
         home = Home(server)
         try:
             yield home

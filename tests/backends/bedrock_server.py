@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from tests.http1.raw_server import CHUNKED, Peer, Request, chunk, serving, sized
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
 _PATH = re.compile(rb"POST /model/([^/]+)/(converse|converse-stream|count-tokens) HTTP/1.1")
@@ -133,7 +134,7 @@ Reply = Refusal | Whole | Stream | Stay
 
 @dataclass(frozen=True)
 class Call:
-    """A request, its path and its signature read."""
+    """A request, its path and its signature read. ``region`` is empty with a bearer's ``key``."""
 
     operation: str
     model: str
@@ -226,24 +227,21 @@ def _read(request: Request) -> Call:
     path = _PATH.fullmatch(request.line)
     assert path, request.line
     (signature,) = request.all(b"authorization")
+    body = json.loads(request.body)
+    operation, model = path[2].decode(), unquote(path[1].decode())
+    if signature.startswith(b"Bearer "):
+        return Call(operation, model, body, signature[7:].decode(), "", request)
     signed = _SIGNED.fullmatch(signature)
     assert signed, signature
     (date,) = request.all(b"x-amz-date")
     assert re.fullmatch(rb"\d{8}T\d{6}Z", date)
-    return Call(
-        path[2].decode(),
-        unquote(path[1].decode()),
-        json.loads(request.body),
-        signed[1].decode(),
-        signed[2].decode(),
-        request,
-    )
+    return Call(operation, model, body, signed[1].decode(), signed[2].decode(), request)
 
 
 @asynccontextmanager
-async def bedrock_server() -> AsyncIterator[Bedrock]:
+async def bedrock_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[Bedrock]:
     """A server on this machine."""
     server = Bedrock()
-    async with serving(server.play) as raw:
+    async with serving(server.play, tls=tls) as raw:
         server.base = raw.base
         yield server

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.backends.bedrock_account import Account, trouble_of
+from llmstack.backends.bedrock_account import Account
 from llmstack.errors import BackendFailed
+from llmstack.hub.aws_profile import aws_problem
 from tests.backends.bedrock_home import CLAUDE, ask, home, read
+from tests.http1.certificate import self_signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +132,21 @@ async def test_the_environment_may_give_the_credentials(
         assert (here.server.call.key, here.server.call.region) == ("AKIAENVIRON", "us-east-1")
 
 
+async def test_a_key_of_bedrocks_own_needs_no_other_credentials(
+    amazon: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``AWS_BEARER_TOKEN_BEDROCK``, over TLS only."""
+    (amazon / "credentials").unlink()
+    certificate = self_signed(amazon)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a-key-of-its-own")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with home(context) as here:
+        assert b"Hello" in await read(await here.tier().open(ask(stream=True)))
+        assert here.server.call.key == "a-key-of-its-own"
+
+
 async def test_without_the_extra_the_command_that_installs_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -144,25 +163,35 @@ async def test_without_the_extra_the_command_that_installs_it_is_named(
         _assert_unusable(failure.value, "pip install 'llmstack[bedrock]'")
 
 
+def test_a_look_at_an_account_imports_nothing_of_amazons() -> None:
+    """``status`` and the daemon's start look at every tier; the import takes 0.4 s."""
+    look = (
+        "import sys; from llmstack.backends import bedrock; "
+        "from llmstack.hub.aws_profile import aws_problem; aws_problem('x', '', {}); "
+        "sys.exit(not {'aiobotocore', 'botocore', 'aiohttp'}.isdisjoint(sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True)
+
+
 @pytest.mark.parametrize(
-    ("account", "environ", "said"),
+    ("profile", "region", "environ", "said"),
     [
-        (Account("work"), {}, ""),
-        (Account("other"), {"AWS_DEFAULT_REGION": "x"}, ""),
-        (Account("other"), {}, "region"),
-        (Account("keyed"), {}, ""),
-        (Account("spaced out"), {}, ""),
-        (Account("preview"), {}, "profile"),
-        (Account(), {}, ""),
-        (Account(), {"AWS_PROFILE": "absent"}, "profile 'absent'"),
-        (Account(), {"AWS_PROFILE": "absent", "AWS_DEFAULT_PROFILE": "work"}, ""),
-        (Account("absent"), {"AWS_PROFILE": "work"}, "profile 'absent'"),
-        (Account(region="x"), {"AWS_CONFIG_FILE": "/nowhere/at/all"}, ""),
-        (Account(), {"AWS_CONFIG_FILE": "/nowhere/at/all"}, "region"),
+        ("work", "", {}, ""),
+        ("other", "", {"AWS_DEFAULT_REGION": "x"}, ""),
+        ("other", "", {}, "region"),
+        ("keyed", "", {}, ""),
+        ("spaced out", "", {}, ""),
+        ("preview", "", {}, "profile"),
+        ("", "", {}, ""),
+        ("", "", {"AWS_PROFILE": "absent"}, "profile 'absent'"),
+        ("", "", {"AWS_PROFILE": "absent", "AWS_DEFAULT_PROFILE": "work"}, ""),
+        ("absent", "", {"AWS_PROFILE": "work"}, "profile 'absent'"),
+        ("", "x", {"AWS_CONFIG_FILE": "/nowhere/at/all"}, ""),
+        ("", "", {"AWS_CONFIG_FILE": "/nowhere/at/all"}, "region"),
     ],
 )
 def test_profiles_are_looked_up_as_botocore_does(
-    amazon: Path, account: Account, environ: dict[str, str], said: str
+    amazon: Path, profile: str, region: str, environ: dict[str, str], said: str
 ) -> None:
     """Compared with the session that the account would get."""
     from botocore.exceptions import ProfileNotFound
@@ -177,27 +206,26 @@ def test_profiles_are_looked_up_as_botocore_does(
         "AWS_CONFIG_FILE": str(amazon / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(amazon / "credentials"),
     } | environ
-    trouble = trouble_of(account, files)
-    assert (said in trouble.why) if said and trouble else not trouble and not said
+    trouble = aws_problem(profile, region, files)
+    assert said in trouble
     with pytest.MonkeyPatch.context() as patch:
         for name, value in files.items():
             patch.setenv(name, value)
-        session = Session(profile=account.profile or None)
+        session = Session(profile=profile or None)
         try:
             session.get_scoped_config()
-            usable = bool(account.region or session.get_config_variable("region"))
+            usable = bool(region or session.get_config_variable("region"))
         except ProfileNotFound:
             usable = False
-    assert usable == (trouble is None)
+    assert usable == (not trouble)
 
 
 @pytest.mark.parametrize("broken", ["[profile", "key = before any section\n", "[a]\n\xff\xfe"])
-def test_a_file_that_cannot_be_read_is_named(amazon: Path, broken: str) -> None:
+def test_a_file_that_cannot_be_read_is_told_of(amazon: Path, broken: str) -> None:
     config = amazon / "config"
     config.write_bytes(broken.encode("latin-1"))
-    trouble = trouble_of(Account("work"), {"AWS_CONFIG_FILE": str(config)})
-    assert trouble
-    assert str(config) in trouble.fix
+    trouble = aws_problem("work", "", {"AWS_CONFIG_FILE": str(config)})
+    assert trouble.startswith("the AWS configuration cannot be read: ")
 
 
 @pytest.mark.parametrize(

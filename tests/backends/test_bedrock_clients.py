@@ -12,7 +12,7 @@ from llmstack.backends import bedrock_clients
 from llmstack.backends.bedrock_clients import clients_of
 from llmstack.errors import BackendFailed
 from tests.backends.bedrock_home import ask, home, read
-from tests.backends.bedrock_server import Refusal, Stream
+from tests.backends.bedrock_server import HELLO, Refusal, Stream
 from tests.http1.raw_server import until
 
 if TYPE_CHECKING:
@@ -101,6 +101,17 @@ async def test_requests_that_come_at_once_make_one_client(sessions: Sessions) ->
         assert len(here.server.calls) == 19
 
 
+async def test_hundreds_of_streams_run_at_once() -> None:
+    async with home() as here:
+        tier, gate = here.tier(), asyncio.Event()
+        here.server.answers(Stream((gate, *HELLO)))
+        asked = [asyncio.create_task(tier.open(ask(stream=True))) for _ in range(300)]
+        await until(lambda: here.server.open == len(asked))
+        gate.set()
+        for answer in await asyncio.gather(*asked):
+            assert b"Hello" in await read(answer)
+
+
 async def test_what_could_not_be_made_is_made_anew(sessions: Sessions) -> None:
     async with home() as here:
         tier = here.tier()
@@ -133,7 +144,7 @@ async def test_keys_that_were_renewed_are_used(amazon: Path) -> None:
     async with home() as here:
         tier = here.tier()
         running = asyncio.Event()
-        here.server.answers(Stream((*Stream().steps[:2], running, *Stream().steps[2:])))
+        here.server.answers(Stream((*HELLO[:2], running, *HELLO[2:])))
         answer = await tier.open(ask(stream=True))
         here.server.answers(Refusal(403, "ExpiredTokenException", "expired"))
         with pytest.raises(BackendFailed, match="expired"):

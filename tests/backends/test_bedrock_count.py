@@ -44,6 +44,15 @@ async def test_bedrock_counts() -> None:
         assert told["toolConfig"]["tools"][0]["toolSpec"]["name"] == "t"
 
 
+async def test_where_only_the_profile_is_known_it_is_counted_for() -> None:
+    async with home() as here:
+        refusal = Refusal(400, "ValidationException", "The provided model identifier is invalid.")
+        here.server.answers(refusal, Whole({"inputTokens": 42}))
+        assert await count(here.tier()) == (42, False)
+        models = [call.model for call in here.server.calls]
+        assert models == [CLAUDE.removeprefix("eu."), CLAUDE]
+
+
 REFUSALS = [
     Refusal(400, "ValidationException", "The provided model doesn't support counting tokens."),
     Refusal(403, "AccessDeniedException", "not authorized to perform: bedrock:CountTokens"),

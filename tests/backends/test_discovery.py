@@ -154,6 +154,17 @@ async def test_sources_are_asked_side_by_side(clock: Clock) -> None:
     assert slow.left == 1
 
 
+async def test_only_those_are_asked_that_are_looked_at(clock: Clock) -> None:
+    one, other = Shop("a"), Shop("b")
+    found = Discovery({"one": one, "other": other}, clock)
+    found.known(["one"])
+    await settled()
+    assert found.known([])["one"] == (Offered("a"),)
+    await settled()
+    assert (one.asked, other.asked) == (1, 0)
+    await found.close()
+
+
 async def test_a_source_comes_and_goes(found: Discovery, shop: Shop, clock: Clock) -> None:
     shop.error = BackendFailed("no Ollama answers")
     await found.fresh()
@@ -302,33 +313,6 @@ async def test_closing_leaves_no_task(shop: Shop, clock: Clock) -> None:
     found.known()
     await found.close()
     assert shop.asked == 1
-
-
-async def test_other_sources_keep_what_is_known_of_those_that_stay(
-    found: Discovery, shop: Shop
-) -> None:
-    gone, new = Shop("x"), Shop("y")
-    found.update({"shop": shop, "gone": gone})
-    await found.fresh()
-    version = found.version
-    gone.open.clear()
-    found.update({"shop": shop, "new": new})
-    assert names(found) == ["one", "two"]
-    assert "gone" not in found.known()
-    assert found.version != version
-    await found.fresh()
-    assert names(found, "new") == ["y"]
-    assert shop.asked == 1
-
-
-async def test_a_source_that_is_taken_away_is_not_waited_for(found: Discovery, shop: Shop) -> None:
-    shop.open.clear()
-    found.known()
-    await settled()
-    found.update({})
-    await settled()
-    assert shop.left == 1
-    assert found.known() == {}
 
 
 def test_who_looks_from_outside_the_loop_is_told_what_is_known(clock: Clock) -> None:

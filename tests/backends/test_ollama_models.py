@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from llmstack.backends.ollama_models import (
     LONGEST,
+    MOST,
     Listed,
     Shown,
     default_window,
@@ -189,6 +190,11 @@ def test_whatever_it_answers_nothing_is_raised_and_nothing_odd_comes_out(
         assert 0 <= model.trained < LONGEST
         assert isinstance(model.name, str)
         assert isinstance(model.description, str)
+
+
+def test_a_list_without_end_is_not_read_to_its_end() -> None:
+    rows = [{"name": str(number)} for number in range(MOST + 5)]
+    assert len(read_tags({"models": rows})) == MOST
 
 
 def test_what_is_not_known_is_not_told() -> None:

@@ -12,7 +12,7 @@ from llmstack.backends.ollama import ollama
 from llmstack.backends.ollama_finder import PAUSE
 from llmstack.backends.protocol import Upstream
 from llmstack.config.hosted import Hosted
-from llmstack.errors import BackendFailed
+from llmstack.errors import BackendFailed, Forbidden
 from tests.backends.found_house import ask, house, whole
 from tests.backends.ollama_server import WORDS, Model, running
 from tests.backends.test_discovery import Clock
@@ -198,6 +198,34 @@ async def test_a_model_that_it_does_not_have_is_a_404_in_its_words() -> None:
             answer = await found(home, server).open(ask("gone:1b", path))
             assert answer.status == 404
             assert b"gone:1b" in await whole(answer)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/delete",
+        "/api/pull",
+        "/api/%64elete",
+        "/api/delete/",
+        "//api/delete",
+        "/v1/../api/delete",
+        "/v1/%2e%2e/api/delete",
+        "/v1/..%2Fapi/delete",
+        "/api/blobs/sha256:1",
+        "/api/tags/../delete",
+    ],
+)
+async def test_its_models_can_be_used_from_here_and_not_changed(path: str) -> None:
+    async with running(Model(NAME)) as server, house() as home:
+        with pytest.raises(Forbidden, match="not changed"):
+            await found(home, server).open(ask(NAME, path))
+        assert server.asked == []
+
+
+async def test_ollamas_own_paths_that_use_a_model_pass() -> None:
+    async with running(Model(NAME)) as server, house() as home:
+        told = await found(home, server).open(ask(NAME, "/api/show"))
+        assert json.loads(await whole(told))["details"]["format"] == "gguf"
 
 
 async def test_tokens_are_counted() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstack.cli.hosted_view import print_state
+from llmstack.cli.hosted_view import print_sources, print_state
 from llmstack.config import default_ini
 
 if TYPE_CHECKING:
@@ -124,6 +124,16 @@ def test_the_other_commands_leave_hosted_tiers_out_of_what_runs_here(
     assert json.loads(command("status", "--json").out)["queued"] == ["smart"]
 
 
+def test_w11_route_says_which_hosted_tiers_cannot_answer(
+    command: Callable[..., Outcome], project: Path
+) -> None:
+    """W11: a profile that nobody has made every short request an error."""
+    routed = command("route", "--json", "fix the test", SOME_KEY="k")
+    assert json.loads(routed.out)["model"] == "smart"
+    assert "[!] without ultra: the AWS configuration has no profile" in routed.err
+    assert json.loads(command("route", "--json", "fix the test").out)["model"] == "ultra"
+
+
 def test_status_shows_how_hosted_tiers_are_and_what_they_cost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -148,6 +158,26 @@ def test_status_shows_how_hosted_tiers_are_and_what_they_cost(
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("hosted", [None, {}, "x", [None, 3, {}], [{"why": 5, "retry_in_s": "x"}]])
-def test_status_survives_what_another_version_says(hosted: object) -> None:
-    print_state(hosted)
+def test_status_says_everything_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason that names the tier is not given its name again; a spent budget is named."""
+    spent = {"spent_today_usd": 0.00014, "budget_usd_per_day": 1.0, "over": "budget_usd_per_day"}
+    print_state(
+        [
+            {"name": "a", "backend": "openai", "model": "m", "why": "[a] cannot:\nSet X."},
+            {"name": "b", "backend": "openai", "model": "m", **spent},
+        ]
+    )
+    print_sources([{"name": "box", "backend": "peer", "where": "http://b", "models": 1}])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "     a                              openai m",
+        "[!] [a] cannot: Set X.",
+        "     b                              openai m  $0.0001 of $1.00 this day",
+        "[!] b: budget_usd_per_day is spent, and auto passes it over",
+        "     box/...              1 model   peer http://b",
+    ]
+
+
+@pytest.mark.parametrize("part", [None, {}, "x", [None, 3, {}], [{"why": 5, "retry_in_s": "x"}]])
+def test_status_survives_what_another_version_says(part: object) -> None:
+    print_state(part)
+    print_sources(part)

@@ -107,6 +107,32 @@ def test_keys_of_a_known_form_are_found_elsewhere(line: str, key: str) -> None:
     assert key not in found
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "base_url = http://me:hunter2@host",
+        "aws_endpoint_url = http://host/?key=hunter2",
+        "headers = Authorization: Bearer hunter2",
+        "api_key_env = hunter2 hunter2",
+    ],
+)
+@pytest.mark.parametrize("section", ["DEFAULT", "ROUTING", "gguf", "old", "routing"])
+def test_w38_values_that_nobody_reads_are_refused_too(section: str, line: str) -> None:
+    """W38: the file is shown to others whether or not the key has an effect."""
+    text = f"[DEFAULT]\n[ROUTING]\n[gguf]\n{HUB}[old]\nmodel = a/b\n[routing]\n"
+    found = errors(text.replace(f"[{section}]\n", f"[{section}]\n{line}\n"))
+    assert any(line.partition(" ")[0] in one for one in found)
+    assert not any("hunter2" in one for one in found)
+
+
+@pytest.mark.parametrize("key", KEYS_OF_PROVIDERS[:4])
+@pytest.mark.parametrize("line", ["description = {}", "env = A={}", "unknown = {}"])
+def test_w38_a_key_of_a_known_form_is_refused_in_any_value(line: str, key: str) -> None:
+    (found,) = errors(f"[a]\n{HUB}{line.format(key)}\n")
+    assert "credentials do not belong" in found
+    assert key not in found
+
+
 def test_a_secret_variable_is_not_put_into_what_is_shown() -> None:
     (found,) = errors(f"[a]\n{HOSTED.replace('= m', '= $OPENAI_API_KEY')}")
     assert "would be a credential" in found

@@ -50,6 +50,7 @@ class Watched:
     body: Callable[[], bytes]
     go_wrong: asyncio.Event
     refusal: str = REFUSAL
+    plain: bool = False
 
     def __post_init__(self) -> None:
         self._asked, self._left = self.asked(), self.left_by()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from tests.e2e.matrix_wishes import ANSWER, ENDLESS, PLAIN, TOO_LONG, TOOLS
+from tests.e2e.matrix_wishes import ANSWER, ENDLESS, LONG, PLAIN, TOO_LONG, TOOLS
 from tests.e2e.stack import PATIENCE, eventually, processes_of
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ class Act(Protocol):
     """A place that is ready for one request.
 
     ``model`` is the name to ask for, ``wish`` what to ask, ``answer`` what it then says, and
-    ``refusal`` part of what it says if it refuses.
+    ``refusal`` part of what it says if it refuses. ``plain`` as for places.
     """
 
+    plain: bool
     model: str
     wish: Wish
     answer: str
@@ -68,8 +69,12 @@ class Place(Protocol):
 def tiny_tiers(tiny_chat: str, *, small: str, endless: str) -> Tiers:
     """Two local tiers, both the tiny chat model; one of them never ends by itself."""
     model = {"path": tiny_chat, "size_gb": "0.1", "sampler": "temp=0", "ctx_size": "8192"}
-    model |= {"role": "publish", "preload": "true", "ttl": "0", "parallel": "1"}
-    return {small: model, endless: {**model, "extra_args": "--ignore-eos"}}
+    model |= {"preload": "true", "ttl": "0", "parallel": "1"}
+    # A fast tier and an agent tier are loaded side by side.
+    return {
+        small: {"role": "fast", **model},
+        endless: {"role": "agent", "extra_args": "--ignore-eos", **model},
+    }
 
 
 class Tiny:
@@ -92,13 +97,14 @@ class Tiny:
             "tools": ("small", TOOLS),
             "error before": ("small", TOO_LONG),
             "error during": ("endless", ENDLESS),
-            "client leaves": ("endless", ENDLESS),
+            "client leaves": ("endless", ENDLESS if cell.way == "streamed" else LONG),
         }
         model, wish = acts[cell.case]
         yield _TinyAct(self._stack, f"{self._prefix}{model}", wish, streamed=cell.way == "streamed")
 
 
 class _TinyAct:
+    plain = True
     answer = ANSWER
     refusal = "exceeds the available context size"
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 Api = Literal["chat", "messages", "responses", "completions"]
 Way = Literal["streamed", "whole"]
 PlaceName = Literal["local", "bedrock", "openai", "ollama", "peer"]
+APIS: tuple[Api, ...] = get_args(Api)
 Case = Literal["plain", "tools", "image", "error before", "error during", "client leaves"]
 
 

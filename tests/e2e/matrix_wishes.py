@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: A tool as JSON Schema describes its arguments.
@@ -62,3 +62,5 @@ IMAGE = Wish("What is the capital of France?", image=picture())
 TOO_LONG = Wish("read main.py " * 3_000)
 #: Answered for as long as somebody listens.
 ENDLESS = Wish("tell me a story", limit=4_000)
+#: The same, but not for long where nobody can stop it.
+LONG = replace(ENDLESS, limit=1_000)

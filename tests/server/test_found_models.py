@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ollama import AsyncClient
 
+from llmstack.config.hosted import Hosted
+from llmstack.config.stack import Tier, Weights
 from tests.backends.ollama_server import WORDS, FakeOllama, Model
-from tests.server.house import error_of, fake, running, side_by_side
-from tests.server.wire import Wire, ask, chat, eventually
+from tests.backends.ollama_server import running as serving
+from tests.server.house import error_of, fake, running, side_by_side, tier
+from tests.server.wire import PATIENCE, Wire, ask, chat, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,6 +80,7 @@ async def test_found_models_are_listed_with_the_window_that_they_have(found: Fou
 async def test_nothing_is_asked_of_ollama_until_somebody_looks(found: Found) -> None:
     house, server = found
     await ask(house.gateway, "GET", "/health")
+    await ask(house.gateway, "POST", CHAT, chat("near"))
     assert server.asked == []
     got = await ask(house.gateway, "POST", CHAT, chat(FULL))
     assert got.status == 200, "a model that was never listed is found by its name"
@@ -153,6 +157,38 @@ async def test_an_ollama_that_goes_is_a_clear_error_and_leaves_the_list(found: F
     assert status == 502
     assert "ollama" in message
     assert "near" in await listed(house.gateway)
+
+
+async def test_who_names_a_model_of_an_ollama_that_is_gone_is_told_so(found: Found) -> None:
+    house, server = found
+    await server.stop()
+    status, message = error_of(await ask(house.gateway, "POST", CHAT, chat(FULL)))
+    assert status == 404
+    assert "ollama does not say what it has: no Ollama answers" in message
+    await server.start()
+
+    async def back() -> bool:
+        return (await ask(house.gateway, "POST", CHAT, chat(FULL))).status == 200
+
+    async with asyncio.timeout(PATIENCE):
+        while not await back():  # noqa: ASYNC110  it is asked again after two seconds
+            await asyncio.sleep(0.1)
+
+
+async def test_a_tier_is_asked_for_at_the_ollama_that_the_stack_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    async with serving(Model("gemma3:4b"), version="0.5.13") as server:
+        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+        hosted = Tier("best", "ultra", Weights(), hosted=Hosted("ollama", model="gemma3:4b"))
+        tiers = [tier("near", "agent"), hosted]
+        swap = side_by_side(fake("near", free_tcp_port))
+        async with running(tmp_path, swap, tiers=tiers, ollama=server.base) as house:
+            for path, more in ((CHAT, {}), ("/v1/messages", {"max_tokens": 9})):
+                got = await ask(house.gateway, "POST", path, {**chat("best"), **more})
+                assert got.status == 200
+                assert got.header("x-llmstack-model") == "best"
+            assert server.asked[-1].body["model"] == "gemma3:4b"
 
 
 async def test_a_stack_does_not_find_itself(

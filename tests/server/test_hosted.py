@@ -138,6 +138,24 @@ async def test_a_busy_upstream_is_told_in_the_clients_api(
         assert len(upstream.requests) == 1, "it is left alone for as long as it asked"
 
 
+async def test_an_upstream_that_refuses_our_key_makes_no_browser_ask_for_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    refused = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n"
+
+    async def refuses(peer: Peer, _: RawRequest) -> None:
+        await peer.reply(b'{"error": {"message": "far-secret is no key"}}', refused)
+
+    async with house_with(tmp_path, monkeypatch, free_tcp_port) as (house, upstream):
+        async with upstream.play(refuses):
+            got = await ask(house.gateway, "POST", CHAT, chat("best"))
+        status, message = error_of(got)
+        assert status == 401
+        assert "FAR_KEY" in message
+        assert "far-secret" not in message
+        assert not got.all("www-authenticate")
+
+
 async def test_a_busy_tier_falls_back_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
 ) -> None:

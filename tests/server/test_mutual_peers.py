@@ -10,6 +10,7 @@ import pytest
 
 from llmstack.config.swap import Peer
 from llmstack.server.stack import RunningStack
+from tests.backends.ollama_server import Model, running
 from tests.server.house import error_of, fake, plan_for, side_by_side
 from tests.server.wire import ask, chat
 
@@ -24,18 +25,18 @@ CHAT = "/v1/chat/completions"
 
 @asynccontextmanager
 async def stack(
-    root: Path, port: int, model_port: int, model: str, peer: Peer
+    root: Path, port: int, model_port: int, model: str, peer: Peer, ollama: str = "off"
 ) -> AsyncIterator[None]:
     """A stack whose gateway is at ``port``, with one model and one peer."""
     swap = replace(side_by_side(fake(model, model_port)), peers={peer.id: peer})
-    plan = plan_for(root, swap)
+    plan = plan_for(root, swap, ollama=ollama)
     settings = replace(plan.stack.settings, router_port=port)
-    running = RunningStack(replace(plan, stack=replace(plan.stack, settings=settings)))
-    await running.start()
+    made = RunningStack(replace(plan, stack=replace(plan.stack, settings=settings)))
+    await made.start()
     try:
         yield
     finally:
-        await running.stop()
+        await made.stop()
 
 
 @pytest.fixture
@@ -71,6 +72,24 @@ async def test_the_others_models_answer_although_nobody_has_listed_them(
     got = await ask(one, "POST", CHAT, chat("two/far"))
     assert got.status == 200
     assert got.header("x-llmstack-model") == "two/far"
+
+
+async def test_an_ollama_beside_the_other_is_offered_too(
+    tmp_path: Path, free_tcp_port_factory: Callable[[], int]
+) -> None:
+    one, two, mine, other = (free_tcp_port_factory() for _ in range(4))
+    to_two = Peer("two", f"http://127.0.0.1:{two}", (), discover=True)
+    to_one = Peer("one", f"http://127.0.0.1:{one}", (), discover=True)
+    async with (
+        running(Model("gemma3:4b")) as server,
+        stack(tmp_path / "one", one, mine, "near", to_two),
+        stack(tmp_path / "two", two, other, "far", to_one, server.base),
+    ):
+        assert "ollama/gemma3:4b" in await listed(two)
+        assert "two/ollama/gemma3:4b" in await listed(one)
+        got = await ask(one, "POST", CHAT, chat("two/ollama/gemma3:4b"))
+        assert got.status == 200
+        assert server.asked[-1].body["model"] == "gemma3:4b"
 
 
 async def test_a_request_that_goes_round_ends_with_a_clear_error(ports: tuple[int, int]) -> None:

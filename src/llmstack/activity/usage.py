@@ -1,7 +1,7 @@
 """Reads the token counts out of an answer while it streams by.
 
 Small pieces gather first, because a search costs more than the bytes it goes through. Events of a
-stream without one of three key names are passed over after three searches; those with one are
+stream without one of four key names are passed over after four searches; those with one are
 decoded. At most ``HELD`` bytes are held, and what gathers: longer lines and bodies are scanned as
 they come (``llmstack.activity.scan``) and not kept. How the bytes are cut into pieces makes no
 difference.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.activity.failure import error_message
+from llmstack.activity.failure import error_message, told_problem
 from llmstack.activity.inflate import Inflate
 from llmstack.activity.scan import MemberScanner
 from llmstack.activity.tally import Tally
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 HELD = 64 * 1024
 #: Bytes that gather before they are looked at.
 BLOCK = 8 * 1024
-_KEYS = (b'"usage"', b'"timings"', b'"metrics"')
+_ERROR = b'"error"'
+_KEYS = (b'"usage"', b'"timings"', b'"metrics"', _ERROR)
 _BRACKETS = (b"{", b"[")
 #: What is looked for in a document, as ``MemberScanner`` names it.
 _NAMES = ("usage", "response.usage", "message.usage", "timings", "metrics")
@@ -72,6 +73,7 @@ class UsageMeter:
         "_long",
         "_opened",
         "_pending",
+        "_problem",
         "_size",
         "_skip",
         "_tally",
@@ -104,6 +106,8 @@ class UsageMeter:
         self._long: MemberScanner | None = None
         self._opened = False  # the first byte of a body has been judged
         self._skip = False  # the rest of this line or body has nothing to say
+        #: What an error event told, empty without one.
+        self._problem = ""
 
     @property
     def held_bytes(self) -> int:
@@ -126,7 +130,8 @@ class UsageMeter:
             self._finish_long()
         elif self._pending and not self._skip:
             self._body(bytes(self._pending))
-        return self._tally.result(self._inflate.finish() if self._inflate else "")
+        problem = self._inflate.finish() if self._inflate else ""
+        return self._tally.result(problem or self._problem)
 
     def failure(self, status: int) -> str:
         """What an answer that is no success says went wrong."""
@@ -192,6 +197,8 @@ class UsageMeter:
             self._long.feed(line[5:])
             self._finish_long()
         else:
+            if _ERROR in line:
+                self._problem = self._problem or told_problem(line[5:])
             self._take(*_find(line[5:]))
 
     # Whole bodies.

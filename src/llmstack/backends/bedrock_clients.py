@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+import threading
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstack.backends.bedrock_session import SERVICE, client_options, make_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstack.backends.bedrock_account import Account
     from llmstack.backends.protocol import House
+
+
+T = TypeVar("T")
 
 
 class _Kept:
@@ -101,7 +108,7 @@ class Clients:
         return Lease(self, account, kept)
 
     async def _make(self, account: Account) -> _Kept:
-        session, options = await asyncio.to_thread(_prepared, account)
+        session, options = await _in_thread(partial(_prepared, account))
         stack = AsyncExitStack()
         client = await stack.enter_async_context(session.create_client(SERVICE, **options))
         kept = self._kept[account] = _Kept(client, stack)
@@ -136,6 +143,28 @@ def clients_of(house: House) -> Clients:
     clients = house.shared.setdefault("bedrock", Clients())
     assert isinstance(clients, Clients)
     return clients
+
+
+async def _in_thread(make: Callable[[], T]) -> T:
+    """What ``make`` gives. Its thread is nobody's: a login that hangs does not hold up an exit."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[T] = loop.create_future()
+
+    def settle(setter: Callable[..., None], value: object) -> None:
+        if not made.done():
+            setter(value)
+
+    def run() -> None:
+        setter: Callable[..., None] = made.set_result
+        try:
+            value: object = make()
+        except Exception as error:  # noqa: BLE001  it is for who waits
+            setter, value = made.set_exception, error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, setter, value)
+
+    threading.Thread(target=run, name="bedrock", daemon=True).start()
+    return await made
 
 
 def _prepared(account: Account) -> tuple[Any, dict[str, Any]]:

@@ -71,6 +71,8 @@ class ConverseStream:
             if isinstance(error, TimeoutError) and limit.expired() and self._begun:
                 said = f"Bedrock: nothing came for {self._idle:g} seconds"
                 return self._reader.fail(Failed(504, said, "idle_timeout"))
+            if type(error).__module__.startswith("aiohttp"):
+                return self._reader.end()
             return self._reader.fail(failed_error(error))
         return self._reader.feed(frame)
 

@@ -11,6 +11,8 @@ from llmstack.dialects.translation.reply import Failed, Finished
 from llmstack.http1 import Broken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstack.dialects.translation.reply import Event
     from llmstack.http1 import Response
 
@@ -19,10 +21,22 @@ LIMIT = 64 * 1024 * 1024
 
 
 class ChatSource:
-    """Iterates over batches of events. ``idle`` bounds the silence of the upstream, 0 does not."""
+    """Iterates over batches of events.
 
-    def __init__(self, response: Response, made: str, *, idle: float = 0.0) -> None:
+    ``idle`` bounds the silence of the upstream, 0 does not. ``hidden`` takes secrets of ours out of
+    what it says.
+    """
+
+    def __init__(
+        self,
+        response: Response,
+        made: str,
+        *,
+        idle: float = 0.0,
+        hidden: Callable[[bytes], bytes] = bytes,
+    ) -> None:
         self._response = response
+        self._hidden = hidden
         self._made = made
         self._idle = idle or None
         self._reader = ChatEvents(made) if is_stream(response) else None
@@ -56,10 +70,10 @@ class ChatSource:
             self._over = True
             if len(body) > LIMIT:
                 return [Failed(502, f"The upstream's answer has more than {LIMIT >> 20} MiB")]
-            return whole_events(body, self._made)
+            return whole_events(self._hidden(body), self._made)
         data = await self._read()
         if data:
-            return self._reader.feed(data)
+            return self._reader.feed(self._hidden(data))
         self._over = True
         return self._reader.end()
 

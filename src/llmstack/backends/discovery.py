@@ -85,7 +85,6 @@ class Discovery:
         self._now = now
         self._limit = limit
         self._closed = False
-        self._ended: set[asyncio.Task[None]] = set()
         self._known: Mapping[str, tuple[Offered, ...]] = MappingProxyType({})
         self._version = 0
         self._tell()
@@ -95,12 +94,13 @@ class Discovery:
         """Changes whenever the set of names does; what models are like may change without it."""
         return self._version
 
-    def known(self) -> Mapping[str, tuple[Offered, ...]]:
+    def known(self, of: Iterable[str] | None = None) -> Mapping[str, tuple[Offered, ...]]:
         """What every source offers, as far as it is known, at once.
 
-        A source whose answer is too old is asked again in the background.
+        A source whose answer is too old is asked again in the background; with ``of``, which are
+        some of them, only if it is one of these.
         """
-        for name in self._sources:
+        for name in self._sources if of is None else of:
             self._refresh(name, FRESH)
         return self._known
 
@@ -131,25 +131,10 @@ class Discovery:
         await self._wait((source,), within)
         return self._known.get(source, ())
 
-    def update(self, sources: Mapping[str, Lister]) -> None:
-        """Take other sources from now on; what is known of those that stay is kept."""
-        kept: dict[str, _Source] = {}
-        for name, lister in sources.items():
-            old = self._sources.get(name)
-            kept[name] = old if old and old.lister is lister else _Source(lister)
-        for source in self._sources.values():
-            if source.task and source not in kept.values():
-                source.task.cancel()
-                self._ended.add(source.task)
-                source.task.add_done_callback(self._ended.discard)
-        self._sources = kept
-        self._tell()
-
     async def close(self) -> None:
         """Stop asking; nothing is asked any more. May be repeated."""
         self._closed = True
         tasks = [source.task for source in self._sources.values() if source.task]
-        tasks += self._ended
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,8 @@
 """Servers that are peers of each other: a request must not go round for ever.
 
 Everyone who passes a request to a peer counts it in a header. A list of models that a peer asks
-for carries it too: what it is then told are the server's own models, not those that it has found
-elsewhere, so that neither waits for the other and names do not nest.
+for carries it too: what it is then told are the server's own models and those of an Ollama beside
+it, not those of its peers, so that neither waits for the other and names do not nest.
 """
 
 from __future__ import annotations

@@ -168,10 +168,10 @@ class HttpBackend:
         """The answer in the client's API if the upstream has that, else otherwise."""
         response = await self._native(ask, outgoing_body(ask, self.upstream.sampler))
         if response.status not in NO_PATH and not may_deny(response):
-            return self._passed(ask, response)
+            return await self._passed(ask, response)
         said = await self._said(response)
         if not denies_path(response.status, said, ask.model):
-            return WholeAnswer(response.status, passing_headers(response), said)
+            return self._told(response, said)
         answer = await self._otherwise(ask)
         self.standing.learn(ask.path, self.house.now())
         return answer
@@ -200,8 +200,8 @@ class HttpBackend:
 
         response, said = await self._counting(send, ask_usage(body) if silent else body, body)
         if said is not None:
-            return WholeAnswer(response.status, passing_headers(response), said)
-        return self._passed(ask, response, added=silent and self._counts())
+            return self._told(response, said)
+        return await self._passed(ask, response, added=silent and self._counts())
 
     async def _counting(
         self, send: Callable[[bytes], Awaitable[Response]], body: bytes, bare: bytes
@@ -235,7 +235,9 @@ class HttpBackend:
         request = Request(ask.method, base, target, headers, body, ask.model)
         return await self.caller.send(request, passing=passing)
 
-    def _passed(self, ask: Ask, response: Response, *, added: bool = False) -> RawAnswer:
+    async def _passed(self, ask: Ask, response: Response, *, added: bool = False) -> Answer:
+        if response.status >= 400:
+            return self._told(response, await self._said(response))
         counted = ask.path in _COUNTED
         return RawAnswer(
             response,
@@ -243,7 +245,13 @@ class HttpBackend:
             idle=self.upstream.hosted.idle_timeout,
             events=UsageFilter(keep=not added) if counted else None,
             counted=counted,
+            hidden=self.credentials.hidden_bytes,
         )
+
+    def _told(self, response: Response, said: bytes) -> WholeAnswer:
+        """The answer that says ``said``, but for secrets of ours: errors tend to repeat keys."""
+        hidden = self.credentials.hidden_bytes
+        return WholeAnswer(response.status, passing_headers(response, hidden), hidden(said))
 
     async def _translated(self, ask: Ask) -> Answer:
         """The answer of a chat completion, in the client's API."""
@@ -264,7 +272,12 @@ class HttpBackend:
         answer = TranslatedAnswer(
             ask,
             conversation,
-            ChatSource(response, uuid4().hex, idle=self.upstream.hosted.idle_timeout),
+            ChatSource(
+                response,
+                uuid4().hex,
+                idle=self.upstream.hosted.idle_timeout,
+                hidden=self.credentials.hidden_bytes,
+            ),
             response.close,
             self._chat.lost(conversation),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
 
 from llmstack.backends.address import address_of
 from llmstack.backends.fetch import fetch
@@ -23,7 +24,7 @@ from llmstack.backends.ollama_models import (
 )
 from llmstack.backends.outgoing import Credentials, outgoing_headers
 from llmstack.backends.protocol import Health
-from llmstack.errors import BackendFailed
+from llmstack.errors import BackendFailed, Forbidden
 
 if TYPE_CHECKING:
     from llmstack.backends.ollama_models import Listed, Shown
@@ -41,6 +42,21 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 8
 PATIENCE: Final = 5.0
 
+#: Ollama's own paths that only use its models; all others may change them.
+_USES: Final = frozenset(
+    {
+        b"/",
+        b"/api/chat",
+        b"/api/embed",
+        b"/api/embeddings",
+        b"/api/generate",
+        b"/api/ps",
+        b"/api/show",
+        b"/api/tags",
+        b"/api/version",
+    }
+)
+
 
 class OllamaBackend:
     """One Ollama. It may come, go and move between the places where it is looked for."""
@@ -56,7 +72,16 @@ class OllamaBackend:
         self._http: HttpBackend | None = None
 
     async def open(self, ask: Ask) -> Answer:
-        """Send a request to where it is; see ``Backend``."""
+        """Send a request to where it is; see ``Backend``.
+
+        Raises:
+            Forbidden: it would change which models Ollama has, which is not done from here.
+        """
+        if not only_uses(ask.target):
+            raise Forbidden(
+                f"{ask.answered_as} can be used here, not changed",
+                fix="Ask Ollama itself to pull, create, copy or delete models.",
+            )
         found = await self._finder.find()
         try:
             return await self._at(found.base).open(ask)
@@ -139,6 +164,16 @@ class OllamaBackend:
         if listed.digest:
             self._shown[listed.digest] = shown
         return shown
+
+
+def only_uses(target: bytes) -> bool:
+    """Whether a request for ``target``, a raw path with its query, leaves Ollama's models alone.
+
+    A page that somebody looks at could otherwise delete them, through a door of ours to which no
+    key is needed.
+    """
+    path = unquote_to_bytes(target.partition(b"?")[0])
+    return path in _USES or (path.startswith(b"/v1/") and b".." not in path.split(b"/"))
 
 
 def ollama(upstream: Upstream, house: House) -> Backend:

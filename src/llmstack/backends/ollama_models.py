@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: No model has a longer window; larger numbers are mistakes.
 LONGEST: Final = 1 << 31
 
+#: Models that are read of a list; each of them is a question.
+MOST: Final = 2000
+
 Version = tuple[int, int, int]
 
 
@@ -172,7 +175,7 @@ def _about(row: Mapping[str, Any]) -> str:
 
 def _rows(told: Any) -> list[dict[str, Any]]:
     rows = told.get("models") if isinstance(told, dict) else None
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [row for row in rows[:MOST] if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _part(row: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from llmstack.dialects.defaults import fill_defaults
 from llmstack.errors import BackendFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from llmstack.backends.protocol import Ask, Headers
     from llmstack.config.hosted import Hosted
@@ -102,6 +102,18 @@ class Credentials:
 
     def hidden(self, text: str) -> str:
         """``text`` without our secrets, should the upstream repeat them."""
+        for name, value in self._secrets():
+            text = text.replace(value, f"${name}")
+        return text
+
+    def hidden_bytes(self, data: bytes) -> bytes:
+        """As ``hidden``, for a body or a piece of one."""
+        for name, value in self._secrets():
+            data = data.replace(value.encode(), b"$" + name.encode())
+        return data
+
+    def _secrets(self) -> Iterator[tuple[str, str]]:
+        """The variables that hold them, and their values."""
         names = [self._hosted.api_key_env]
         for _, written in self._hosted.headers:
             if variable := _NAME.fullmatch(written.strip()):
@@ -109,8 +121,7 @@ class Credentials:
         for name in names:
             value = self._environ.get(name, "").strip() if name else ""
             if len(value) >= 4:
-                text = text.replace(value, f"${name}")
-        return text
+                yield name, value
 
     def _variable(self, name: str) -> str:
         value = self._environ.get(name, "").strip()

@@ -13,6 +13,8 @@ from llmstack.dialects.translation.reply import Failed
 from llmstack.http1 import Broken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstack.backends.protocol import Headers
     from llmstack.dialects.translation.reply import Usage
     from llmstack.dialects.usage_filter import UsageFilter
@@ -31,7 +33,8 @@ class RawAnswer:
 
     An event stream that breaks off or falls silent ends in an error event and whatever else ends a
     stream of the API ``path``; ``problem`` tells. Any other body raises ``Broken``. ``events``
-    takes out what was asked for on our own account.
+    takes out what was asked for on our own account, ``hidden`` takes secrets of ours out of headers
+    and out of the pieces of a stream, which may tell an error that repeats them.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class RawAnswer:
         idle: float = 0.0,
         events: UsageFilter | None = None,
         counted: bool = False,
+        hidden: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._response = response
         self._path = path
@@ -54,7 +58,8 @@ class RawAnswer:
         self._size = 0
         self._over = False
         self.status = response.status
-        self.headers = passing_headers(response)
+        self.headers = passing_headers(response, hidden)
+        self._hidden = hidden
         if self._stream:  # which may end otherwise than the upstream meant it to
             self.headers = [pair for pair in self.headers if pair[0] != b"content-length"]
         self.usage: Usage | None = None
@@ -88,6 +93,8 @@ class RawAnswer:
                 return self._broken(502, str(error))
             if not data:
                 return self._finish()
+            if self._stream:
+                data = self._hidden(data)
             if self._events is None:
                 self._keep(data)
                 return data
@@ -127,10 +134,10 @@ class RawAnswer:
         return broken_end(Failed(status, self.problem, code), self._path)
 
 
-def passing_headers(response: Response) -> Headers:
-    """The headers that are for the client."""
+def passing_headers(response: Response, hidden: Callable[[bytes], bytes] = bytes) -> Headers:
+    """The headers that are for the client. ``hidden`` takes secrets out of their values."""
     return [
-        (name, value)
+        (name, hidden(value))
         for name, value in response.headers
         if name not in _THEIRS and not name.startswith(b"access-control-")
     ]

@@ -93,7 +93,7 @@ def refusal(
         fix = f"Mend the variable {key} of the daemon." if key else "Name its key with api_key_env."
     return BackendFailed(
         f"{name} answered {status}: {said}",
-        status=status,
+        status=status if status < 600 else 502,
         code=_code(body) or _CODES.get(status, "upstream_error"),
         retry_after=wait,
         elsewhere=status in ELSEWHERE or status in {401, 403} or status >= 500,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ class Upstreams:
     """The backends of hosted ``tiers``, of ``sources`` and of a configuration's ``peers``.
 
     Each is made when it is first needed. For one event loop. ``aliases`` are the other names of
-    each hosted tier. ``version`` changes when the names do.
+    each hosted tier, ``ollama`` the stack's setting, for its tiers that name no address.
+    ``version`` changes when the names do.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Upstreams:
         channel: Channel = "current",
         sources: Iterable[Upstream] = (),
         peers: Iterable[Peer] = (),
+        ollama: str = "",
     ) -> None:
         self._house = house
         self._made: dict[str, Backend] = {}
@@ -48,6 +51,8 @@ class Upstreams:
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in tiers}
         for tier in self.tiers.values():
             if hosted := tier.elsewhere(channel):
+                if hosted.backend == OLLAMA and not hosted.base_url and ollama != "off":
+                    hosted = replace(hosted, base_url=ollama)
                 self._upstreams[tier.name] = Upstream(tier.name, hosted, tier.sampler)
         self.aliases = {name: self.tiers[name].aliases for name in self._upstreams}
         self._sources = {source.name: source for source in sources}
@@ -61,15 +66,21 @@ class Upstreams:
         """Changes when other models are found."""
         return self.discovery.version
 
-    def found(self) -> Mapping[str, tuple[Offered, ...]]:
-        """What each source is known to have; looking keeps it up to date, and waits for nothing."""
-        return self.discovery.known()
+    def found(self, *, own: bool = False) -> Mapping[str, tuple[Offered, ...]]:
+        """What each source is known to have; looking keeps it up to date, and waits for nothing.
+
+        With ``own`` without peers, who are not even asked: they might ask us, and so for ever.
+        """
+        if not own:
+            return self.discovery.known()
+        ours = [name for name in self._sources if self.kind(name) != "peer"]
+        known = self.discovery.known(ours)
+        return {name: known[name] for name in ours}
 
     def found_names(self) -> dict[str, tuple[str, ...]]:
-        """The same, names only."""
-        return {
-            source: tuple(one.name for one in offers) for source, offers in self.found().items()
-        }
+        """The names that are known; nobody is asked, for this is part of every request."""
+        known = self.discovery.known(())
+        return {source: tuple(one.name for one in offers) for source, offers in known.items()}
 
     def source(self, name: str) -> Hosted | None:
         """Where the models ``name/MODEL`` are, None when that is no source."""
@@ -88,6 +99,12 @@ class Upstreams:
         """
         source, _, model = name.partition("/")
         return any(offer.name == model for offer in await self.discovery.look(source))
+
+    def silence(self, name: str) -> str:
+        """Why nobody can say whether there is a model ``name`` (``SOURCE/MODEL``), or nothing."""
+        source = name.partition("/")[0]
+        problem = self.discovery.problem(source)
+        return f"{source} does not say what it has: {problem}" if problem else ""
 
     def hosted(self, name: str) -> Hosted | None:
         """Where the tier or source ``name`` is, None for what runs here."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from llmstack.wiring.shell_prompt import printable, printable_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llmstack.config.stack import Channel, Stack
 
@@ -54,18 +54,37 @@ def print_rows(rows: Sequence[HostedRow]) -> None:
 
 def print_state(hosted: Any) -> None:
     """The part ``hosted`` of ``/api/status``; what another version left out is not shown."""
-    for row in hosted if isinstance(hosted, list) else []:
-        if not isinstance(row, dict):
-            continue
+    for row in _rows(hosted):
+        name = str(row.get("name", ""))
         where = f"{row.get('backend', '')} {row.get('model', '')}".strip()
-        line = f"     {row.get('name', ''):<20} {row.get('state', ''):<9} {where}"
+        line = f"     {name:<20} {row.get('state', ''):<9} {where}"
         print(printable(line + _spent(row)))
-        if why := row.get("why"):
+        if why := " ".join(str(row.get("why") or "").split()):
             again = row.get("retry_in_s")
             later = f" (again in {again:.0f} s)" if _is_number(again) and again else ""
-            print(
-                f"[!] {printable_text(str(row.get('name', '')))}: {printable_text(str(why))}{later}"
-            )
+            about = "" if why.startswith((name, f"[{name}]")) else f"{name}: "
+            print(f"[!] {printable_text(about + why + later)}")
+        if over := row.get("over"):
+            print(f"[!] {printable_text(f'{name}: {over} is spent, and auto passes it over')}")
+
+
+def print_sources(sources: Any) -> None:
+    """The part ``sources`` of ``/api/status``."""
+    for row in _rows(sources):
+        count = row.get("models")
+        place = f"{row.get('backend', '')} {row.get('where', '')}".strip()
+        offers = f"{row.get('name', '')}/..."
+        models = "1 model" if count == 1 else f"{count} models"
+        print(printable(f"     {offers:<20} {models:<9} {place}"))
+        if problem := " ".join(str(row.get("problem") or "").split()):
+            about = f"{row.get('name', '')}: {problem}"
+            print(f"[!] {printable_text(about)}")
+
+
+def _rows(part: Any) -> Iterator[Mapping[str, Any]]:
+    for row in part if isinstance(part, list) else []:
+        if isinstance(row, dict) and row:
+            yield row
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
@@ -79,7 +98,12 @@ def _spent(row: Mapping[str, Any]) -> str:
         spent, limit = row.get(f"spent_{key}_usd"), row.get(f"budget_usd_per_{period}")
         if _is_number(limit):
             amount = spent if _is_number(spent) else 0
-            parts.append(f"${amount:.2f} of ${limit:.2f} this {period}")
+            parts.append(f"{_dollars(amount)} of {_dollars(limit)} this {period}")
         elif _is_number(spent) and spent:
-            parts.append(f"${spent:.2f} this {period}")
+            parts.append(f"{_dollars(spent)} this {period}")
     return f"  {', '.join(parts)}" if parts else ""
+
+
+def _dollars(amount: float) -> str:
+    """Whole cents, and of less than a cent what there is of it."""
+    return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"

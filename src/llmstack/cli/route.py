@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
+from llmstack.cli.hosted_view import hosted_rows
 from llmstack.errors import LlmstackError
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -39,7 +41,9 @@ def run(arguments: Namespace) -> int:
     from llmstack.dialects import read
     from llmstack.routing import decide, ladder
 
-    decision = decide(read(arguments.path, _body(arguments)), ladder(_stack()))
+    stack = _stack()
+    rungs = ladder(stack, _unusable(stack))
+    decision = decide(read(arguments.path, _body(arguments)), rungs)
     if arguments.json:
         print(
             json.dumps(
@@ -71,6 +75,20 @@ def _body(arguments: Namespace) -> bytes:
         raise LlmstackError("nothing to route", fix='Try: llmstack route "fix the failing test"')
     message = {"role": "user", "content": " ".join(arguments.text)}
     return json.dumps({"model": "auto", "messages": [message]}).encode()
+
+
+def _unusable(stack: Stack) -> dict[str, str]:
+    """The hosted tiers that cannot answer on this machine, each said; none if that were all."""
+    problems = {
+        row.tier: row.problem
+        for row in hosted_rows(stack, "current", os.environ)
+        if row.problem and row.model
+    }
+    if len(problems) == len(stack.tiers):
+        return {}
+    for tier, problem in problems.items():
+        print(f"[!] without {printable_text(f'{tier}: {problem}')}", file=sys.stderr)
+    return dict.fromkeys(problems, "is not usable")
 
 
 def _stack() -> Stack:

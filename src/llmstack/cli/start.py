@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_channel, require_chosen
 from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.hosted_view import hosted_rows
 from llmstack.cli.subshell import open_shell
 from llmstack.errors import DaemonError
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -81,6 +83,9 @@ def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
         )
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)
+    for row in hosted_rows(plan.stack, plan.channel, os.environ):
+        if row.problem:
+            print(f"[!] {printable_text(f'{row.tier}: {row.problem}')}", file=sys.stderr)
     if missing := _not_here(plan):
         print(
             f"[!] not on this machine yet: {', '.join(missing)}. The model server fetches a model "

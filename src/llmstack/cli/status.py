@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, work_dir
-from llmstack.cli.hosted_view import print_state
+from llmstack.cli.hosted_view import print_sources, print_state
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.wiring.shell_prompt import printable, printable_text
 
@@ -123,5 +123,6 @@ def _print(state: dict[str, Any]) -> None:
         since = f"{model['since_s']:>8.1f} s"
         print(f"     {model['id']:<20} {model['state']:<9} {since}{memory}{busy}")
     print_state(state.get("hosted"))
+    print_sources(state.get("sources"))
     if state["queued"]:
         print(f"     on the next channel: {', '.join(state['queued'])}")

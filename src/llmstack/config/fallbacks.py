@@ -20,18 +20,12 @@ def resolve_fallbacks(
 ) -> tuple[Tier, ...]:
     """The tiers with the names of those that stand in for them; aliases become names.
 
-    ``others`` are sections that are no tiers. Problems are recorded in the fields.
+    ``others`` are sections that are no tiers. Problems are recorded in the fields. Two tiers may
+    name each other: only the list of the tier that was asked counts.
     """
     tiers = tuple(tiers)
     owners = {name: tier.name for _, tier in tiers for name in (tier.name, *tier.aliases)}
     resolved = {tier.name: _resolved(fields, tier, owners, others) for fields, tier in tiers}
-    for fields, tier in tiers:
-        if "fallback" in fields.own.entries and _returns(tier.name, resolved):
-            fields.warning(
-                "fallback",
-                f"it leads back to {tier.name}, which is not asked twice",
-                "Let the last tier of a row have none.",
-            )
     return tuple(replace(tier, fallback=resolved[tier.name]) for _, tier in tiers)
 
 
@@ -52,16 +46,3 @@ def _resolved(
         elif own:  # what [DEFAULT] says for all holds for the others
             fields.error("fallback", f"{word} is the tier itself", "Name another tier.")
     return tuple(names)
-
-
-def _returns(name: str, fallbacks: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether following the fallbacks of ``name`` comes back to it."""
-    seen: set[str] = set()
-    ahead = list(fallbacks[name])
-    while ahead:
-        if (one := ahead.pop()) == name:
-            return True
-        if one not in seen:
-            seen.add(one)
-            ahead += fallbacks[one]
-    return False

@@ -22,6 +22,7 @@ _COMMA = re.compile(rf",\s*(?={_TOKEN}\s*:(?!//))")
 #: from the URL and the body.
 _OURS: Final = frozenset(
     {
+        "accept-encoding",
         "connection",
         "content-length",
         "expect",

@@ -86,6 +86,15 @@ def read_hosted(fields: Fields, kind: str) -> tuple[Hosted, Hosted | None]:
     return hosted, upgrade if upgrade != hosted else None
 
 
+def check_values(fields: Fields) -> None:
+    """Read what a section says of hosted models, whether or not anybody uses it.
+
+    A credential is refused wherever it stands.
+    """
+    _aws(fields, "")
+    _behind_url(fields, "")
+
+
 def read_source(fields: Fields, kind: str) -> Source:
     """A server all of whose models are offered."""
     hosted, _ = read_hosted(fields, kind)
@@ -222,8 +231,6 @@ def _value(text: str) -> str:
                 f"${name} would be a credential, and this value is shown",
                 "Name another variable; the one that holds a key goes in api_key_env.",
             )
-    if any(char.isspace() for char in text):
-        raise BadValueError(f"{shown(text)} has blanks in it", "Write the name without them.")
     return text
 
 

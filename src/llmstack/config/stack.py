@@ -87,6 +87,8 @@ class Tier:
 
     ``ctx_size`` is in tokens, 0 when not stated. ``ttl`` is in seconds of idleness, 0 for never.
     ``weights_next`` is what the ``next`` channel serves, None when nothing is queued. ``preload``
+    says whether the model is loaded when the daemon starts. A tier with ``hosted`` runs elsewhere
+    and has neither weights, ttl nor preload. ``fallback`` names tiers that answer in its place.
     """
 
     name: str

@@ -10,14 +10,22 @@ from llmstack.config.aliases import AUTO, assign_aliases
 from llmstack.config.fallbacks import resolve_fallbacks
 from llmstack.config.fields import NAME, Fields
 from llmstack.config.ini import DEFAULT, Section, read_ini
-from llmstack.config.keys import is_secret, names
+from llmstack.config.keys import is_secret, names, names_for
 from llmstack.config.numbers import shown
 from llmstack.config.plain_file import read_plain
 from llmstack.config.problems import Problem, nearest
-from llmstack.config.read_hosted import LITELLM, is_source, kind_of, leave_out, read_source
+from llmstack.config.read_hosted import (
+    LITELLM,
+    check_values,
+    is_source,
+    kind_of,
+    leave_out,
+    read_source,
+)
 from llmstack.config.read_settings import check_ports, read_routing, read_settings
 from llmstack.config.read_tier import read_tier
 from llmstack.config.stack import Stack
+from llmstack.config.variables import holds_key
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +35,10 @@ if TYPE_CHECKING:
     from llmstack.config.stack import Settings, Tier
 
 ROUTING = "ROUTING"
+#: Keys whose values say themselves whether they are credentials, and those that name files.
+_OTHERWISE_CHECKED = names_for("aws", "url") | {
+    *("path", "mmproj", "draft_path", "hf_repo", "hf_file", "hf_repo_next", "hf_file_next")
+}
 #: The source that a found Ollama is.
 OLLAMA = "ollama"
 
@@ -85,6 +97,7 @@ def _parse(text: str, source: str, base: Path, problems: list[Problem]) -> Loade
 
     for section in (defaults, *document.sections):
         _check_secrets(section, source, problems)
+        check_values(Fields(source, section, problems))
     _check_keys(defaults, "DEFAULT", source, problems)
     _check_keys(routing_section, "ROUTING", source, problems)
     for section in tier_sections:
@@ -137,7 +150,7 @@ def _check_secrets(section: Section, source: str, problems: list[Problem]) -> No
             "variable that holds a key.",
         )
         for key, entry in section.entries.items()
-        if is_secret(key)
+        if is_secret(key) or (key not in _OTHERWISE_CHECKED and holds_key(entry.value))
     ]
 
 

@@ -51,7 +51,7 @@ class Listing:
     ) -> list[dict[str, Any]]:
         """One record per listed name whose target is ``allowed``, sorted by id in byte order.
 
-        With ``own`` without the models that were found, for a server that asks what we have.
+        With ``own`` without the models of peers that were found, for a peer that asks what we have.
         """
         names = self._naming.names
         rows = [
@@ -109,7 +109,7 @@ class Listing:
         ]
 
     def hosted(self, *, own: bool = False) -> list[dict[str, Any]]:
-        """Tiers that others host; models that were found, unless only our ``own`` are wanted."""
+        """Tiers that others host, and models that were found; with ``own`` not those of peers."""
         upstreams = self._upstreams
         if upstreams is None:
             return []
@@ -137,7 +137,7 @@ class Listing:
                 )
                 for alias in aliases
             ]
-        for source, offers in ({} if own else upstreams.found()).items():
+        for source, offers in upstreams.found(own=own).items():
             kind = upstreams.kind(source)
             rows += [
                 _found(source, kind, offer)

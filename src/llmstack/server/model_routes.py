@@ -111,11 +111,15 @@ class ModelRoutes:
         try:
             try:
                 return naming.find(name)
-            except ModelNotFound:
-                # A model of a source that nobody has asked lately.
-                if not upstreams or not await upstreams.look_for(name):
+            except ModelNotFound as error:
+                if not upstreams:
                     raise
-                return naming.find(name)
+                # A model of a source that nobody has asked lately.
+                if await upstreams.look_for(name):
+                    return naming.find(name)
+                if why := upstreams.silence(name):
+                    raise ModelNotFound(error.what, why=why) from None
+                raise
         except ModelNotFound as error:
             if self._dispatcher.activity:
                 self._dispatcher.activity.refused(scope, shortened(name), error)

@@ -82,6 +82,7 @@ class RunningStack:
             channel=plan.channel,
             sources=sources_of(plan.stack),
             peers=plan.runs.peers.values(),
+            ollama=plan.stack.settings.ollama,
         )
         door: Door
         if self._foreign:

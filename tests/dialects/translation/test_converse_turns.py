@@ -158,6 +158,17 @@ def test_results_come_before_what_the_user_says_and_ids_that_repeat_are_told_apa
     assert written[4][0]["toolResult"]["toolUseId"] == second["toolUseId"]
 
 
+def test_models_that_take_no_status_are_told_in_words_that_a_tool_failed() -> None:
+    """The field "is only supported by Amazon Nova and Anthropic Claude" (ToolResultBlock)."""
+    turns = user("a"), model(ToolUse("c", "read", "{}")), user(result("c", "no", error=True))
+    told = contents(*turns, model_id=LLAMA)[2]
+    failed = [{"text": "The tool failed:"}, {"text": "no"}]
+    assert told == [{"toolResult": {"toolUseId": "c", "content": failed}}]
+    unanswered = contents(*turns[:2], model_id=LLAMA)[2]
+    stub = {"toolUseId": "c", "content": [{"text": UNANSWERED}]}
+    assert unanswered == [{"toolResult": stub}]
+
+
 def test_a_result_keeps_its_words_and_pictures_and_is_never_blank() -> None:
     """§4.1: one text block; empty text was kept as ""."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.dialects.translation.chat_members import read_members
 from llmstack.dialects.translation.chat_parts import marked_parts, read_mark, read_parts
-from llmstack.dialects.translation.chat_wishes import (
+from llmstack.dialects.translation.chat_settings import (
     arguments_text,
     one_answer,
     read_choice,
@@ -23,7 +23,6 @@ from llmstack.dialects.translation.conversation import (
     Thinking,
     ToolResult,
     ToolUse,
-    Turn,
 )
 from llmstack.dialects.translation.spoken import Spoken
 
@@ -55,7 +54,7 @@ def read_chat(body: bytes) -> Conversation:
     told = Conversation(
         model=members.text("model"),
         turns=spoken.turns,
-        system=spoken.system,
+        system=tuple(spoken.system),
         tools=read_tools(members),
         tool_choice=read_choice(members),
         parallel_calls=members.flag("parallel_tool_calls"),
@@ -71,20 +70,12 @@ def read_chat(body: bytes) -> Conversation:
     return replace(told, dropped=members.dropped.names)
 
 
-class _Messages:
+class _Messages(Spoken):
     """Understands messages one by one."""
 
     def __init__(self) -> None:
-        self._spoken = Spoken()
+        super().__init__()
         self._functions: dict[str, str] = {}  # legacy calls: name to id
-
-    @property
-    def system(self) -> tuple[Text, ...]:
-        return tuple(self._spoken.system)
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        return self._spoken.turns
 
     def take(self, message: Members) -> None:
         role = message.need("role")
@@ -96,12 +87,12 @@ class _Messages:
                     else message.refuse("content", f"text in a message of role {role}")
                     for part in marked_parts(message)
                 ]
-                if not self._spoken.instruct(texts):
+                if not self.instruct(texts):
                     message.drop("system.role")
             case "user":
-                self._spoken.say("user", marked_parts(message))
+                self.say("user", marked_parts(message))
             case "assistant":
-                self._spoken.say("assistant", self._said(message))
+                self.say("assistant", self._said(message))
             case "tool":
                 message.any("name")  # its call says it already
                 self._result(message, message.need("tool_call_id"))
@@ -115,7 +106,7 @@ class _Messages:
 
     def _result(self, message: Members, given: str) -> None:
         mark = read_mark(message)
-        self._spoken.say("user", [ToolResult(given, read_parts(message), cache=mark)])
+        self.say("user", [ToolResult(given, read_parts(message), cache=mark)])
 
     def _said(self, message: Members) -> tuple[Block, ...]:
         blocks: list[Block] = [*_thoughts(message), *marked_parts(message)]
@@ -124,7 +115,7 @@ class _Messages:
         blocks.extend(_call(call) for call in message.objects("tool_calls"))
         if (legacy := message.object("function_call")) is not None:
             name = legacy.need("name")
-            given = f"call_{name}_{len(self.turns)}"
+            given = f"call_{name}_{len(self)}"
             self._functions[name] = given
             blocks.append(ToolUse(given, name, arguments_text(legacy.any("arguments"))))
         return tuple(blocks)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmstack.dialects.translation.chat_members import read_members
-from llmstack.dialects.translation.chat_wishes import (
+from llmstack.dialects.translation.chat_settings import (
     one_answer,
     read_format,
     read_sampling,

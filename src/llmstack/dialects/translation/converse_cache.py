@@ -38,6 +38,10 @@ def limit_cache_points(body: Json) -> None:
     surplus = sum("cachePoint" in block for blocks in lists for block in blocks)
     surplus -= MOST_CACHE_POINTS
     for blocks in lists:
-        for block in [block for block in blocks if "cachePoint" in block][: max(surplus, 0)]:
-            del blocks[next(at for at, each in enumerate(blocks) if each is block)]
-            surplus -= 1
+        kept = []
+        for block in blocks:
+            if surplus > 0 and "cachePoint" in block:
+                surplus -= 1
+            else:
+                kept.append(block)
+        blocks[:] = kept

@@ -50,6 +50,11 @@ class Family:
         return self.vendor in ("claude", "unknown")
 
     @property
+    def keeps_status(self) -> bool:
+        """Whether a tool's result may be marked as an error ("ToolResultBlock"); others refuse."""
+        return self.vendor in ("claude", "nova", "unknown")
+
+    @property
     def budgets_thinking(self) -> bool:
         """Claude 3.7 to 4.6 take a number of tokens to think."""
         return self.vendor == "claude" and (3, 7) <= self.version < (4, 7)

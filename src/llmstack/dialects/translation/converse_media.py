@@ -66,16 +66,18 @@ class DocumentNames:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def of(self, name: str) -> str:
         """A name like ``name`` that no other document has."""
         clean = _SPACES.sub(" ", _FOREIGN.sub("-", name)).strip(" -")[:_LONGEST_NAME].strip()
         clean = clean or "document"
-        unique, count = clean, 1
+        unique, count = clean, self._counts.get(clean, 1)
         while unique in self._taken:
             count += 1
             tail = f" ({count})"
             unique = clean[: _LONGEST_NAME - len(tail)].rstrip() + tail
+        self._counts[clean] = count
         self._taken.add(unique)
         return unique
 

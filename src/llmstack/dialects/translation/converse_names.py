@@ -27,6 +27,7 @@ class Names:
     def __init__(self) -> None:
         self._valid: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def of(self, name: str) -> str:
         """The valid name of ``name``; itself when it is valid."""
@@ -37,10 +38,12 @@ class Names:
     def fresh(self, name: str) -> str:
         """A valid name that nothing has yet, like ``name``."""
         valid = cleaned(name)
-        count = 1
+        # Where it went on counting last time: one id may come thousands of times.
+        count = self._counts.get(name, 1)
         while valid in self._taken:
             count += 1
             valid = _hashed(f"{name}\0{count}", cleaned(name))
+        self._counts[name] = count
         self._taken.add(valid)
         return valid
 

@@ -41,6 +41,8 @@ Json = dict[str, Any]
 OPENING = "Continue."
 UNANSWERED = "This call was not answered: its result is not in the conversation."
 _EMPTY_RESULT = "(no output)"
+#: For models that no status is told to.
+_FAILED = "The tool failed:"
 
 
 def write_turns(conversation: Conversation, family: Family, names: Names) -> list[Json]:
@@ -169,13 +171,7 @@ class _Writer:
             self._say(rest, block)
             self._mark(rest, block)
         stubs = [
-            {
-                "toolResult": {
-                    "toolUseId": unanswered,
-                    "content": [{"text": UNANSWERED}],
-                    "status": "error",
-                }
-            }
+            self._told(unanswered, [{"text": UNANSWERED}], error=self.family.keeps_status)
             for ids in waiting.values()
             for unanswered in ids
         ]
@@ -205,9 +201,14 @@ class _Writer:
             plain = compact_object(content[0]["text"])
             if plain is not None:
                 content = [{"json": plain}]
+        return self._told(fresh, content, error=block.error)
+
+    def _told(self, fresh: str, content: list[Json], *, error: bool) -> Json:
         result: Json = {"toolUseId": fresh, "content": content}
-        if block.error:
+        if error and self.family.keeps_status:
             result["status"] = "error"
+        elif error:
+            result["content"] = [{"text": _FAILED}, *content]
         return {"toolResult": result}
 
     def _result_content(self, block: ToolResult) -> list[Json]:

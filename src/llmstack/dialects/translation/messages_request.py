@@ -109,7 +109,7 @@ def _messages(value: Any, dropped: Dropped) -> Spoken:
                     dropped.add("messages.system.role")
             case _:
                 refuse(f"{where}.role", message.get("role"), '"user", "assistant" or "system"')
-    if not spoken.turns:
+    if not spoken:
         raise BadRequest(
             '"messages" says nothing', fix='Send at least one message with "content" in it.'
         )

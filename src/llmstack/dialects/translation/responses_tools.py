@@ -78,9 +78,10 @@ def _chosen(
     if isinstance(value, str):
         return ToolChoice(_mode(value, "tool_choice")), tools
     choice = optional_object(value, "tool_choice")
+    offered = frozenset(tool.name for tool in tools)
     kind = choice.get("type")
     if kind in _CALLED:
-        return ToolChoice("named", _known(choice, "tool_choice", tools)), tools
+        return ToolChoice("named", _known(choice, "tool_choice", offered)), tools
     if kind == "allowed_tools":
         return _allowed(choice, tools, dropped)
     if not isinstance(kind, str):
@@ -92,12 +93,13 @@ def _chosen(
 def _allowed(
     choice: dict[str, Any], tools: tuple[Tool, ...], dropped: Dropped
 ) -> tuple[ToolChoice, tuple[Tool, ...]]:
+    offered = frozenset(tool.name for tool in tools)
     names: set[str] = set()
     for at, allowed in enumerate(optional_list(choice.get("tools"), "tool_choice.tools")):
         where = f"tool_choice.tools[{at}]"
         entry = optional_object(allowed, where)
         if entry.get("type") in _CALLED:
-            names.add(_known(entry, where, tools))
+            names.add(_known(entry, where, offered))
         else:
             dropped.add("tool_choice", entry.get("type"))
     mode = _mode(choice.get("mode", "auto"), "tool_choice.mode")
@@ -109,10 +111,10 @@ def _mode(value: object, where: str) -> Literal["auto", "none", "required"]:
     return mode or refuse(where, value, '"auto", "none" or "required"')
 
 
-def _known(choice: dict[str, Any], where: str, tools: tuple[Tool, ...]) -> str:
+def _known(choice: dict[str, Any], where: str, offered: frozenset[str]) -> str:
     namespace = optional_text(choice.get("namespace"), f"{where}.namespace")
     name = full_name(name_of(choice.get("name"), f"{where}.name"), namespace)
-    if not any(tool.name == name for tool in tools):
+    if name not in offered:
         refuse(f"{where}.name", name, 'the name of one of "tools"')
     return name
 

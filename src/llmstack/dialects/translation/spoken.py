@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from llmstack.dialects.translation.conversation import Text, ToolResult, ToolUse, Turn
@@ -16,18 +16,37 @@ if TYPE_CHECKING:
 MARKS = ("<system>\n", "\n</system>")
 
 
+@dataclass(slots=True)
+class _Growing:
+    """A turn that may go on. ``calling``: it calls tools, or tells what they gave."""
+
+    role: Role
+    blocks: list[Block] = field(default_factory=list)
+    only_results: bool = True
+    calling: bool = False
+
+    def add(self, blocks: Sequence[Block]) -> None:
+        self.blocks += blocks
+        self.only_results = self.only_results and _only_results(blocks)
+        self.calling = self.calling or _are_of_calls(blocks)
+
+
 class Spoken:
     """Collects what the messages say: ``system`` before the first turn, and ``turns``."""
 
     def __init__(self) -> None:
         self.system: list[Text] = []
-        self._turns: list[Turn] = []
+        self._growing: list[_Growing] = []
         self._waiting: list[Text] = []
+
+    def __len__(self) -> int:
+        return len(self._growing) + bool(self._waiting)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """All turns so far."""
-        return (*self._turns, *self._instructions())
+        told = [Turn(one.role, tuple(one.blocks)) for one in self._growing]
+        return (*told, *([Turn("user", tuple(self._waiting))] if self._waiting else []))
 
     def say(self, role: Role, blocks: Sequence[Block], *, join: bool = False) -> None:
         """Add a turn of ``blocks``, none for none. ``join``: it goes on with the turn before it.
@@ -36,16 +55,14 @@ class Spoken:
         """
         if not blocks:
             return
-        if self._waiting and not _has_results(blocks):
-            self._turns += self._instructions()
-            self._waiting.clear()
-        last = self._turns[-1] if self._turns else None
-        if last is not None and last.role == role:
-            results = _only_results(last.blocks) and _only_results(blocks)
-            if join or results:
-                self._turns[-1] = Turn(role, (*last.blocks, *blocks))
-                return
-        self._turns.append(Turn(role, tuple(blocks)))
+        if self._waiting and not any(isinstance(block, ToolResult) for block in blocks):
+            self._flush()
+        last = self._growing[-1] if self._growing else None
+        goes_on = join or (last is not None and last.only_results and _only_results(blocks))
+        if last is None or last.role != role or not goes_on:
+            last = _Growing(role)
+            self._growing.append(last)
+        last.add(blocks)
 
     def instruct(self, texts: Sequence[Text]) -> bool:
         """Add a system or developer message; whether it keeps its authority.
@@ -55,25 +72,26 @@ class Spoken:
         beginning of the prompt, which a cache has kept. It stands behind the results of the calls
         that are open, since nothing may come between these.
         """
-        if not self._turns:
+        if not self._growing:
             self.system += texts
             return True
         said = [text for text in texts if text.text.strip()]
         begin, end = MARKS
         self._waiting += [replace(text, text=f"{begin}{text.text}{end}") for text in said]
-        last = self._turns[-1].blocks
-        if not _has_results(last) and not any(isinstance(block, ToolUse) for block in last):
-            self._turns += self._instructions()
-            self._waiting.clear()
+        if not self._growing[-1].calling:
+            self._flush()
         return not said
 
-    def _instructions(self) -> list[Turn]:
-        return [Turn("user", tuple(self._waiting))] if self._waiting else []
+    def _flush(self) -> None:
+        if self._waiting:
+            self._growing.append(_Growing("user"))
+            self._growing[-1].add(self._waiting)
+            self._waiting.clear()
 
 
 def _only_results(blocks: Sequence[Block]) -> bool:
     return all(isinstance(block, ToolResult) for block in blocks)
 
 
-def _has_results(blocks: Sequence[Block]) -> bool:
-    return any(isinstance(block, ToolResult) for block in blocks)
+def _are_of_calls(blocks: Sequence[Block]) -> bool:
+    return any(isinstance(block, ToolUse | ToolResult) for block in blocks)

@@ -23,7 +23,7 @@ def check_hosted(stack: Stack, channel: Channel, environ: Mapping[str, str]) -> 
         parts = (hosted.backend, hosted.model or "every model", place_of(hosted))
         found = f"{name}: {' '.join(part for part in parts if part)}"
         if problem := static_problem(hosted, environ):
-            fix = "Until then auto passes it over, and requests for it are refused."
+            fix = "Until then auto passes it over."
             yield Check("hosted", "problem", f"{found}\n{problem}", fix)
         else:
             yield Check("hosted", "ok", found)

@@ -66,6 +66,11 @@ class WorkDir:
         return self.state / "activity.db"
 
     @property
+    def overrides(self) -> Path:
+        """What was set for models at run time."""
+        return self.state / "overrides.json"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

@@ -29,7 +29,7 @@ from llmstack.errors import RequestError
 from llmstack.residency import compile_residency
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from llmstack.config.swap import SwapConfig, SwapModel
@@ -132,6 +132,13 @@ class Engine:
         """The state of the model with that id."""
         return self._scheduler.state(model)
 
+    def runs(self, model: str) -> SwapModel | None:
+        """What the present process of the model with that id was started from, None without one.
+
+        After ``reconfigure`` it may differ from what the configuration says of the model.
+        """
+        return self._scheduler.runs(model)
+
     def now(self) -> float:
         """The time on the engine's clock, in seconds."""
         return self._clock.now()
@@ -221,13 +228,14 @@ class Engine:
                 outcome[name] = error
         return outcome
 
-    async def reconfigure(self, config: SwapConfig) -> None:
+    async def reconfigure(self, config: SwapConfig, *, keep: Container[str] = ()) -> None:
         """Go by ``config`` from now on, and touch only what it changes.
 
         At once: its names, rules and limits hold, and every process runs on whose cmd, cmdStop,
         env, proxy and checkEndpoint are what they were. Others stop when they are idle. Returns
         when those have gone and the preloads that evict nobody have been tried; cancelling it
         ends only that wait. A later call takes over from an earlier one that still waits.
+        Processes of models in ``keep`` run on in any case; the next one is as ``config`` says.
 
         Raises:
             ConfigError: the rules contradict themselves; nothing has changed.
@@ -235,7 +243,7 @@ class Engine:
         memory = self.footprints.facts(config)
         residency = compile_residency(config, memory)
         effects = self._scheduler.reconfigure(
-            config.models.values(), residency, dict(config.priorities), Limits.of(config)
+            config.models.values(), residency, dict(config.priorities), Limits.of(config), keep
         )
         self.config, self.memory, self._names = config, memory, config.names()
         for model in self._logs.open(config.models):
@@ -248,10 +256,16 @@ class Engine:
         while any(runner and self._runners.get(m) is runner for m, runner in leaving.items()):
             await self._changes.next()
         for model in config.preload:
-            running = self._scheduler.situation().running()
-            if self.config is config and not residency.evict(model, running):
-                with suppress(RequestError):  # its event has told
-                    await self.load(model)
+            if self.config is config:
+                await self.load_beside(model)
+
+    async def load_beside(self, model: str) -> None:
+        """Load a model (an id) if that evicts nobody. A failed load is told by its event."""
+        running = self._scheduler.situation().running()
+        residency = compile_residency(self.config, self.memory)
+        if model in self.config.models and not residency.evict(model, running):
+            with suppress(RequestError):
+                await self.load(model)
 
     def adopt(self, memory: MemoryFacts | None) -> None:
         """Go by ``memory``, the newest facts about the present configuration."""

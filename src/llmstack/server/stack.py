@@ -12,6 +12,7 @@ from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
+from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
@@ -22,6 +23,7 @@ from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
+from llmstack.server.overrides import Overrides
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -63,7 +65,15 @@ class RunningStack:
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
         plan = self._plan
-        self.engine = Engine(plan.runs, log_dir=plan.work.logs)
+        self.control = ContextControl(
+            plan.runs,
+            Overrides(plan.work.overrides),
+            tiers=plan.stack.tiers,
+            default=plan.stack.settings.context,
+        )
+        self.control.path = plan.stack.source
+        self.engine = Engine(self.control.effective, log_dir=plan.work.logs)
+        self.control.attach(self.engine)
         self._pool = Pool()
         self._activity = Activity(
             self.engine,
@@ -86,10 +96,10 @@ class RunningStack:
         )
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher, upstreams=self.upstreams)
+            door = ForeignDoor(dispatcher, upstreams=self.upstreams, control=self.control)
         else:
             shown = self._activity.proxy_log
-            door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
+            door = Door(dispatcher, shown=shown, upstreams=self.upstreams, control=self.control)
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         gateway = Gateway(dispatcher, door, plan.stack, ladders, self.report)
         apps: list[App] = [gateway, door]
@@ -115,6 +125,7 @@ class RunningStack:
             return
         if self._trimming:
             self._trimming.cancel()
+        await self.control.close()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
         await self.upstreams.close()

@@ -6,13 +6,13 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.config.swap import SwapModel
 from tests.engine import fake_model_server
 from tests.server.house import fake
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llmstack.config.swap import SwapModel
     from tests.server.wire import Answer
 
 SIZE = "/api/model/{}/ctxsize"

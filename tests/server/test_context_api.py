@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmstack.config.context_settings import ContextSettings
+from llmstack.config.problems import Problem
 from llmstack.config.swap import Peer
 from llmstack.context.settings import Window
-from llmstack.errors import BadRequest
+from llmstack.errors import BadRequest, ConfigError
 from llmstack.server.overrides import Overrides
 from tests.server.conftest import free_ports
 from tests.server.context_house import FIT, POLICY, SIZE, members, server
@@ -304,3 +306,58 @@ async def test_the_stack_says_where_it_is_configured_and_restarts_its_models(hou
     assert await pid(house, "one") != first
     got = await ask(house.door, "GET", SIZE.format("one"))
     assert members(got, "override", "pending_restart") == (9, False)
+
+
+async def test_what_cannot_be_written_is_not_set(house: House, tmp_path: Path) -> None:
+    control = house.stack.control
+    (tmp_path / "a-file").write_text("")
+    control.overrides.path = tmp_path / "a-file" / "overrides.json"
+    got = await ask(house.door, "POST", SIZE.format("one"), {"ctxSize": 9})
+    assert (got.status, "cannot be kept" in error_of(got)[1]) == (500, True)
+    assert not control.overrides.all()
+    assert "-c 4096" in house.engine.config.models["one"].cmd
+
+
+async def test_what_contradicts_the_rules_is_taken_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ConfigError([Problem("rules", None, "The rules contradict themselves.")])
+
+    monkeypatch.setattr(house.engine, "reconfigure", refuse)
+    got = await ask(house.door, "POST", SIZE.format("one"), {"ctxSize": 9})
+    assert (got.status, "cannot be changed so" in error_of(got)[1]) == (400, True)
+    got = await ask(house.door, "GET", SIZE.format("one"))
+    assert members(got, "override", "effective") == (None, 4096)
+    assert json.loads(house.work.overrides.read_text())["models"] == {}
+
+
+async def test_changes_that_come_together_all_hold(house: House) -> None:
+    """Each is made on what the one before left."""
+    await asyncio.gather(
+        ask(house.door, "POST", SIZE.format("one"), {"ctxSize": 9}),
+        ask(house.door, "POST", SIZE.format("org/two"), {"ctxSize": 8}),
+        ask(house.door, "POST", POLICY.format("one"), {"policy": "off"}),
+        ask(house.door, "POST", FIT.format("one"), {"fit": True}),
+    )
+    one, two = (house.stack.control.overrides.of(name) for name in ("one", "org/two"))
+    assert (one.process.ctx_size, one.process.fit, one.policy) == (9, True, "off")
+    assert two.process.ctx_size == 8
+    assert "--ctx-size 8" in house.engine.config.models["org/two"].cmd
+    assert "--ctx-size 9" in house.engine.config.models["one"].cmd
+
+
+async def test_an_override_that_no_command_can_take_is_told_and_kept(tmp_path: Path) -> None:
+    """The file may be older than the configuration."""
+    (port,) = free_ports(1)
+    (tmp_path / ".llmstack").mkdir()
+    text = '{"models": {"odd": {"ctx_size": 9}, "bad": {"ctx_size": "9"}}}'
+    (tmp_path / ".llmstack" / "overrides.json").write_text(text)
+    async with running(tmp_path, side_by_side(fake("odd", port))) as house:
+        got = await ask(house.door, "GET", SIZE.format("odd"))
+        assert members(got, "override", "effective") == (9, None)
+        assert "does not hold" in got.json()["problem"]
+        assert (await ask(house.door, "GET", "/upstream/odd/x")).status == 200
+        got = await ask(house.door, "DELETE", SIZE.format("odd"))
+        assert members(got, "override") == (None,)
+        assert "problem" not in got.json()

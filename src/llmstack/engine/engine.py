@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from llmstack.engine.alarm import Alarm, Changes
 from llmstack.engine.clock import SystemClock
+from llmstack.engine.departing import last_ends
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.events import Events, ModelChanged
 from llmstack.engine.footprints import Footprints
@@ -133,10 +134,7 @@ class Engine:
         return self._scheduler.state(model)
 
     def runs(self, model: str) -> SwapModel | None:
-        """What the present process of the model with that id was started from, None without one.
-
-        After ``reconfigure`` it may differ from what the configuration says of the model.
-        """
+        """What the present process of a model (an id) was started from, None without one."""
         return self._scheduler.runs(model)
 
     def now(self) -> float:
@@ -263,8 +261,8 @@ class Engine:
         """Load a model (an id) if that evicts nobody. A failed load is told by its event."""
         running = self._scheduler.situation().running()
         residency = compile_residency(self.config, self.memory)
-        if model in self.config.models and not residency.evict(model, running):
-            with suppress(RequestError):
+        with suppress(RequestError):
+            if model in self.config.models and not residency.evict(model, running):
                 await self.load(model)
 
     def adopt(self, memory: MemoryFacts | None) -> None:
@@ -290,7 +288,7 @@ class Engine:
             await self._changes.next_within(min(0.1, drain), self._clock)
         self._perform(self._scheduler.stop_all())
         if self._tasks:
-            await self._last_ends(grace)
+            await last_ends(self._tasks, self._runners.values(), self._clock, grace)
         await self._weighing.close()
         self._alarm.close()
         self._logs.close()
@@ -298,17 +296,6 @@ class Engine:
             self._probe.close()
         if isinstance(self._guard, ProcessGuard):
             self._guard.close()
-
-    async def _last_ends(self, grace: float | None) -> None:
-        ends = asyncio.gather(*self._tasks, return_exceptions=True)
-        if grace is not None:
-            late = asyncio.ensure_future(self._clock.sleep(grace))
-            either: set[asyncio.Future[Any]] = {ends, late}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            late.cancel()
-            for runner in self._runners.values():
-                runner.rush()
-        await ends
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from llmstack.backends.upstreams import Upstreams
+    from llmstack.config.context_override import FitMode
     from llmstack.server.context_control import ContextControl
     from llmstack.server.naming import Naming
 
@@ -89,9 +90,11 @@ class ContextApi:
         if not is_size(size):
             raise BadRequest("ctxSize must be a whole number of tokens", why=f"From 1 to {MOST}")
         restart = _restart(request, told)
-        before = self._control.overrides.of(target.name)
-        override = replace(before, process=replace(before.process, ctx_size=size))
-        await self._control.change(target.name, override, restart=restart)
+        await self._control.change(
+            target.name,
+            lambda now: replace(now, process=replace(now.process, ctx_size=size)),
+            restart=restart,
+        )
         return JSONResponse({"msg": "context size set", **self._size(target)})
 
     async def _reset_size(self, request: Request) -> Response:
@@ -116,9 +119,12 @@ class ContextApi:
         if mode not in ("max", "min"):
             raise BadRequest("mode must be max or min")
         restart = _restart(request, told)
-        before = self._control.overrides.of(target.name)
-        process = replace(before.process, fit=fit, mode=mode if fit else "max")
-        await self._control.change(target.name, replace(before, process=process), restart=restart)
+        used: FitMode = "min" if fit and mode == "min" else "max"
+        await self._control.change(
+            target.name,
+            lambda now: replace(now, process=replace(now.process, fit=fit, mode=used)),
+            restart=restart,
+        )
         return JSONResponse({"msg": "fit set", **self._fit(target)})
 
     async def _reset_fit(self, request: Request) -> Response:
@@ -138,29 +144,27 @@ class ContextApi:
         """
         target = await self._target(request)
         told = await _body(request)
-        before = self._control.overrides.of(target.name)
         policy, mode = told.get("policy"), told.get("truncationMode")
         if policy is None and mode is None:
             raise BadRequest("neither policy nor truncationMode is named")
-        override = before
-        if policy is not None:
-            named = read_policy(policy) if isinstance(policy, str) else None
-            if named is None:
-                raise BadRequest(f"policy must be one of {', '.join(POLICIES)}")
-            override = replace(override, policy=named)
-        if mode is not None:
-            meant = read_truncation(mode) if isinstance(mode, str) else None
-            if meant is None:
-                raise BadRequest(f"truncationMode must be one of {', '.join(TRUNCATIONS)}")
-            override = replace(override, truncation=meant)
-        await self._control.change(target.name, override)
+        named = read_policy(policy) if isinstance(policy, str) else None
+        if policy is not None and named is None:
+            raise BadRequest(f"policy must be one of {', '.join(POLICIES)}")
+        meant = read_truncation(mode) if isinstance(mode, str) else None
+        if mode is not None and meant is None:
+            raise BadRequest(f"truncationMode must be one of {', '.join(TRUNCATIONS)}")
+        await self._control.change(
+            target.name,
+            lambda now: replace(
+                now, policy=named or now.policy, truncation=meant or now.truncation
+            ),
+        )
         return JSONResponse({"msg": "prompt optimization set", **self._policy(target)})
 
     async def _reset_policy(self, request: Request) -> Response:
         """Go by the configured policy and mode again."""
         target = await self._target(request)
-        before = self._control.overrides.of(target.name)
-        await self._control.change(target.name, without(before, "prompt-optimization"))
+        await self._control.change(target.name, lambda now: without(now, "prompt-optimization"))
         return JSONResponse({"msg": "prompt optimization reset", **self._policy(target)})
 
     async def _latest(self, request: Request) -> Response:
@@ -178,8 +182,7 @@ class ContextApi:
     async def _reset(self, request: Request, what: str) -> _Target:
         target = await self._local(request)
         restart = _restart(request, {})
-        before = self._control.overrides.of(target.name)
-        await self._control.change(target.name, without(before, what), restart=restart)
+        await self._control.change(target.name, lambda now: without(now, what), restart=restart)
         return target
 
     def _size(self, target: _Target) -> dict[str, Any]:

@@ -116,8 +116,10 @@ class ContextControl:
         runs, holds = self.engine.runs(model), self.engine.config.models.get(model)
         return runs is not None and holds is not None and not same_process(runs, holds)
 
-    async def change(self, model: str, override: Override, *, restart: bool = False) -> None:
-        """Set ``override`` for ``model``; its process is changed at its next start.
+    async def change(
+        self, model: str, edit: Callable[[Override], Override], *, restart: bool = False
+    ) -> None:
+        """Set what ``edit`` makes of the override of ``model``; a process gets it when it starts.
 
         With ``restart`` a running one is stopped when it is idle and started again.
 
@@ -128,6 +130,7 @@ class ContextControl:
         """
         async with self._changing:
             before = self.overrides.of(model)
+            override = edit(before)
             if override.process != before.process:
                 self._check(model, override)
             await self._put(model, override)

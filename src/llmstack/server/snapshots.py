@@ -36,7 +36,7 @@ class Snapshot:
             "model": self.model,
             "policy": report.get("policy", ""),
             "applied": bool(report.get("applied", False)),
-            "updatedAt": self.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "updatedAt": _utc(self.at),
             "note": report.get("note", ""),
             "originalBody": self.original,
             "optimizedBody": self.sent,
@@ -96,6 +96,10 @@ class Snapshots:
         gone = self._kept.pop(model, None)
         if gone is not None:
             self._ring = deque(one for one in self._ring if one is not gone)
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _shortened(body: bytes | None) -> str:

@@ -89,6 +89,8 @@ class ContextControl:
     def settings(self, model: str) -> ContextSettings:
         """The same with what was set at run time."""
         settings, override = self.configured_settings(model), self.overrides.of(model)
+        if override.policy is None and override.truncation is None:
+            return settings
         return replace(
             settings,
             policy=override.policy or settings.policy,

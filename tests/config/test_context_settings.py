@@ -20,8 +20,11 @@ def model(body: str) -> str:
     return f"models: {{m: {{cmd: 'run ${{PORT}}', {body}}}}}"
 
 
-def test_a_model_that_says_nothing_has_the_defaults() -> None:
-    assert parse(model("name: x")).models["m"].context == ContextSettings()
+def test_a_model_that_says_nothing_is_served_as_llama_swap_does() -> None:
+    """Its requests pass as they are; one key is enough for the defaults of all others."""
+    untouched = ContextSettings("off", hygiene=False)
+    assert parse(model("name: x")).models["m"].context == untouched
+    assert parse(model("contextTarget: 0.6")).models["m"].context == ContextSettings()
     assert ContextSettings().policy == "limit_only"
     assert Reexported is ContextSettings
 

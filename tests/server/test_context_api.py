@@ -35,7 +35,14 @@ async def house(tmp_path: Path, anyio_backend: object) -> AsyncIterator[House]:
     one, two, odd = free_ports(3)
     flags = "--api-key sk-nobody-sees -c 4096 --fit off"
     swap = side_by_side(
-        server(tmp_path, "one", one, flags, aliases=("uno", "my/uno")),
+        server(
+            tmp_path,
+            "one",
+            one,
+            flags,
+            aliases=("uno", "my/uno"),
+            context=ContextSettings(),
+        ),
         server(tmp_path, "org/two", two),
         fake("odd", odd),
     )
@@ -194,6 +201,8 @@ async def test_a_policy_holds_for_the_next_request_and_below_its_headers(house: 
         "strict_error",
         False,
     )
+    control.window = lambda _: Window(0)
+    got = await ask(house.door, "GET", POLICY.format("uno"))
     assert got.json()["actual"]["policy"] == "off", "no window is known"
     control.window = lambda _: Window(4096, "configured")
     got = await ask(house.door, "GET", POLICY.format("uno"))

@@ -36,6 +36,10 @@ class ContextSettings:
     summary_timeout: float = 120.0
 
 
+#: Of models in a llama-swap configuration that says nothing of all this: what llama-swap does.
+UNTOUCHED: Final = ContextSettings("off", hygiene=False)
+
+
 def read_policy(text: str) -> Policy | None:
     """The policy that ``text`` names in any case, blanks around it left out; None for no policy."""
     plain = text.strip().lower()

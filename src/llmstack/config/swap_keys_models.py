@@ -61,8 +61,8 @@ _CONTEXT = tuple(
             "contextPolicy",
             "What is done so that requests fit the window: nothing; something when one does not "
             "fit; the same earlier, from contextTrigger on; or with a summary, written by the "
-            "model, of what is left out. Without a known window nothing is done.",
-            "limit_only",
+            "model, of what is left out. Without a known window nothing is done. A model with any "
+            "of these keys has limit_only unless it says otherwise, one with none has off.",
             choices=POLICIES,
         ),
         text(

@@ -11,6 +11,7 @@ from llmstack.config.context_settings import (
     POLICIES,
     SWAP_KEYS,
     TRUNCATIONS,
+    UNTOUCHED,
     ContextSettings,
     Policy,
     Truncation,
@@ -115,15 +116,15 @@ def _context(section: Section, model_id: str) -> ContextSettings:
     if recent < 0:
         message = f"model {model_id}: contextKeepRecent: must be >= 0"
         section.report.error(section.at("contextKeepRecent"), message, "Write 4, say.")
-    # Who says nothing of all this gets what llama-swap does: requests pass as they are.
-    wanted = any(key in section for key in SWAP_KEYS.values())
+    if not any(key in section for key in SWAP_KEYS.values()):
+        return UNTOUCHED
     return ContextSettings(
-        policy=policy or ("limit_only" if wanted else "off"),
+        policy=policy or "limit_only",
         truncation=truncation or "sliding_window",
         trigger=trigger,
         target=target,
         keep_recent=max(recent, 0),
-        hygiene=wanted and section.boolean("promptHygiene"),
+        hygiene=section.boolean("promptHygiene"),
     )
 
 

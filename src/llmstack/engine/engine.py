@@ -379,8 +379,7 @@ class Engine:
     def _announce(
         self, model: str, state: State, what: str, error: RequestError | None = None
     ) -> None:
-        after = self._clock.now() - self._since[model]
-        self._since[model] += after
+        self._since[model] += (after := self._clock.now() - self._since[model])
         self.events.publish(ModelChanged(model, state, what, after, error))
 
     def _expire(self) -> None:

@@ -208,7 +208,7 @@ def _http() -> str:
     activity = Activity(engine)
     dispatcher = Dispatcher(engine, Pool(), activity)
     door = Door(dispatcher)
-    gateway = Gateway(dispatcher, door, None, None, dict)  # type: ignore[arg-type]
+    gateway = Gateway(dispatcher, door, None, None, None, dict)  # type: ignore[arg-type]
     lines = [NOTE + "# HTTP\n", "## Gateway, port 10101\n"]
     lines.append(
         "`auto` (in any case), an empty or a missing `model` is routed on "

@@ -1,4 +1,4 @@
-"""``/v1/messages/count_tokens``: Bedrock's own count, else an estimate that says so."""
+"""``/v1/messages/count_tokens`` and its like: Bedrock's count, else an estimate."""
 
 from __future__ import annotations
 
@@ -51,6 +51,26 @@ async def test_where_only_the_profile_is_known_it_is_counted_for() -> None:
         assert await count(here.tier()) == (42, False)
         models = [call.model for call in here.server.calls]
         assert models == [CLAUDE.removeprefix("eu."), CLAUDE]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/chat/completions/input_tokens", {}),
+        ("/v1/responses/input_tokens", {"messages": None, "input": "hi"}),
+    ],
+)
+async def test_bedrock_counts_for_the_other_apis(path: str, said: dict[str, Any]) -> None:
+    async with home() as here:
+        here.server.answers(Whole({"inputTokens": 42}))
+        answer = await here.tier().open(ask(path, **said))
+        assert json.loads(await read(answer)) == {"input_tokens": 42}
+        told = here.server.call.body["input"]["converse"]
+        assert told["messages"] == [{"role": "user", "content": [{"text": "hi"}]}]
+        here.server.answers(Refusal(429, "ThrottlingException"))
+        answer = await here.tier().open(ask(path, **said))
+        assert answer.header(b"x-llmstack-estimated") == b"true"
+        assert json.loads(await read(answer))["input_tokens"] > 0
 
 
 REFUSALS = [

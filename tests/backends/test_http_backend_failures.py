@@ -58,7 +58,7 @@ async def test_a_long_retry_after_is_told_at_once_and_the_model_left_alone_for_i
         assert (error.status, error.code, error.retry_after) == (429, "tokens_per_day", 60)
         assert error.elsewhere
         assert "\x1b" not in str(error)
-        assert tier.health().usable
+        assert (tier.health().state, tier.health().retry_in) == ("down", 60), "auto asks another"
         clock.now += 20
         with pytest.raises(BackendFailed) as caught:
             await tier.open(ask())

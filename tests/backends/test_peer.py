@@ -243,8 +243,10 @@ def test_a_list_that_is_none_is_an_error_or_empty(text: bytes) -> None:
             st.recursive(
                 st.none() | st.text(max_size=3) | st.integers(),
                 lambda inner: st.dictionaries(st.sampled_from(["llamaswap", "value"]), inner),
+                max_leaves=4,
             ),
-        )
+        ),
+        max_size=4,
     )
 )
 def test_whatever_a_peer_lists_nothing_is_raised(rows: list[Any]) -> None:

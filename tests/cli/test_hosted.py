@@ -167,13 +167,15 @@ def test_status_says_everything_once(capsys: pytest.CaptureFixture[str]) -> None
             {"name": "b", "backend": "openai", "model": "m", **spent},
         ]
     )
-    print_sources([{"name": "box", "backend": "peer", "where": "http://b", "models": 1}])
+    box = {"name": "box", "backend": "peer", "where": "http://b"}
+    print_sources([{**box, "models": 1}, {**box, "models": None}])
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "     a                              openai m",
         "[!] [a] cannot: Set X.",
         "     b                              openai m  $0.0001 of $1.00 this day",
         "[!] b: budget_usd_per_day is spent, and auto passes it over",
         "     box/...              1 model   peer http://b",
+        "     box/...              asked     peer http://b",
     ]
 
 

@@ -214,6 +214,7 @@ def test_what_is_missing_is_named_with_what_to_write(section: str, message: str)
         "headers = X-A: 1, X-a: 2",
         "headers = X-A:",
         "headers = Host: x",
+        "headers = X-LLMstack-Hops: 0",
         "headers = Accept-Encoding: gzip",
         "headers = Content-Length: 5",
         "headers = Transfer-Encoding: chunked",
@@ -282,6 +283,13 @@ def test_a_fallback_is_a_tier_by_any_of_its_names() -> None:
     text = f"[a]\n{OPENAI}fallback = code, c\n[b]\nrole = agent\n{HUB}fallback = c\n[c]\n{BEDROCK}"
     assert tier(text).fallback == ("b", "c")
     assert tier(text, "b").fallback == ("c",)
+
+
+def test_a_fallback_that_nobody_is_gets_the_tiers_told_once_each() -> None:
+    """Not once for each of their names."""
+    text = f"[a]\n{OPENAI}fallback = nobody\n[b]\nrole = agent\n{HUB}"
+    (problem,) = problems(text)
+    assert problem.fix == "The tiers are a, b."
 
 
 def test_a_fallback_for_all_leaves_out_the_tier_itself() -> None:

@@ -274,10 +274,11 @@ def test_routing_is_effective() -> None:
     routing = load(
         f"[a]\n{HUB}[ROUTING]\nhigh_fidelity_ceiling = 20k\nmid_fidelity_ceiling = 40k\n"
         "multi_turn = 10\nplan_signal_words = should we, design\n  trade-off\n"
-        "ultra_triggers = [big], big:\n"
+        "ultra_triggers = [big], big:\nsticky = off\nswitch_cost_limit = 90\n"
     ).stack.routing
     assert (routing.high_fidelity_ceiling, routing.mid_fidelity_ceiling) == (20_480, 40_960)
     assert routing.multi_turn == 10
+    assert (routing.sticky, routing.switch_cost_limit) == (False, 90)
     assert routing.plan_signal_words == ("should we", "design", "trade-off")
     assert routing.ultra_triggers == ("[big]", "big:")
     assert routing.agent_signal_words == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
 from llmstack.context.body import read_history
@@ -50,7 +51,7 @@ class Server:
 
     def _meet(self, path: str, need: Need) -> int | bytes | None:
         if isinstance(need, NeedExact):
-            return round(self.tokens(path, need.body)) if self.counts else None
+            return ceil(self.tokens(path, need.body)) if self.counts else None
         return self.answer
 
     @property

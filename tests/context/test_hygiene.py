@@ -143,5 +143,6 @@ def test_what_cannot_be_read_is_left_for_others_to_refuse(body: bytes) -> None:
 def test_half_an_emoji_does_not_keep_the_front_from_being_cleaned() -> None:
     now = "Current time: 2026-11-21 19:32:20"
     messages = [{"role": "system", "content": now}, {"role": "user", "content": "\ud83d"}]
-    body, _ = cleaned(CHAT, messages=messages)
+    body, _ = cleaned(CHAT, messages=messages, tools=[{"name": "b"}, {"name": "a"}])
     assert body["messages"] == [{"role": "system", "content": now[:24]}, messages[1]]
+    assert body["tools"] == [{"name": "a"}, {"name": "b"}]

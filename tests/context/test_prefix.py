@@ -70,6 +70,12 @@ def test_wandering_cache_marks_are_no_difference() -> None:
     assert where(old, {"messages": [{"role": "user", "content": "hello!"}]}) == "messages[0]"
 
 
+def test_half_an_emoji_changes_no_link_before_it() -> None:
+    plain, half = links(messages=[USER, USER]), links(messages=[USER, "\ud83d"])
+    assert first_difference(plain, half) == len(FRONT) + 1
+    assert len(half) == len(plain)
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"messages":5}', b'{"input":"x"}'])
 def test_what_has_no_items_has_no_chain(body: bytes) -> None:
     for path in (CHAT, RESPONSES, "/v1/completions"):

@@ -194,6 +194,21 @@ def test_one_turn_of_the_responses_api_is_one_unit() -> None:
     assert abouts == ["read x", "patch *** Begin", "local_shell ls -l"]
 
 
+def test_new_kinds_of_calls_and_approvals_stay_with_their_answers() -> None:
+    found = history(
+        RESPONSES,
+        [
+            {"type": "tool_search_call", "call_id": "a", "arguments": {"query": "x"}},
+            {"type": "tool_search_output", "call_id": "a", "tools": []},
+            {"type": "mcp_approval_request", "id": "m", "name": "drop"},
+            {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True},
+            {"type": "web_search_call", "id": "w", "action": {"query": "x"}},
+        ],
+    )
+    assert shape(found) == [("round", 0, 2), ("round", 2, 4), ("assistant", 4, 5)]
+    assert not any(unit.open or unit.results for unit in found.units)
+
+
 @pytest.mark.parametrize(
     "words",
     [

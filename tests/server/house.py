@@ -102,14 +102,19 @@ def tier(name: str, role: str, ctx_size: int = 0) -> Tier:
 
 
 def plan_for(
-    root: Path, swap: SwapConfig, tiers: Sequence[Tier] = (), *, ollama: str = "off"
+    root: Path,
+    swap: SwapConfig,
+    tiers: Sequence[Tier] = (),
+    *,
+    ollama: str = "off",
+    routing: Routing | None = None,
 ) -> StackPlan:
     """The plan of a stack with any free ports. An Ollama of this machine is not looked for."""
     work = WorkDir(root)
     work.state.mkdir(parents=True, exist_ok=True)
     work.models_ini.write_bytes(b"; \xc3\xa9 as it was written\r\n[one]\n")
     settings = Settings(router_port=0, engine_port=0, ollama=ollama)
-    stack = Stack(str(work.models_ini), settings, tuple(tiers), Routing())
+    stack = Stack(str(work.models_ini), settings, tuple(tiers), routing or Routing())
     return StackPlan(
         work=work,
         stack=stack,
@@ -131,6 +136,7 @@ async def running(
     tiers: Sequence[Tier] = (),
     raw: Sequence[str] = (),
     ollama: str = "off",
+    routing: Routing | None = None,
 ) -> AsyncIterator[House]:
     """Run a stack. Models named in ``raw`` are added; raw upstreams play them."""
     upstreams = {name: RawUpstream() for name in raw}
@@ -145,9 +151,9 @@ async def running(
         for name, upstream in upstreams.items()
     }
     models = {**swap.models, **players}
-    groups = tuple(replace(group, members=tuple(models)) for group in swap.groups)
+    groups = tuple(replace(group, members=(*group.members, *players)) for group in swap.groups)
     swap = replace(swap, models=models, groups=groups)
-    stack = RunningStack(plan_for(root, swap, tiers, ollama=ollama))
+    stack = RunningStack(plan_for(root, swap, tiers, ollama=ollama, routing=routing))
     house = House(stack, WorkDir(root), upstreams)
     await stack.start()
     try:

@@ -88,6 +88,23 @@ async def test_nothing_is_asked_of_ollama_until_somebody_looks(found: Found) -> 
     assert got.json()["choices"][0]["message"]["content"] == "".join(WORDS)
 
 
+async def test_a_source_that_has_not_answered_yet_is_not_said_to_have_nothing(
+    found: Found,
+) -> None:
+    house, server = found
+    server.gates["/api/tags"] = gate = asyncio.Event()
+
+    async def models() -> object:
+        (row,) = (await ask(house.gateway, "GET", "/api/status")).json()["sources"]
+        return row["models"]
+
+    assert await models() is None
+    gate.set()
+    async with asyncio.timeout(PATIENCE):
+        while await models() != 3:  # noqa: ASYNC110  what is awaited has no event
+            await asyncio.sleep(0.01)
+
+
 async def test_b12_a_name_with_slashes_can_be_asked_for_wherever_a_model_is_named(
     found: Found,
 ) -> None:

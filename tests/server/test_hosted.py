@@ -277,3 +277,40 @@ async def test_when_nothing_can_answer_auto_says_when_to_come_back(
         assert "budget_usd_per_day" in message
         assert "two is down" in message
         assert 1 <= int(got.header("retry-after")) <= 15
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/files"),
+        ("DELETE", "/v1/models/ft:mine"),
+        ("POST", "/v1/organization/api_keys"),
+        ("DELETE", "/v1/chat/completions"),
+        ("POST", "/v1/chat/%63ompletions"),
+        ("GET", "/"),
+    ],
+)
+async def test_nothing_of_a_provider_but_its_model_is_asked_with_our_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int, method: str, path: str
+) -> None:
+    """A page that somebody looks at may send requests to a door without keys."""
+    async with house_with(tmp_path, monkeypatch, free_tcp_port) as (house, upstream):
+        for port in (house.gateway, house.door):
+            got = await ask(port, method, f"/upstream/best{path}", {} if method == "POST" else None)
+            assert error_of(got)[0] == 403
+        assert not upstream.requests
+        async with upstream.play(answers):
+            got = await ask(house.gateway, "POST", f"/upstream/best{CHAT}", chat("best"))
+        assert got.json()["choices"][0]["message"]["content"] == "far"
+
+
+async def test_a_tier_that_asked_to_be_left_alone_is_stepped_over_by_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_tcp_port: int
+) -> None:
+    async with house_with(tmp_path, monkeypatch, free_tcp_port) as (house, upstream):
+        async with upstream.play(is_busy):
+            assert (await ask(house.gateway, "POST", CHAT, chat("auto"))).status == 429
+            got = await ask(house.gateway, "POST", CHAT, chat("auto"))
+        assert got.status == 200
+        assert got.header("x-llmstack-model") == "near"
+        assert len(upstream.requests) == 1

@@ -51,7 +51,7 @@ class Standing:
             if left <= 0:
                 return Health("unknown", self._health.why)
             return Health("unusable", self._health.why, left)
-        if self._breaker.state == "open":
+        if not self._breaker.admits:
             return Health("down", self._health.why, self._breaker.wait)
         return self._health
 

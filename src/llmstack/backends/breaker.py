@@ -95,6 +95,11 @@ class Breaker:
         return "open" if self._now() < self._until else "half-open"
 
     @property
+    def admits(self) -> bool:
+        """Whether who comes now is let in: not while open, nor while a probe is out."""
+        return self.state != "open" and not self._probing
+
+    @property
     def wait(self) -> float:
         """Seconds until somebody may be let in; 0 when that may be now."""
         return 0.0 if self._until is None else max(0.0, self._until - self._now())
@@ -115,6 +120,10 @@ class Breaker:
             return Refused("circuit", 0.0)
         self._probing = True
         return Pass(self, self._generation, probe=True)
+
+    def held(self, model: str) -> float:
+        """Seconds for which ``model`` is not asked because of ``hold``; 0 if it may be."""
+        return max(0.0, self._holds.get(model, 0.0) - self._now())
 
     def hold(self, model: str, seconds: float) -> None:
         """Leave ``model`` alone for a while: the upstream asked for it."""

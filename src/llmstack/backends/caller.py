@@ -129,7 +129,8 @@ class Caller:
     def _note(self, outcome: Response | _Failure) -> None:
         standing = self._standing
         standing.answered = not (isinstance(outcome, _Failure) and _is_failure(outcome.error))
-        standing.problem = outcome.error.what if isinstance(outcome, _Failure) else ""
+        failed = outcome.error.what if isinstance(outcome, _Failure) else ""
+        standing.problem = failed.removeprefix(f"{self._name} ")
         refused = isinstance(outcome, _Failure) and outcome.error.status == 401
         standing.barred = self._house.now() + BARRED if refused else 0.0
 
@@ -156,7 +157,7 @@ class Caller:
             code="circuit_open",
             retry_after=refused.wait or 1.0,
             elsewhere=True,
-            why=self._standing.problem,
+            why=self._standing.problem_of(self._name),
         )
 
 

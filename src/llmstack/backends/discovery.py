@@ -109,6 +109,11 @@ class Discovery:
         found = self._sources.get(source)
         return found.problem if found else ""
 
+    def asked(self, source: str) -> bool:
+        """Whether ``source`` has told what it has, or that it cannot, at least once."""
+        found = self._sources.get(source)
+        return found is not None and found.answered_at is not None
+
     async def fresh(self, within: float = 0.75) -> Mapping[str, tuple[Offered, ...]]:
         """As ``known``, giving sources that are being asked ``within`` seconds to answer.
 

@@ -140,13 +140,16 @@ class HttpBackend:
         if trouble := self.credentials.trouble():
             return Health("unusable", trouble)
         standing, breaker = self.standing, self.standing.breaker
+        problem = standing.problem_of(self.upstream.name)
         if standing.barred > self.house.now():
-            return Health("unusable", standing.problem)
-        if breaker.state == "open":
-            return Health("down", standing.problem, breaker.wait)
+            return Health("unusable", problem)
+        if not breaker.admits:
+            return Health("down", problem, breaker.wait)
+        if held := breaker.held(self.upstream.hosted.model):
+            return Health("down", problem, held)
         if standing.answered and breaker.state == "closed":
-            return Health("ok", standing.problem)
-        return Health("unknown", standing.problem)
+            return Health("ok", problem)
+        return Health("unknown", problem)
 
     async def close(self) -> None:
         """Nothing of its own is held: the house closes its connections."""

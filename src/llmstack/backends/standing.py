@@ -24,10 +24,14 @@ class Standing:
     lacks: dict[str, float] = field(default_factory=dict)
     #: Whether the last answer was one; None before the first.
     answered: bool | None = None
-    #: Why it was none.
+    #: Why it was none, after the name of whoever asks.
     problem: str = ""
     #: Until when our key counts as refused.
     barred: float = 0.0
+
+    def problem_of(self, name: str) -> str:
+        """The problem in the words of the tier called ``name``; empty if there is none."""
+        return self.problem and f"{name} {self.problem}"
 
     def knows(self, what: str, now: float) -> bool:
         """Whether ``what`` may be tried."""

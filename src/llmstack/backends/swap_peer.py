@@ -51,7 +51,7 @@ class SwapPeer:
                 code="circuit_open",
                 retry_after=entry.wait or 1.0,
                 elsewhere=True,
-                why=standing.problem,
+                why=standing.problem_of(self._peer.id),
             )
         try:
             response = await self._house.pool.request(
@@ -63,7 +63,7 @@ class SwapPeer:
                 limits_of(self._peer.timeouts),
             )
         except Unreachable as error:
-            standing.answered, standing.problem = False, str(error)
+            standing.answered, standing.problem = False, f"cannot be reached: {error}"
             entry.failed()
             raise _unreachable(str(error)) from error
         else:

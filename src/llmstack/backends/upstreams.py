@@ -49,6 +49,8 @@ class Upstreams:
         self._made: dict[str, Backend] = {}
         self._upstreams: dict[str, Upstream] = {}
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in tiers}
+        names = ((name, tier) for tier in self.tiers for name in self.tiers[tier].aliases)
+        self._called = {**dict(names), **{tier: tier for tier in self.tiers}}
         for tier in self.tiers.values():
             if hosted := tier.elsewhere(channel):
                 if hosted.backend == OLLAMA and not hosted.base_url and ollama != "off":
@@ -81,6 +83,10 @@ class Upstreams:
         """The names that are known; nobody is asked, for this is part of every request."""
         known = self.discovery.known(())
         return {source: tuple(one.name for one in offers) for source, offers in known.items()}
+
+    def tier_called(self, name: str) -> str:
+        """The tier, hosted or not, that answers to ``name``; empty for none."""
+        return self._called.get(name, "")
 
     def context_of(self, name: str) -> int:
         """The window of a found model, ``SOURCE/MODEL``, in tokens; 0 where nobody tells."""

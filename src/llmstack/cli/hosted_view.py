@@ -74,7 +74,8 @@ def print_sources(sources: Any) -> None:
         count = row.get("models")
         place = f"{row.get('backend', '')} {row.get('where', '')}".strip()
         offers = f"{row.get('name', '')}/..."
-        models = "1 model" if count == 1 else f"{count} models"
+        # None before the first answer, for which nobody waits.
+        models = "1 model" if count == 1 else "asked" if count is None else f"{count} models"
         print(printable(f"     {offers:<20} {models:<9} {place}"))
         if problem := " ".join(str(row.get("problem") or "").split()):
             about = f"{row.get('name', '')}: {problem}"

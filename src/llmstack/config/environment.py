@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmstack.config.fields import split_words
-from llmstack.config.numbers import BadValueError, parse_port, parse_tokens, shown
+from llmstack.config.numbers import (
+    BadValueError,
+    parse_bool,
+    parse_port,
+    parse_seconds,
+    parse_tokens,
+    shown,
+)
 from llmstack.config.problems import Problem, nearest
 from llmstack.config.read_settings import (
     CEILINGS_FIX,
@@ -32,6 +39,8 @@ _ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HIGH_FIDELITY_CEILING": ("high_fidelity_ceiling", parse_tokens),
     "ROUTER_MID_FIDELITY_CEILING": ("mid_fidelity_ceiling", parse_tokens),
     "ROUTER_MULTI_TURN": ("multi_turn", parse_turns),
+    "ROUTER_STICKY": ("sticky", parse_bool),
+    "ROUTER_SWITCH_COST_LIMIT": ("switch_cost_limit", parse_seconds),
     "ROUTER_PLAN_SIGNAL_WORDS": ("plan_signal_words", split_words),
     "ROUTER_AGENT_SIGNAL_WORDS": ("agent_signal_words", split_words),
     "ROUTER_ULTRA_TRIGGERS": ("ultra_triggers", split_words),

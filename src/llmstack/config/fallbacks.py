@@ -39,7 +39,10 @@ def _resolved(
             if word in others:
                 fields.warning("fallback", f"[{word}] is no tier, and is passed over", "Remove it.")
             else:
-                fix = nearest(word, owners) or f"The tiers are {', '.join(owners.values())}."
+                fix = (
+                    nearest(word, owners)
+                    or f"The tiers are {', '.join(dict.fromkeys(owners.values()))}."
+                )
                 fields.error("fallback", f"no tier is called {shown(word)}", fix)
         elif name != tier.name:
             names[name] = None

@@ -279,7 +279,7 @@ _ROUTING = (
         "seconds",
         "60",
         "Seconds of loading and reading that a step from the agent to the ultra or plan tier is "
-        "worth; 0 is any price for staying.",
+        "worth; with 0 a session moves only when it is asked to.",
     ),
 )
 

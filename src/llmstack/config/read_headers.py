@@ -37,6 +37,8 @@ _OURS: Final = frozenset(
         "upgrade",
     }
 )
+#: What servers of ours tell each other, such as how far a request has come.
+_TOLD: Final = "x-llmstack-"
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "x-auth", "x-api-key", "api-key"})
 
 
@@ -69,7 +71,7 @@ def carries_credential(name: str) -> bool:
 
 def _fault(name: str, value: str) -> tuple[str, str] | None:
     """What is wrong and what to do; the value is not repeated where it may be a credential."""
-    if name.lower() in _OURS:
+    if name.lower() in _OURS or name.lower().startswith(_TOLD):
         return f"{name} belongs to the connection, not to the request", "Remove it."
     if only_variable(value):
         return None

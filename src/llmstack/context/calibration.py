@@ -7,7 +7,7 @@ a third of what was expected, and the same factor would then make a grown histor
 They are learned by recursive least squares with forgetting (a Kalman filter whose state drifts),
 the several-valued form of an exponential average: an observation moves the prices that it says
 something of, and most of all those of which least is known. A request without images leaves the
-price of images alone. A single odd number moves nothing; three that agree are believed.
+price of images alone. A single odd number moves nothing; some that agree are believed.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ _DRIFT: Final = 0.03
 #: Requests of the same sizes differ by as much as the estimates were off lately, within these
 #: parts, and by some tokens more.
 _LEAST_NOISE: Final = 0.01
-_MOST_NOISE: Final = 0.1
+_MOST_NOISE: Final = 0.05
 _NOISE_TOKENS: Final = 12.0
 #: The part of a prompt from which on it says something of a price.
 _SMALL: Final = 0.05
-#: Standard deviations beyond which an observation is odd, and how many must agree.
+#: Standard deviations beyond which an observation is odd, and how many must agree to be believed.
+#: Fewer where there were more tokens: what is left out of a report can only make it too small.
 _ODD: Final = 2.5
-_AGREE: Final = 3
+_AGREE_MORE: Final = 2
+_AGREE_LESS: Final = 3
 #: How much the latest error counts in the average.
 _NEWEST: Final = 0.2
 #: The average error that is assumed before there was one, and the most that one counts for.
@@ -99,7 +101,7 @@ class Calibration:
         spread = _dot(shares, measured) + noise
         off = self.error + _NEWEST * (min(abs(error) / tokens, _WORST_ERROR) - self.error)
         odd = self._odd(error, spread)
-        if 0 < abs(odd) < _AGREE:
+        if -_AGREE_LESS < odd < _AGREE_MORE and odd:
             return replace(self, odd=odd, error=off)
         if odd:  # the text has changed for good: what was known of it is no more than a guess
             doubt = _PRIOR
@@ -140,7 +142,7 @@ def is_sound(calibration: Calibration) -> bool:
             for column in range(_SIDE)
         )
         and 0 <= calibration.seen <= _MOST_SEEN
-        and abs(calibration.odd) < _AGREE
+        and -_AGREE_LESS < calibration.odd < _AGREE_MORE
         and 0 <= calibration.error <= 1
     )
 

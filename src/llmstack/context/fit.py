@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from llmstack.context.compaction import Compaction, Span
     from llmstack.context.edits import Edit
     from llmstack.context.history import History
-    from llmstack.context.needs import Answer, Asked, Need
-    from llmstack.context.overflow import Learned
+    from llmstack.context.needs import Answer, Asked, Measured, Need
+    from llmstack.context.overflow import Overflow as Told
     from llmstack.context.report import SummaryState
     from llmstack.context.settings import ContextSettings
 
-#: An estimate this near to the window, in parts of it, is not good enough.
-_NEAR: Final = 0.3
+#: An estimate from this part of the window on is not good enough.
+_NEAR: Final = 0.7
 #: What an estimate may be wrong by where nobody can count, and where a server said it was.
 _DOUBT: Final = 1.1
 _ROUNDS: Final = 3
@@ -69,7 +69,7 @@ async def drive(asked: Asked, meet: Callable[[Need], Awaitable[Answer]]) -> Fitt
         return fitted
 
 
-def again(asked: Asked, sent: bytes, learned: Learned) -> Asked | None:
+def again(asked: Asked, sent: bytes, told: Told) -> Asked | None:
     """The request once more, after an upstream refused ``sent`` as too long.
 
     None when there was a second time already, or nothing to learn and to do.
@@ -79,14 +79,14 @@ def again(asked: Asked, sent: bytes, learned: Learned) -> Asked | None:
         return None
     estimate = _total(asked, history, asked.scale)
     window, scale = asked.window, asked.scale
-    if learned.n_prompt and estimate:
-        scale *= max(1.0, learned.n_prompt / estimate)
-    if learned.n_ctx:
-        window = Window(learned.n_ctx, "learned")
-    elif not learned.n_prompt or not window.tokens or learned.n_prompt <= window.tokens:
+    if told.prompt and estimate:
+        scale *= max(1.0, told.prompt / estimate)
+    if told.window:
+        window = Window(told.window, "learned")
+    elif not told.prompt or not window.tokens or told.prompt <= window.tokens:
         # It said nothing of its window but that it is smaller than this.
-        told = learned.n_prompt or int(estimate)
-        window = Window(min(told, window.tokens or told), "learned")
+        most = told.prompt or int(estimate)
+        window = Window(min(most, window.tokens or most), "learned")
     return replace(asked, window=window, scale=scale, retried=True)
 
 
@@ -99,20 +99,22 @@ class _Fitting:
     summary: SummaryState = ""
     room: Room = field(init=False)
     texts: BodyTexts = field(init=False)
+    base: Measured = field(init=False)
 
     def __post_init__(self) -> None:
         asked = self.asked
         self.scale = asked.scale
         self.room = room_of(asked.window.tokens, self.history.max_output, asked.settings)
         self.texts = BodyTexts(self.history.api, asked.body)
+        self.base = asked.measure(self.history)
 
     def steps(self) -> Generator[Need, Answer, Fitted | Unfit]:
         """The whole of it."""
+        standing, standing_body = self._stand()
         asked = self.asked
-        standing = self._stand()
         tokens = standing.tokens
         if self._near(tokens):
-            tokens = yield from self._count(apply(asked.path, asked.body, standing.edits), tokens)
+            tokens = yield from self._count(standing_body, tokens)
         told = ""
         for round_ in range(_ROUNDS):
             settings = _harder(asked.settings, round_)
@@ -124,20 +126,31 @@ class _Fitting:
                 if told:
                     with_it = self._compact(settings, told)
                     result = result if isinstance(with_it, Overflow) else with_it
-            body = apply(asked.path, asked.body, result.edits)
-            if result.edits != standing.edits or not self.exact:
+            body = standing_body
+            if result.edits != standing.edits:
+                body = apply(asked.path, asked.body, result.edits)
                 tokens = yield from self._verify(body)
             if tokens <= self.room.prompt:
                 return self._fitted(result, body, tokens, round_)
             self.scale *= max(1.0, tokens / max(1.0, result.tokens))
         return self._unfit(Overflow(self._whole(), self.room, tokens), _ROUNDS)
 
-    def _stand(self) -> Compaction:
-        units, front = self._measured(self.history)
+    def _stand(self) -> tuple[Compaction, bytes]:
+        """What is sent without a step down, and its body."""
         asked = self.asked
-        return stand(
+        units, front = self._measured(self.history)
+        standing = stand(
             self.history, units, front, asked.settings, texts=self.texts, prior=asked.prior
         )
+        try:
+            return standing, apply(asked.path, asked.body, standing.edits)
+        except ValueError:
+            # Digests look through what means the same, such as a text as a list of one part; an
+            # edit may name the part. Then the checkpoint is none for this body.
+            if asked.prior is None:
+                raise
+        self.asked = replace(asked, prior=None)
+        return self._stand()
 
     def _compact(self, settings: ContextSettings, summary: str) -> Compaction | Overflow:
         units, front = self._measured(self.history)
@@ -200,7 +213,8 @@ class _Fitting:
         fitted = compact(history, units, front, room, settings, texts=texts, prior=prior)
         if isinstance(fitted, Overflow):
             return None
-        return ask_for_summary(history.api, apply(asked.path, head, fitted.edits), output)
+        question = apply(asked.path, head, fitted.edits)
+        return ask_for_summary(history.api, question, output, think=not asked.local)
 
     def _fitted(self, result: Compaction, body: bytes, tokens: float, round_: int) -> Fitted:
         asked = self.asked
@@ -247,13 +261,13 @@ class _Fitting:
 
     def _near(self, tokens: float) -> bool:
         # However far above: nothing is cut away because of an estimate where somebody can count.
-        return tokens >= (1 - _NEAR) * self.room.window
+        return tokens >= _NEAR * self.room.window
 
     def _whole(self) -> float:
-        return _total(self.asked, self.history, self.scale)
+        return (self.base.front + sum(self.base.units)) * self.scale
 
     def _measured(self, history: History) -> tuple[list[float], float]:
-        measured = self.asked.measure(history)
+        measured = self.base if history is self.history else self.asked.measure(history)
         return [unit * self.scale for unit in measured.units], measured.front * self.scale
 
 

@@ -9,9 +9,7 @@ and in the harness's blocks of the first user message, and nowhere else:
   digests of the request; they are left out, the rest stays.
 * The time of day right after the current date (``Current date: 2026-11-21 19:32:20``). The date
   stays, so the model is told less but nothing wrong; a time without a date stays as it is.
-* The order of tools, which comes from who connected first in clients with MCP servers. Nobody can
-  see in one request whether a client does so; sorted by name they are the same in all. Tools
-  with cache marks keep their order, since such a client minds its prefix itself.
+* The order of tools (``tool_order``).
 
 Ids and paths stay: a model may need them for its calls.
 """
@@ -19,14 +17,16 @@ Ids and paths stay: a model may need them for its calls.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from llmstack.context.raw import is_text, member, read_text, top_level, written
+from llmstack.context.tool_order import sort_tools, wanted_order
 from llmstack.dialects.layout import cut
 from llmstack.dialects.read import dialect_of
 from llmstack.dialects.text import HARNESS_TAGS
+from llmstack.dialects.wire import decode_mended
 from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ if TYPE_CHECKING:
 
 _BILLING = b"x-anthropic-billing-header:"
 _BILLING_LINE = re.compile(r"^x-anthropic-billing-header:[^\n]*", re.MULTILINE)
-_DIGEST = re.compile(r"[ \t]*\bcch=[0-9A-Za-z]*;?")
+# Only the first blank of several is a place to begin, which keeps the search linear.
+_DIGEST = re.compile(r"(?:(?<![ \t])[ \t]++)?\bcch=[0-9A-Za-z]*;?")
 _VERSION = re.compile(r"\b(cc_version=\d+\.\d+\.\d+)\.[0-9A-Za-z]+")
 
 #: Parts of the words that introduce the current moment; what is before may be upper or lower case.
 _MARKS: Final = (b"urrent", b"oday", b"ate and time", b"ocal time")
-#: How far from such words the time may stand.
+#: How far from such words the time may stand, in bytes.
 _REACH: Final = 160
+#: Characters of the longest text in which times are looked for: no client has one like it.
+_LONGEST: Final = 200_000
 _CLOCK_BYTES = re.compile(rb"\d:\d\d")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = (
@@ -64,29 +67,19 @@ _TAGS = (*HARNESS_TAGS, "env")
 _OPENING = re.compile(rf"<({'|'.join(_TAGS)})(?:[ \t][^<>\n]*)?>")
 
 
-class _Named(msgspec.Struct):
-    name: Any = None
-
-
-class _Tool(_Named):
-    type: Any = None
-    function: _Named | None = None
-
-
 _NONE = msgspec.Raw(b"")
 
 
 class _Front(msgspec.Struct):
-    messages: list[msgspec.Raw] = []
-    input: msgspec.Raw = _NONE
+    # Cut by the same pass that finds them, which is most of what a body with nothing to do costs.
+    messages: list[msgspec.Raw] | str | None = None
+    input: list[msgspec.Raw] | str | None = None
     system: msgspec.Raw = _NONE
     instructions: msgspec.Raw = _NONE
     tools: msgspec.Raw = _NONE
 
 
 _front = msgspec.json.Decoder(_Front)
-_elements = msgspec.json.Decoder(list[msgspec.Raw])
-_tools = msgspec.json.Decoder(list[_Tool])
 
 
 def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -110,7 +103,7 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
             done.append("billing header")
         if clock and _edit_front(api, top, _without_times):
             done.append("time of day")
-        if order and _sort_tools(top, order):
+        if order and sort_tools(top, order):
             done.append("tool order")
     except (BadRequest, ValueError, RecursionError):
         return body, ()
@@ -120,18 +113,19 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
 def _look(api: str, body: bytes) -> tuple[list[bytes], list[int]]:
     """The raw pieces that may need an edit, and the order in which tools should be."""
     try:
-        front = _front.decode(body)
-        items = front.messages
-        if api == "responses":
-            items = _elements.decode(front.input) if bytes(front.input)[:1] == b"[" else []
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return [body], []  # half an emoji, which the slower road below can read
+        try:
+            front = _front.decode(body)
+        except (msgspec.DecodeError, ValueError):
+            front = decode_mended(_front, body, "")
+    except (BadRequest, RecursionError):
+        return [], []
     pieces = [bytes(front.system), bytes(front.instructions)]
-    for item in items:
+    items = front.input if api == "responses" else front.messages
+    for item in items if isinstance(items, list) else ():
         pieces.append(bytes(item))
         if b'"user"' in pieces[-1] or b'"assistant"' in pieces[-1]:
             break
-    return pieces, _wanted_order(front.tools)
+    return pieces, wanted_order(bytes(front.tools))
 
 
 def _states_time(text: bytes) -> bool:
@@ -153,7 +147,7 @@ def _without_digests(text: str) -> str:
 
 
 def _without_times(text: str) -> str:
-    return _NOW.sub(r"\1", text)
+    return _NOW.sub(r"\1", text) if len(text) <= _LONGEST else text
 
 
 def _in_blocks(edit: Callable[[str], str]) -> Callable[[str], str]:
@@ -235,38 +229,3 @@ def _edit_text(item: Item, edit: Callable[[str], str]) -> bool:
     if changed:
         item.value = parts.render()
     return changed
-
-
-def _wanted_order(raw: msgspec.Raw) -> list[int]:
-    """The tools' indexes in the order of their names; empty when they are so, or cannot be."""
-    tools = bytes(raw)
-    try:
-        names = [_name(tool) for tool in _tools.decode(tools)] if tools else []
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return []
-    order = sorted(range(len(names)), key=names.__getitem__)
-    if order == list(range(len(names))) or b'"cache_control"' in tools:
-        return []
-    return order
-
-
-def _name(tool: _Tool) -> str:
-    for name in (tool.function.name if tool.function else None, tool.name, tool.type):
-        if isinstance(name, str):
-            return name
-    return ""
-
-
-def _sort_tools(top: Layout, order: list[int]) -> bool:
-    item = member(top, "tools")
-    if item is None:
-        return False
-    tools = cut(item.value)
-    values = [tool.value for tool in tools.items]
-    if len(values) != len(order):
-        return False
-    # Only the values move, so that the layout between them stays as the client wrote it.
-    for tool, index in zip(tools.items, order, strict=True):
-        tool.value = values[index]
-    item.value = tools.render()
-    return True

@@ -34,7 +34,8 @@ class Asked:
     """A request that is to fit.
 
     ``chain`` are the ``digests`` of its body, ``prior`` is what ``Checkpoints`` found for them.
-    ``scale`` corrects ``measure`` by what an upstream said; ``retried`` says that it did.
+    ``scale`` corrects ``measure`` by what an upstream said; ``retried`` says that it did. ``local``
+    is a model that llama-server runs, whose template can be told not to think.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Asked:
     prior: Checkpoint | None = None
     scale: float = 1.0
     retried: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""An upstream's own words for a prompt that is too long, and the numbers in them.
-
-Sources: llama.cpp's server (``exceed_context_size_error`` with ``n_prompt_tokens`` and ``n_ctx``),
-the API references of OpenAI and Anthropic, vLLM's and Ollama's messages, Bedrock's Converse.
-"""
+"""What a server says when a prompt was too long for it."""
 
 from __future__ import annotations
 
@@ -12,99 +8,93 @@ from typing import Any, Final
 
 import msgspec
 
-#: Statuses that may tell of it. llama-server has used 500 before 400.
+#: Statuses with which servers refuse a prompt for its length; 413 and 422 are rare.
 _STATUSES: Final = (400, 413, 422, 500)
-#: An error body is short; nobody looks for words in megabytes.
+#: No error needs more, in bytes and characters.
 _LONGEST: Final = 64 * 1024
-_CODES: Final = (
-    "exceed_context_size_error",
-    "context_length_exceeded",
-    "model_max_prompt_tokens_exceeded",
+_SHOWN: Final = 4000
+_MOST: Final = 1 << 40
+
+_NUMBER: Final = r"(\d[\d,_]{0,18})"
+#: How servers name window and prompt, in that order of preference. Sources: the error texts of
+#: llama-server, OpenAI, vLLM, OpenRouter, Anthropic and Bedrock, Gemini, Mistral, SGLang and TGI.
+_WINDOW: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:maximum|max|model'?s?) context (?:length|window)(?: is| of|:)?(?: only)? {_NUMBER}",
+        rf"available context size \({_NUMBER} tokens\)",
+        rf"tokens? > {_NUMBER} (?:maximum|tokens)",
+        rf"maximum (?:number of )?tokens allowed \({_NUMBER}\)",
+        rf"context (?:length|window|size)(?: limit)?(?: is| of|:) {_NUMBER}",
+        rf"\bn_ctx\D{{1,3}}{_NUMBER}",
+    )
 )
-_WORDS: Final = re.compile(
-    r"exceeds? the (?:available |model'?s )?context (?:size|window|length)"
-    r"|maximum context length|context[ _]length[ _]exceeded|context length is only"
-    r"|prompt is too long|input is too long|input length and `?max_tokens`? exceed context limit"
-    r"|prompt too long|maximum model length|greater than the context length"
-    r"|maximum prompt length is|input token count.{0,40}exceeds the maximum"
-    r"|reduce the length of the (?:messages|prompt)|input length.{0,60}exceeds.{0,40}context length"
-    r"|exceeds the limit of \d|context window exceeds limit|exceeded model token limit"
-    r"|too many (?:input )?tokens",
+_PROMPT: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_NUMBER} tokens? > ",
+        rf"request \({_NUMBER} tokens\) exceeds",
+        rf"input token count \({_NUMBER}\)",
+        rf"\({_NUMBER} (?:in the messages|of text input|input tokens|in the prompt)",
+        rf"messages? resulted in {_NUMBER} tokens",
+        rf"prompt contains (?:at least )?{_NUMBER}(?: input)? tokens",
+        rf"passed {_NUMBER} input tokens",
+    )
+)
+_SAYS_SO: Final = re.compile(
+    r"exceed_context_size|context_length_exceeded|context (?:length|window|size)|"
+    r"prompt is too long|input is too long|too many (?:input )?tokens|"
+    r"exceeds? (?:the )?(?:maximum|available|model)[^.]{0,60}(?:tokens|context)",
     re.IGNORECASE,
 )
 #: Limits of another kind, which may speak of too many tokens too.
 _OTHERS: Final = re.compile(r"throttl|rate limit|too many requests|per (?:minute|day)", re.I)
-_N: Final = r"(\d[\d,]{0,11})"
-#: Where the prompt's tokens are told, and where the window's: the first pattern that is found.
-_PROMPT: Final = (
-    rf"prompt is too long: {_N} tokens",
-    rf"(?:request|prompt|input|task) \({_N} tokens\)",
-    rf"messages resulted in {_N} tokens",
-    rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|input)",
-    rf"passed {_N} input tokens|prompt contains (?:at least )?{_N}",
-    rf"(?:prompt|request|input)(?: \(| length \(?| contains | has | of length ){_N}",
-    rf"input token count \({_N}\)|prompt token count of {_N}|exceed context limit: {_N} \+",
-    rf"(?:requested|requested about) {_N} tokens",
-)
-_WINDOW: Final = (
-    rf"> {_N} maximum",
-    rf"maximum (?:context|model|prompt) length (?:is|of) {_N}",
-    rf"context (?:size|window|length)(?: is only| of| is)? ?\(?{_N}",
-    rf"exceed context limit: [\d,]+ \+ [\d,]+ > {_N}",
-    rf"exceeds the limit of {_N}|maximum number of tokens allowed \({_N}\)",
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """What an upstream said of its window and of the prompt it was sent, in tokens."""
+class Overflow:
+    """A prompt that was too long. Tokens; 0 is not told."""
 
-    n_ctx: int | None = None
-    n_prompt: int | None = None
+    window: int = 0
+    prompt: int = 0
 
 
-def read_overflow(status: int, body: bytes) -> Learned | None:
-    """What an error answer tells of a prompt that is too long; None when it tells something else.
-
-    Bedrock says so without numbers.
-    """
+def read_overflow(status: int, body: bytes) -> Overflow | None:
+    """What an answer with ``status`` tells of a prompt that did not fit; None if that is not it."""
     if status not in _STATUSES or len(body) > _LONGEST:
         return None
-    error, message = _error(body)
-    named = error.get("code") in _CODES or error.get("type") in _CODES
-    if not named and (not _WORDS.search(message) or _OTHERS.search(message)):
-        return None
-    return Learned(
-        _number(error.get("n_ctx")) or _found(_WINDOW, message),
-        _number(error.get("n_prompt_tokens")) or _found(_PROMPT, message),
-    )
-
-
-def _error(body: bytes) -> tuple[dict[str, Any], str]:
-    """The error's members with plain values, and its message or all of the body's text."""
     text = body.decode("utf-8", "replace")
+    error = _error_of(body)
+    message = error.get("message")
+    said = (message if isinstance(message, str) else text)[:_SHOWN]
+    kinds = " ".join(str(error.get(name))[:100] for name in ("type", "code"))
+    if not _SAYS_SO.search(f"{kinds} {said}") or _OTHERS.search(said):
+        return None
+    window = _count(error.get("n_ctx")) or _first(_WINDOW, said)
+    prompt = _count(error.get("n_prompt_tokens")) or _first(_PROMPT, said)
+    return Overflow(window, prompt)
+
+
+def _error_of(body: bytes) -> dict[str, Any]:
     try:
-        decoded = msgspec.json.decode(body)
+        told = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return {}, text
-    error = decoded.get("error", decoded) if isinstance(decoded, dict) else {}
-    if isinstance(error, str):  # Ollama
-        return {}, error
-    if not isinstance(error, dict):
-        return {}, text
-    plain = {name: value for name, value in error.items() if isinstance(value, str | int)}
-    message = plain.get("message")
-    return plain, message if isinstance(message, str) else text
+        return {}
+    if isinstance(told, list) and told:  # Gemini's
+        told = told[0]
+    if not isinstance(told, dict):
+        return {}
+    error = told.get("error", told)
+    return error if isinstance(error, dict) else {"message": error}
 
 
-def _found(patterns: tuple[str, ...], message: str) -> int | None:
+def _first(patterns: tuple[re.Pattern[str], ...], text: str) -> int:
     for pattern in patterns:
-        if found := re.search(pattern, message, re.IGNORECASE):
-            number = next(group for group in found.groups() if group)
-            return _number(int(number.replace(",", "")))
-    return None
+        if found := pattern.search(text):
+            return _count(int(re.sub(r"\D", "", found[1])))
+    return 0
 
 
-def _number(value: Any) -> int | None:
-    plain = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9
-    return value if plain else None
+def _count(value: object) -> int:
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST
+    return value if usable and isinstance(value, int) else 0

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from llmstack.context.raw import top_level
+from llmstack.dialects.layout import cut
 from llmstack.dialects.read import dialect_of
+from llmstack.errors import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +43,7 @@ class _Front(msgspec.Struct):
 
 _front = msgspec.json.Decoder(_Front)
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
+_names = frozenset(_Front.__struct_fields__)
 
 
 def chain(path: str, body: bytes) -> tuple[bytes, ...]:
@@ -51,9 +55,9 @@ def chain(path: str, body: bytes) -> tuple[bytes, ...]:
     if api not in ("chat", "messages", "responses"):
         return ()
     try:
-        front = _front.decode(body)
-        items = _elements.decode(front.input if api == "responses" else front.messages)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        front = _read(body)
+        items = _items(bytes(front.input if api == "responses" else front.messages))
+    except (BadRequest, ValueError, RecursionError):
         return ()
     return tuple(_links(front, items))
 
@@ -71,7 +75,28 @@ def place(path: str, link: int) -> str:
     return f"{'input' if dialect_of(path) == 'responses' else 'messages'}[{link - len(FRONT)}]"
 
 
-def _links(front: _Front, items: list[msgspec.Raw]) -> Iterator[bytes]:
+def _read(body: bytes) -> _Front:
+    try:
+        return _front.decode(body)
+    except (msgspec.DecodeError, ValueError):
+        # Half an emoji is refused by the fast decoder; the pieces are the same on the slow road.
+        top = top_level(body)
+        return _Front(
+            **{item.key: msgspec.Raw(item.value) for item in top.items if item.key in _names}
+        )
+
+
+def _items(raw: bytes) -> list[bytes]:
+    try:
+        return [bytes(item) for item in _elements.decode(raw)]
+    except (msgspec.DecodeError, ValueError):
+        layout = cut(raw)
+        if layout.is_object:
+            raise ValueError("not a list") from None
+        return [item.value for item in layout.items]
+
+
+def _links(front: _Front, items: list[bytes]) -> Iterator[bytes]:
     link = b""
     options = (front.chat_template_kwargs, front.reasoning_effort, front.reasoning, front.thinking)
     for pieces in (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Calls that an item with the result answers.
 _CALLS: Final = (
     *("function_call", "custom_tool_call", "local_shell_call", "shell_call"),
-    *("apply_patch_call", "computer_call"),
+    *("apply_patch_call", "computer_call", "mcp_approval_request"),
 )
 #: Calls that hold their own result, which the server's side ran.
 _WHOLE_CALLS: Final = (
@@ -29,7 +29,12 @@ _PLAIN_OUTPUTS: Final = (
     *("function_call_output", "custom_tool_call_output"),
     *("local_shell_call_output", "apply_patch_call_output"),
 )
-_OUTPUTS: Final = (*_PLAIN_OUTPUTS, "shell_call_output", "computer_call_output")
+_OUTPUTS: Final = (
+    *_PLAIN_OUTPUTS,
+    *("shell_call_output", "computer_call_output", "mcp_approval_response"),
+)
+#: Members that name the call; the item's own id does so in an old form.
+_CALL_IDS: Final = ("call_id", "approval_request_id", "id")
 
 
 def see(items: Sequence[Any]) -> list[Seen]:
@@ -55,12 +60,12 @@ def _see(item: Any) -> Seen:
         seen = Seen("assistant", turn=True)
         seen.weight.add(item.get("content") or item.get("summary"))
         return seen
-    if kind in _CALLS:
+    if kind in _CALLS or (kind.endswith("_call") and "call_id" in item):
         seen = Seen("assistant", calls=(_call(kind, item),), turn=True)
         seen.weight.carry(item.get("name"))
         seen.weight.carry(_arguments(item))
         return seen
-    if kind in _OUTPUTS:
+    if kind in _OUTPUTS or (kind.endswith("_output") and "call_id" in item):
         return _output(kind, item)
     seen = Seen("assistant", turn=True) if kind in _WHOLE_CALLS else Seen("other")
     for name, value in item.items():
@@ -82,24 +87,25 @@ def _message(item: dict[str, Any]) -> Seen:
 
 
 def _output(kind: str, item: dict[str, Any]) -> Seen:
-    call, output = item.get("call_id"), item.get("output")
-    if not isinstance(call, str):  # an old form names the call by the item's own id
-        call = item.get("id") if isinstance(item.get("id"), str) else None
+    output = item.get("output")
     plain = kind in _PLAIN_OUTPUTS and isinstance(output, (str, list))
     failed = True if item.get("status") in ("failed", "incomplete") else None
-    found = Found(call, None, joined(output) if plain else None, failed)
+    found = Found(_call_id(item), None, joined(output) if plain else None, failed)
     seen = Seen("result", results=(found,))
     seen.weight.add(output)
     return seen
 
 
 def _call(kind: str, item: dict[str, Any]) -> Call:
-    call, tool = item.get("call_id"), item.get("name")
-    if not isinstance(call, str):
-        call = item.get("id") if isinstance(item.get("id"), str) else None
+    tool = item.get("name")
     if not isinstance(tool, str):
         tool = kind.removesuffix("_call")
-    return Call(call, tool, about(tool, _arguments(item)))
+    return Call(_call_id(item), tool, about(tool, _arguments(item)))
+
+
+def _call_id(item: dict[str, Any]) -> str | None:
+    found = (item.get(name) for name in _CALL_IDS)
+    return next((name for name in found if isinstance(name, str)), None)
 
 
 def _arguments(item: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmstack.context import phrases
 from llmstack.context.collapse import collapse
 from llmstack.context.compaction import Action
+from llmstack.context.draft import cost
 from llmstack.context.edits import CutText
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def cut_long(draft: Draft, reach: Reach, longest: float) -> list[Action]:
         now = whole if place not in draft.cuts else _left(draft, index, draft.cuts[place])
         marker = phrases.cut(10**6)
         need = now - (draft.total - reach.goal)
-        keep = int(max(need, longest, reach.floor * rate) / rate - len(marker))
+        keep = int((max(need, longest, reach.floor * rate) - cost(marker)) / rate)
         keep = max(keep, reach.floor // 2)
         if keep + 2 * len(marker) >= chars or now - keep * rate < _CLEAR_TOKENS / 2:
             continue

@@ -14,9 +14,8 @@ import msgspec
 from llmstack.dialects.layout import Item, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from llmstack.context.history import Api
+    from llmstack.dialects.layout import Layout
 
 HEADINGS: Final = ("Objective", "Decisions", "Files touched", "Done", "Open", "Next")
 #: A summary that is shorter says nothing of a conversation that filled a window.
@@ -47,12 +46,12 @@ _THOUGHTS = re.compile(r"<think>.*?</think>|\A.*</think>", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
-def ask_for_summary(api: Api, body: bytes, max_output: int) -> bytes:
+def ask_for_summary(api: Api, body: bytes, max_output: int, *, think: bool = True) -> bytes:
     """``body`` with the instruction as its last turn, tools shown but not to be called.
 
     ``body`` ends with whole units. Members that would change the shape of the answer are taken
-    out, thinking is switched off where a member says so. Raises ValueError for a body without a
-    list of items.
+    out. Without ``think`` a chat template is told not to, so that all of ``max_output`` is for the
+    summary. Raises ValueError for a body without a list of items.
     """
     layout = cut(body)
     listed = "input" if api == "responses" else "messages"
@@ -64,8 +63,9 @@ def ask_for_summary(api: Api, body: bytes, max_output: int) -> bytes:
         raise ValueError(f"{listed} is no list")
     turns.items.append(_element(_turn(api)))
     items.value = turns.render()
-    members = {item.key for item in layout.items}
-    wanted = _wanted(api, members, max_output)
+    wanted = _wanted(api, {item.key for item in layout.items}, max_output)
+    if not think and api == "chat":
+        wanted["chat_template_kwargs"] = {**_kwargs(layout), "enable_thinking": False}
     gone = _GONE - wanted.keys()
     layout.items = [item for item in layout.items if item.key not in gone]
     for name, value in wanted.items():
@@ -88,7 +88,7 @@ _GONE: Final = frozenset(
 )
 
 
-def _wanted(api: Api, members: set[str | None], max_output: int) -> Mapping[str, Any]:
+def _wanted(api: Api, members: set[str | None], max_output: int) -> dict[str, Any]:
     limit = "max_output_tokens" if api == "responses" else "max_tokens"
     wanted: dict[str, Any] = {limit: max_output, "stream": False}
     if "tools" in members:
@@ -96,6 +96,14 @@ def _wanted(api: Api, members: set[str | None], max_output: int) -> Mapping[str,
     if api == "responses":
         wanted["store"] = False
     return wanted
+
+
+def _kwargs(layout: Layout) -> dict[str, Any]:
+    for item in layout.items:
+        if item.key == "chat_template_kwargs":
+            given = msgspec.json.decode(item.value)
+            return given if isinstance(given, dict) else {}
+    return {}
 
 
 def _turn(api: Api) -> dict[str, Any]:

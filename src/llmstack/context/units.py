@@ -75,6 +75,25 @@ def spoken_units(units: Sequence[Unit], seen: Sequence[Seen]) -> tuple[int | Non
     return (speaking[0], speaking[-1]) if speaking else (None, None)
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """Calls that are waiting for results, answered in order."""
+
+    place: int
+    calls: list[Call] = field(default_factory=list)
+    answered: int = 0
+
+    def answer(self, *, again: bool) -> Call | None:
+        """The next call without a result; else the last one when it may be answered ``again``."""
+        while self.answered < len(self.calls):
+            call = self.calls[self.answered]
+            self.answered += 1
+            if not call.answered:
+                call.answered = True
+                return call
+        return self.calls[-1] if again and self.calls else None
+
+
 class _Ties:
     """Finds which items go with the item before them, and the call of each result."""
 
@@ -82,10 +101,9 @@ class _Ties:
         self._seen = seen
         self._depth = [0] * (len(seen) + 1)
         # An id may occur again: the latest calls of that name count.
-        self._known: dict[str, tuple[int, list[Call]]] = {}
-        # The turn that is being answered: its calls and where the last of them is.
-        self._pending: list[Call] = []
-        self._latest: int | None = None
+        self._known: dict[str, _Asked] = {}
+        # The turn that is being answered.
+        self._latest: _Asked | None = None
 
     def found(self) -> list[bool]:
         """For each item whether it goes with the one before it."""
@@ -98,7 +116,7 @@ class _Ties:
             if item.calls:
                 self._ask(index, item.calls, follows=follows)
             elif item.role != "result":
-                self._latest, self._pending = None, []
+                self._latest = None
         running, inner = 0, []
         for change in self._depth[:-1]:
             running += change
@@ -111,33 +129,24 @@ class _Ties:
 
     def _ask(self, index: int, calls: Sequence[Call], *, follows: bool) -> None:
         if self._latest is None or not follows:
-            self._pending = []
-        self._pending.extend(calls)
-        self._latest = index
+            self._latest = _Asked(index)
+        self._latest.place = index
+        self._latest.calls.extend(calls)
         for call in calls:
-            if call.id is None:
-                continue
-            place, same = self._known.get(call.id, (index, []))
-            if place != index:
-                same = []
-            same.append(call)
-            self._known[call.id] = (index, same)
+            if call.id is not None:
+                known = self._known.get(call.id)
+                if known is None or known.place != index:
+                    known = self._known[call.id] = _Asked(index)
+                known.calls.append(call)
 
     def _answer(self, index: int, result: Found) -> None:
-        if result.call in self._known:
-            place, calls = self._known[result.call]
-        elif self._latest is not None:
-            # Without an id that says more, a result answers the turn right before it.
-            place, calls = self._latest, self._pending
-        else:
+        # Without an id that says more, a result answers the turn right before it.
+        asked = self._known.get(result.call, self._latest) if result.call else self._latest
+        if asked is None:
             return
-        call = next((call for call in calls if not call.answered), None)
-        if call is not None:
-            call.answered = True
-        elif result.call is not None:
-            call = calls[-1]
+        call = asked.answer(again=result.call is not None)
         result.answers = call or Call(None, "", "")
-        self._tie(place, index)
+        self._tie(asked.place, index)
 
 
 def _unit(seen: Sequence[Seen], start: int, end: int) -> Unit:

@@ -92,11 +92,13 @@ def reminders(contents: list[Any]) -> str:
     found: list[str] = []
     for content in contents:
         for text in texts(content):
-            if "<system" not in text:
-                continue
-            for opened in _REMINDER.finditer(text):
+            opened = _REMINDER.search(text) if "<system" in text else None
+            while opened:
                 closed = text.find("</system", opened.end())
-                found.append(text[opened.end() : closed if closed >= 0 else None][:_REMINDED])
+                if closed < 0:
+                    break
+                found.append(text[opened.end() : closed][:_REMINDED])
+                opened = _REMINDER.search(text, closed)
     return "\n".join(found)[:_REMINDED]
 
 

@@ -32,7 +32,9 @@ def aws_problem(profile: str, region: str, environ: Mapping[str, str]) -> str:
         keys = _path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
         for name, values in _sections(keys).items():
             profiles[name] = profiles.get(name, {}) | values
-    except (ConfigError, OSError, UnicodeError) as error:
+    except ConfigError as error:
+        return f"the AWS configuration cannot be read: {_place(error)} is not understood"
+    except (OSError, UnicodeError) as error:
         return f"the AWS configuration cannot be read: {' '.join(str(error).split())}"
     asked = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or ""
     if asked and asked not in profiles:
@@ -50,6 +52,14 @@ def aws_problem(profile: str, region: str, environ: Mapping[str, str]) -> str:
         whose = f"the profile {asked!r}" if asked else "the AWS configuration"
         return f"{whose} names no region; write aws_region"
     return ""
+
+
+def _place(error: ConfigError) -> str:
+    """The file and the line; never what stands there, which may be a key."""
+    errors = getattr(error, "errors", None)
+    line = errors[0][0] if errors else getattr(error, "lineno", None)
+    source = getattr(error, "source", "") or "a file"
+    return f"line {line} of {source}" if line else f"{source}"
 
 
 def _path(environ: Mapping[str, str], name: str, default: str) -> Path:

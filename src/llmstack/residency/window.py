@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def asked_window(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """The tokens of one slot of a llama-server started as ``argv``.
 
-    0 where it is the model's own, and for any other program. Slots share the context unless their
-    number is said and ``--kv-unified`` is not; then each has its part.
+    0 where it is the model's own, and for any other program. Each slot has its part of the context,
+    unless they share it: with ``--kv-unified``, and where nobody says how many there are. The
+    server rounds a part up to 256 tokens, and caps it at ``--kv-unified-per-slot``.
     """
     flags = server_flags(argv)
     if flags is None:
@@ -25,9 +26,13 @@ def asked_window(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         values = parse(flags, environ).values
     except LlmstackError:
         return 0
-    context, slots = values.get("ctx-size"), values.get("parallel")
-    if not isinstance(context, int) or context <= 0:
-        return 0
-    if not isinstance(slots, int) or slots < 1:
-        return context
-    return context if values.get("kv-unified", False) else context // slots
+    context, slots = _number(values, "ctx-size"), _number(values, "parallel")
+    own = context // slots if slots and not values.get("kv-unified", False) else context
+    most = _number(values, "kv-unified-per-slot")
+    return min(own, most) if own and most else own or most
+
+
+def _number(values: Mapping[str, object], key: str) -> int:
+    """A number that says something, else 0."""
+    value = values.get(key)
+    return value if isinstance(value, int) and value > 0 else 0

@@ -3,6 +3,7 @@
 ``decide`` is the bare ladder; ``route`` is the choice that also knows the session and the machine.
 """
 
+from llmstack.routing.choice import Choice
 from llmstack.routing.decide import decide, requested
 from llmstack.routing.decision import Decision
 from llmstack.routing.kind import SIDE, Kind, Mode, kind_of, mode_of
@@ -18,6 +19,7 @@ __all__ = [
     "SIDE",
     "UNKNOWN",
     "Cached",
+    "Choice",
     "Client",
     "Decision",
     "Kind",

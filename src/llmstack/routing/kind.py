@@ -38,6 +38,7 @@ _DECLARED: Final[dict[str, Kind]] = {
 }
 _MODES: Final[dict[str, Mode]] = {"plan": "plan", "build": "build"}
 
+_TITLE_WORDS: Final = ("title", "headline", "### task", "new conversation topic")
 _TITLE_SYSTEM: Final = re.compile(
     r"you are a title generator|analyze if this message indicates a new conversation topic"
     r"|(?:generate|create|write|provide|suggest|come up with) (?:a|an|the|one)?\s*"
@@ -59,7 +60,7 @@ _SUMMARY: Final = re.compile(
 )
 _COMPACTION_SYSTEM: Final = re.compile(
     r"context summari[sz]ation (?:agent|assistant)|tasked with summari[sz]ing conversations"
-    r"|summari[sz]es internal chat history|you are performing a context checkpoint compaction",
+    r"|summari[sz]es internal chat history",
     re.IGNORECASE,
 )
 _COMPACTION_USER: Final = re.compile(
@@ -91,21 +92,30 @@ def kind_of(view: RequestView, path: str = "", declared: str = "") -> Kind:
         return known
     if view.dialect not in ("chat", "messages", "responses"):
         return "turn"
-    system, said = view.system[:_HEAD], view.last_user
-    if _COMPACTION_SYSTEM.search(system) or _compacts(said):
+    system, said = view.system[:_HEAD].lower(), view.last_user
+    if ("summar" in system and _COMPACTION_SYSTEM.search(system)) or _compacts(said):
         return "compaction"
-    if not view.has_tools:
-        if _TITLE_SYSTEM.search(system) or _TITLE_USER.search(said[:_HEAD]):
-            return "title"
-        if _SUMMARY.search(said[:_HEAD]) or _SUMMARY.search(system):
-            return "summary"
-        if _is_probe(view):
-            return "probe"
+    if not view.has_tools and (side := _side_work(view, system)):
+        return side
     if view.continues:
         return "continuation"
-    if (view.user_turns > 1 and is_terse(said)) or _GOES_ON.search(said[: 2 * _HEAD]):
+    if view.user_turns > 1 and is_terse(said):
         return "follow-up"
-    return "turn"
+    goes_on = "continue" in said[: 2 * _HEAD].lower() and _GOES_ON.search(said[: 2 * _HEAD])
+    return "follow-up" if goes_on else "turn"
+
+
+def _side_work(view: RequestView, system: str) -> Kind | None:
+    """Which side work a request without tools is, if any; ``system`` is in lower case."""
+    said = view.last_user[:_HEAD].lower()
+    # Plain searches first: they take a hundredth of the time.
+    if any(word in system for word in _TITLE_WORDS) and _TITLE_SYSTEM.search(system):
+        return "title"
+    if any(word in said for word in _TITLE_WORDS) and _TITLE_USER.search(said):
+        return "title"
+    if _SUMMARY.search(said) or _SUMMARY.search(system):
+        return "summary"
+    return "probe" if _is_probe(view) else None
 
 
 def mode_of(view: RequestView, declared: str = "") -> Mode:
@@ -122,9 +132,9 @@ def mode_of(view: RequestView, declared: str = "") -> Mode:
 
 def _compacts(said: str) -> bool:
     # The instruction stands before the conversation that is to be summarised, or after it.
-    if "ummar" not in said and "continuing our" not in said and "COMPACTION" not in said:
+    ends = f"{said[:_HEAD]}\n{said[-8 * _HEAD :]}".lower()
+    if "summary" not in ends and "continuing our" not in ends and "compaction" not in ends:
         return False
-    ends = f"{said[:_HEAD]}\n{said[-8 * _HEAD :]}"
     return _COMPACTION_USER.search(ends) is not None
 
 

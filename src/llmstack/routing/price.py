@@ -55,7 +55,8 @@ class Place:
     (``hosted``). ``loading`` is on its way. ``users`` counts other sessions that lately used it,
     ``busy`` says that it answers somebody at this moment. ``load_seconds`` and ``prefill`` (prompt
     tokens a second) were measured; None for not yet. ``evicts`` are the models that would have to
-    leave for it now. ``load`` changes with every load, so that what was cached before one is not counted after it.
+    leave for it now. ``load`` changes with every load, so that what was cached before one is not
+    counted after it.
     """
 
     ready: bool = False

@@ -24,7 +24,7 @@ from llmstack.routing.decide import decide
 from llmstack.routing.decision import Decision
 from llmstack.routing.kind import SIDE
 from llmstack.routing.price import UNKNOWN, Machine, Price, price_of
-from llmstack.routing.turns import SessionState, turn_of
+from llmstack.routing.turns import SessionState, Turn, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,17 +74,13 @@ def route(
         return _compaction(view, ladder, state, machine)
     turn = turn_of(view, mode)
     why = ""
-    if state.model and state.turn:
-        # A first turn that comes again is a new talk that begins like another, or decided alike.
-        same = kind == "continuation" or (turn == state.turn and turn.number > 1)
-        if same or (kind == "follow-up" and state.turn.may_go_on_as(turn)):
-            rung = ladder.rung_of(state.model)
-            if rung and _fits(rung, view):
-                reason = "the same turn" if same else "a terse follow-up"
-                decision = _chosen(rung, ladder, view, f"{reason} stays on {rung.model}")
-                return Routed(decision, state.decided(decision, turn, machine, keeps_home=True))
-            lost = f"{state.model} can no longer be asked" if not rung else ""
-            why = f"{lost or f'no longer fits {state.model}'}; "
+    if held := _held(turn, state, kind):
+        rung = ladder.rung_of(held)
+        if rung and _fits(rung, view):
+            what = "a terse follow-up" if kind == "follow-up" else "the same turn"
+            decision = _chosen(rung, ladder, view, f"{what} stays on {rung.model}")
+            return Routed(decision, state.decided(decision, turn, machine, keeps_home=True))
+        why = f"no longer fits {held}; " if rung else f"{held} can no longer be asked; "
     decision = decide(view, ladder, mode)
     prices: tuple[Price, ...] = ()
     if not decision.asked:
@@ -107,6 +103,18 @@ def named(
     if kind in SIDE:
         return None
     return (state or _NEW).used(model, view.tokens, machine)
+
+
+def _held(turn: Turn, state: SessionState, kind: Kind) -> str:
+    """The model that a request must stay on if it can, empty for none."""
+    if kind == "continuation":
+        return state.continued(turn)
+    # A first turn that comes again is a new talk that begins like another.
+    if turn == state.turn and turn.number > 1:
+        return state.model
+    if kind == "follow-up" and state.turn and state.turn.may_go_on_as(turn):
+        return state.model
+    return ""
 
 
 def _thrifty(

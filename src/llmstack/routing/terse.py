@@ -54,7 +54,7 @@ _WORDS: Final = _words(
 
 #: Words that need no others; the rest of a terse message may be about anything above, but one of
 #: only fillers ("the", "it") says nothing that could be followed.
-_FILLERS: Final = _words("the it its and so too also das es le la y me los")
+_FILLERS: Final = _words("the it its and so too also das es le la me los")
 
 #: Messages of scripts without blanks, whole.
 _WHOLE: Final = _words(

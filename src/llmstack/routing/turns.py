@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from llmstack.routing.kind import Mode
     from llmstack.routing.price import Machine
 
+#: Turns that may be under way at the same time, per session.
+_TURNS: Final = 4
 #: Models whose cached prompt is remembered, per session.
 _MODELS: Final = 4
 
@@ -35,25 +37,44 @@ class Turn:
 class SessionState:
     """One session.
 
-    ``model`` answers the present ``turn``. ``home`` is the model that answered the last turn for
-    which nobody asked for a certain one: that is where the session stays if a switch is too dear.
-    ``at`` is the model that was used last, whoever chose it. ``cached`` says what models have read.
+    ``turns`` are the latest ones, newest first, each with the model that answers it: sub-agents of
+    some clients speak in their parent's name, so that several may be under way. ``home`` is the
+    model that answered the last turn for which nobody asked for a certain one: that is where the
+    session stays if a switch is too dear. ``at`` is the model that was used last, whoever chose it.
+    ``cached`` says what models have read.
     """
 
-    model: str = ""
     home: str = ""
-    turn: Turn | None = None
+    turns: tuple[tuple[Turn, str], ...] = ()
     at: str = ""
     cached: tuple[Cached, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The model of the newest turn, empty before there is one."""
+        return self.turns[0][1] if self.turns else ""
+
+    @property
+    def turn(self) -> Turn | None:
+        """The newest turn."""
+        return self.turns[0][0] if self.turns else None
+
+    def continued(self, turn: Turn) -> str:
+        """The model of the turn that a continuation belongs to, empty for an unknown one."""
+        for held, model in self.turns:
+            if held.said == turn.said:
+                return model
+        return next((model for held, model in self.turns if held.number == turn.number), "")
 
     def decided(
         self, decision: Decision, turn: Turn, machine: Machine, *, keeps_home: bool
     ) -> SessionState:
         """The session after ``decision`` for a turn."""
         home = self.home if keeps_home else decision.model
-        return replace(self, model=decision.model, home=home, turn=turn).used(
-            decision.model, decision.tokens, machine
-        )
+        others = tuple(one for one in self.turns if one[0].said != turn.said)
+        turns = ((turn, decision.model), *others)[:_TURNS]
+        after = replace(self, home=home, turns=turns)
+        return after.used(decision.model, decision.tokens, machine)
 
     def used(self, model: str, tokens: int, machine: Machine) -> SessionState:
         """The session after ``model`` has read a prompt of ``tokens`` of it."""

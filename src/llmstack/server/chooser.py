@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from llmstack.engine import State
 from llmstack.routing import (
-    Client,
+    Choice,
     Machine,
     Place,
-    Routed,
     client_of,
     kind_of,
     mode_of,
@@ -18,53 +17,51 @@ from llmstack.routing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections import Counter
+    from collections.abc import Callable, Iterator
 
     from llmstack.dialects import RequestView
     from llmstack.engine import Engine
-    from llmstack.routing import Kind, Ladder, Mode
     from llmstack.server.asgi import Headers
     from llmstack.server.ladders import Ladders
     from llmstack.server.sessions import Sessions
     from llmstack.server.speeds import Speeds
 
+
+class _Places(Mapping[str, Place]):
+    """Models that are looked at when somebody asks, and then once: most decisions ask for few."""
+
+    def __init__(
+        self,
+        look: Callable[[str, Callable[[], Counter[str]]], Place | None],
+        users: Callable[[], Counter[str]],
+    ) -> None:
+        self._look = look
+        self._count = users
+        self._counted: Counter[str] | None = None
+        self._seen: dict[str, Place | None] = {}
+
+    def __getitem__(self, model: str) -> Place:
+        if model not in self._seen:
+            self._seen[model] = self._look(model, self._users)
+        if (place := self._seen[model]) is None:
+            raise KeyError(model)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(model for model, place in self._seen.items() if place)
+
+    def __len__(self) -> int:
+        return sum(place is not None for place in self._seen.values())
+
+    def _users(self) -> Counter[str]:
+        if self._counted is None:
+            self._counted = self._count()
+        return self._counted
+
+
 #: APIs whose requests belong to a session.
 _TALKS = frozenset(("chat", "responses", "messages"))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was chosen and what for."""
-
-    routed: Routed
-    client: Client
-    kind: Kind
-    mode: Mode
-
-    def report(self) -> dict[str, Any]:
-        """What ``GET /api/route`` answers: nothing in it says who the client is."""
-        decision = self.routed.decision
-        return {
-            "model": decision.model,
-            "reason": decision.reason,
-            "tokens": decision.tokens,
-            "session": self.client.shown,
-            "subagent": self.client.is_subagent,
-            "kind": self.kind,
-            "mode": self.mode,
-            "rule": decision.rule,
-            "role": decision.role,
-            "tried": list(decision.tried),
-            "prices": [
-                {
-                    "stay": price.stay,
-                    "target": price.target,
-                    "seconds": round(price.seconds, 1),
-                    "worth": round(price.worth, 1),
-                }
-                for price in self.routed.prices
-            ],
-        }
 
 
 class Chooser:
@@ -107,7 +104,7 @@ class Chooser:
             parent = self._sessions.get(client.parent)
         routed = self._ladders.route(
             view,
-            lambda ladder: self.machine(ladder, client.session),
+            self.machine(client.session),
             state,
             parent,
             kind=kind,
@@ -115,37 +112,34 @@ class Chooser:
         )
         return Choice(routed, client, kind, mode)
 
-    def named(self, view: RequestView, path: str, headers: Headers) -> None:
-        """Take note of a request that names its model."""
+    def named(self, view: RequestView, path: str, headers: Headers) -> bytes:
+        """Take note of a request that names its model; the key of its session, if it has one."""
         model = self._tiers.get(view.model or "")
         if not model or not self._remembers(view):
-            return
+            return b""
         client = client_of(view, headers)
         kind = kind_of(view, path, client.declared)
         machine = Machine({model: Place(load=self._speeds.of(model).loads)})
         state = named(model, view, self._sessions.get(client.session), machine, kind)
         if state:
             self._sessions.keep(client.session, state)
+        return client.session
 
-    def machine(self, ladder: Ladder, session: bytes) -> Machine:
-        """The models of ``ladder`` as they are now, for a decision of ``session``."""
-        users = self._sessions.users(session)
-        names = {rung.model for rung in ladder.rungs.values()}
-        return Machine({name: self._place(name, users[name]) for name in names if self._ours(name)})
+    def machine(self, session: bytes) -> Machine:
+        """The models as they are now, for one decision of ``session``, made at once."""
+        return Machine(_Places(self._place, lambda: self._sessions.users(session)))
 
-    def _ours(self, name: str) -> bool:
-        # With engine = llama-swap nobody tells what is loaded.
-        return name in self._engine.config.models or self._hosted(name)
-
-    def _place(self, name: str, users: int) -> Place:
+    def _place(self, name: str, users: Callable[[], Counter[str]]) -> Place | None:
         if self._hosted(name):
-            return Place(ready=True, hosted=True, users=users)
+            return Place(ready=True, hosted=True)
+        if name not in self._engine.config.models:
+            return None  # with engine = llama-swap nobody tells what is loaded
         speed, outlook = self._speeds.of(name), self._engine.outlook(name)
         return Place(
             ready=outlook.state is State.READY,
             loading=outlook.state is State.STARTING,
             busy=outlook.busy,
-            users=users,
+            users=users()[name],
             load_seconds=speed.load_seconds,
             prefill=speed.prefill,
             evicts=outlook.evicts,

@@ -99,28 +99,31 @@ class Counting:
         return found
 
     async def hosted(
-        self, backend: Backend, kind: str, model: str, path: str, body: bytes
+        self, name: str, kind: str, backend: Backend, model: str, path: str, body: bytes
     ) -> int | None:
         """The same by a backend of ``kind`` that counts for nothing and loads nothing for it.
 
         That is Bedrock, and who speaks Anthropic's API. A peer or an Ollama might load the model,
-        and others have no such thing. ``model`` is what the backend calls it.
+        and others have no such thing. ``name`` is the one name of the model, ``model`` what the
+        backend calls it.
         """
         api = dialect_of(path)
         if api not in _COUNTERS or api not in _HOSTED.get(kind, ()):
             return None
-        key = (f"{kind}:{model}", 0, _digest(path, body))
+        key = (name, 0, _digest(path, body))
         if (known := self._remembered(key)) is not None:
             return known
         now = asyncio.get_running_loop().time()
-        if now < self._silent.get(model, now):
+        if now < self._silent.get(name, now):
             return None
         found = None
         with suppress(TimeoutError, RequestError):
             async with asyncio.timeout(self._limit):
                 found = await _told_by(backend, _COUNTERS[api], model, body)
         if found is None:
-            self._silent[model] = now + SILENT
+            if len(self._silent) >= MOST:
+                self._silent.clear()
+            self._silent[name] = now + SILENT
         else:
             self._remember(key, found)
         return found

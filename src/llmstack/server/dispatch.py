@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from llmstack.backends.local import LocalBackend
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import ContextOverflow, ModelNotFound, RequestError
 from llmstack.http1 import EXCHANGE
 from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
@@ -16,6 +16,7 @@ from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.journey import Journey
 from llmstack.server.loading import LoadingNotice
+from llmstack.server.overflow_answer import answer_overflow, ends_in_stream
 from llmstack.server.relay import relay
 from llmstack.server.stop import LOCAL, Stop
 from llmstack.server.websocket import relay_websocket
@@ -126,6 +127,9 @@ class Dispatcher:
                         await send(
                             {"type": "http.response.body", "body": event, "more_body": False}
                         )
+                    elif isinstance(error, ContextOverflow) and ends_in_stream(stop):
+                        status = 200
+                        await answer_overflow(send, error, stop, journey.headers())
                     else:
                         await answer_error(send, error, scope)
         finally:

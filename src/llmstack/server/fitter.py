@@ -5,22 +5,24 @@ The rules are ``llmstack.context``'s; here is who counts, who summarises and wha
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from llmstack.context.body import read_history
 from llmstack.context.checkpoints import digests
-from llmstack.context.fit import again, drive
+from llmstack.context.fit import again, drive, fitting
 from llmstack.context.hygiene import clean
-from llmstack.context.needs import Asked, Fitted, NeedExact
+from llmstack.context.needs import Asked, Fitted, NeedExact, Unfit
 from llmstack.context.overflow import read_overflow
 from llmstack.context.room import begins_at, room_of
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
+from llmstack.server.prefixes import Prefixes
 from llmstack.server.stop import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.context.history import History
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 _APIS: Final = ("chat", "messages", "responses")
 #: Answers that teach the ruler: the first of each model, then one in so many.
 FIRST, EVERY = 16, 16
+#: Bytes of a body from which on the work on it would be felt by other requests.
+LARGE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Fitter:
         self._settings_for = settings_for
         self._kept = kept
         self._seen: dict[str, int] = {}
+        self._prefixes = Prefixes()
 
     async def fit(self, stop: Stop) -> Fit | None:
         """The request of ``stop`` as its model can take it; None for one without a history.
@@ -125,9 +130,9 @@ class Fitter:
         path = stop.path
         if not stop.fitted or dialect_of(path) not in _APIS:
             return None
-        settings = self._settings_for(stop.name, stop.scope["headers"])
+        settings = self._settings_for(stop.known_as, stop.scope["headers"])
         done: tuple[str, ...] = ()
-        if settings.hygiene:
+        if settings.hygiene and stop.kind == LOCAL:  # others mind their own caches
             body, done = clean(path, stop.body)
             if done:
                 stop = replace(stop, body=body)
@@ -136,9 +141,12 @@ class Fitter:
         if settings.policy == "off" or not window.tokens or self._surely_fits(fit):
             return fit
         chain = digests(path, stop.body)
-        prior = self._checkpoints.find(stop.name, chain)
-        measure = self._measure(stop.name)
-        asked = Asked(path, stop.body, window, settings, measure, chain=chain, prior=prior)
+        prior = self._checkpoints.find(stop.known_as, chain)
+        measure = self._measure(stop.known_as)
+        local = stop.kind == LOCAL
+        asked = Asked(
+            path, stop.body, window, settings, measure, chain=chain, prior=prior, local=local
+        )
         return await self._fit(fit, asked)
 
     async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
@@ -150,20 +158,36 @@ class Fitter:
         if learned is None:
             return None
         stop = fit.stop
-        if learned.n_ctx:
+        if learned.window:
             model = self._engine.config.models.get(stop.model) if stop.kind == LOCAL else None
-            self._windows.learn(stop.name, learned.n_ctx, model)
+            self._windows.learn(stop.known_as, learned.window, model)
         asked = fit.asked
         if asked is None:
             chain = digests(stop.path, stop.body)
-            measure = self._measure(stop.name)
-            asked = Asked(stop.path, stop.body, fit.window, fit.settings, measure, chain=chain)
+            measure = self._measure(stop.known_as)
+            local = stop.kind == LOCAL
+            asked = Asked(
+                stop.path, stop.body, fit.window, fit.settings, measure, chain=chain, local=local
+            )
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
 
-    def learn(self, fit: Fit, usage: Usage) -> None:
-        """What an answer says of the tokens of its prompt teaches the ruler."""
-        name, path = fit.stop.name, fit.stop.path
+    def ended(self, fit: Fit, usage: Usage) -> dict[str, str]:
+        """Learn from what an answer used; what its record is to say of the prompt."""
+        self._learn(fit, usage)
+        about = {}
+        if fit.report is not None and (fit.report.applied or fit.report.clamped is not None):
+            about["context"] = told(fit.report)
+        if fit.done:
+            about["steadied"] = ", ".join(fit.done)
+        stop = fit.stop
+        session = stop.scope.get("llmstack.session", b"")
+        if differs := self._prefixes.note(stop.known_as, session, stop.path, stop.body, usage):
+            about["prefix_differs_at"] = differs
+        return about
+
+    def _learn(self, fit: Fit, usage: Usage) -> None:
+        name, path = fit.stop.known_as, fit.stop.path
         seen = self._seen[name] = self._seen.get(name, -1) + 1
         if not usage.input or (seen >= FIRST and seen % EVERY):
             return
@@ -179,15 +203,15 @@ class Fitter:
                 return await self._count(stop, need.body)
             return await self._summaries.write(stop, need)
 
-        outcome = await drive(asked, meet)
+        outcome = await (_aside(asked, meet) if len(asked.body) > LARGE else drive(asked, meet))
         if not isinstance(outcome, Fitted):
             if self._kept:
-                self._kept(stop.name, outcome.report, asked.body, b"")
+                self._kept(stop.known_as, outcome.report, asked.body, b"")
             raise context_overflow(outcome.overflow)
         if outcome.checkpoint:
-            self._checkpoints.add(stop.name, outcome.checkpoint)
+            self._checkpoints.add(stop.known_as, outcome.checkpoint)
         if self._kept:
-            self._kept(stop.name, outcome.report, asked.body, outcome.body)
+            self._kept(stop.known_as, outcome.report, asked.body, outcome.body)
         stop = replace(stop, body=outcome.body)
         return replace(fit, stop=stop, asked=asked, window=asked.window, report=outcome.report)
 
@@ -202,12 +226,13 @@ class Fitter:
     async def _window(self, stop: Stop) -> Window:
         if stop.kind == LOCAL:
             model = self._engine.config.models.get(stop.model)
-            if model is not None:
-                return await self._windows.local(model)
+            window = await self._windows.local(model) if model else None
+            if window is not None and (window.tokens or not stop.tier):
+                return window
         upstreams = self._upstreams
-        tier = upstreams.tiers.get(stop.name) if upstreams else None
+        tier = upstreams.tiers.get(stop.tier) if upstreams else None
         if tier is not None:
-            return self._windows.hosted(stop.name, configured=tier.ctx_size)
+            return self._windows.hosted(tier.name, configured=tier.ctx_size)
         offered = upstreams.context_of(stop.name) if upstreams else 0
         return self._windows.hosted(stop.name, offered=offered)
 
@@ -217,7 +242,28 @@ class Fitter:
             if model is None:
                 return None
             return await self._counting.local(model, stop.path, body, stop.scope["headers"])
-        return await self._counting.hosted(stop.backend, stop.kind, stop.model, stop.path, body)
+        return await self._counting.hosted(
+            stop.known_as, stop.kind, stop.backend, stop.model, stop.path, body
+        )
 
     def _measure(self, name: str) -> Callable[[History], Measured]:
         return lambda history: self._calibrating.estimate(name, history)
+
+
+async def _aside(asked: Asked, meet: Callable[[Need], Awaitable[Answer]]) -> Fitted | Unfit:
+    """``drive``, with the steps in a thread."""
+    steps = fitting(asked)
+
+    def step(answer: Answer) -> tuple[Need | None, Fitted | Unfit | None]:
+        try:
+            return steps.send(answer), None
+        except StopIteration as end:
+            return None, end.value
+
+    answer: Answer = None
+    while True:
+        need, outcome = await asyncio.to_thread(step, answer)
+        if outcome is not None:
+            return outcome
+        assert need is not None
+        answer = await meet(need)

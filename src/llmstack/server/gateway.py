@@ -22,6 +22,7 @@ from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
 from llmstack.server.ollama_api import OllamaApi
+from llmstack.server.route_api import RouteApi
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Gateway:
         models = [
             Route("/v1/models", self._models),
             Route("/models", self._models),
+            RouteApi(chooser, AUTO_POSTS).route,
             *ollama.routes,
         ]
         admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
@@ -125,7 +127,8 @@ class Gateway:
             name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
-            self._chooser.named(view, scope["path"], scope["headers"])
+            session = self._chooser.named(view, scope["path"], scope["headers"])
+            scope["llmstack.session"] = session
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
@@ -141,7 +144,9 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return self._chooser.choose(view, scope["path"], scope["headers"]).routed.decision
+        choice = self._chooser.choose(view, scope["path"], scope["headers"])
+        scope["llmstack.session"] = choice.client.session
+        return choice.routed.decision
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""

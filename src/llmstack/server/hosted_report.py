@@ -44,7 +44,10 @@ def hosted_report(
 
 
 def sources_report(upstreams: Upstreams) -> list[dict[str, Any]]:
-    """One row per source of models: how many it is known to have, or why it tells none."""
+    """One row per source of models: how many it is known to have, or why it tells none.
+
+    ``models`` is None until its first answer.
+    """
     rows = []
     for name, offers in upstreams.found().items():
         hosted = upstreams.hosted(name)
@@ -53,7 +56,7 @@ def sources_report(upstreams: Upstreams) -> list[dict[str, Any]]:
                 "name": name,
                 "backend": hosted.backend if hosted else "",
                 "where": hosted.base_url if hosted else "",
-                "models": len(offers),
+                "models": len(offers) if upstreams.discovery.asked(name) else None,
                 "problem": upstreams.discovery.problem(name),
             }
         )

@@ -71,7 +71,7 @@ class Journey:
             try:
                 answer = await self._opened(wait, recorded=recorded)
                 if meter and self._fit and self._fitter:
-                    meter.learn = partial(self._fitter.learn, self._fit)
+                    meter.used = partial(self._fitter.ended, self._fit)
                 return answer
             except RequestError as error:
                 first = first or error
@@ -144,9 +144,8 @@ class Wait:
 
 
 def header_value(text: str) -> bytes:
-    """``text`` as the value of a header: one line of ASCII."""
-    line = text.replace("\r", " ").replace("\n", " ")
-    return line.encode("ascii", "replace")
+    """``text`` as the value of a header: one line of printable ASCII."""
+    return _printable(text).encode("ascii", "replace")
 
 
 async def _said(answer: Answer) -> bytes:
@@ -163,8 +162,13 @@ async def _said(answer: Answer) -> bytes:
 
 
 def _line(error: RequestError) -> str:
+    """For header and log: an upstream's words must not look like lines of ours."""
     told = error.what if len(error.what) <= SHOWN else f"{error.what[:SHOWN]}..."
-    return f"{error.status} {told}"
+    return f"{error.status} {_printable(told)}"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _note_in_scope(first: Stop, stop: Stop) -> None:

@@ -38,7 +38,7 @@ class Ladders:
     def route(
         self,
         view: RequestView,
-        machine: Callable[[Ladder], Machine],
+        machine: Machine = UNKNOWN,
         state: SessionState | None = None,
         parent: SessionState | None = None,
         *,
@@ -47,7 +47,7 @@ class Ladders:
     ) -> Routed:
         """Choose the tier that answers ``view``, of those that can.
 
-        ``machine`` says how the models of a ladder are now; see ``routing.route`` for the rest.
+        See ``routing.route`` for the rest.
 
         Raises:
             ModelNotFound: no tier can be chosen automatically.
@@ -58,10 +58,8 @@ class Ladders:
         if missing != self._missing:
             self._now = ladder(self.stack, missing) if missing else self.whole
             self._missing = missing
-        now = self._now
-        known = machine(now) if now.sticky else UNKNOWN
         try:
-            return route(view, now, state, known, kind=kind, mode=mode, parent=parent)
+            return route(view, self._now, state, machine, kind=kind, mode=mode, parent=parent)
         except NothingAvailable as error:
             waits = [one.retry_in for one in unavailable.values() if one.retry_in > 0]
             error.retry_after = ceil(min(waits)) if waits else None

@@ -94,9 +94,9 @@ class Meter(Inflight):
         "_usage",
         "_waited",
         "answered",
-        "learn",
         "recorded",
         "recording",
+        "used",
     )
 
     def __init__(
@@ -129,8 +129,8 @@ class Meter(Inflight):
         self.recording = recording
         #: Whether a row will be kept, so that the answer should be readable.
         self.recorded = recorded
-        #: Is told what the answer used, if somebody wants to learn from it.
-        self.learn: Callable[[ChargedUsage], None] | None = None
+        #: Is told what the answer used, and says what the row is to tell of the prompt.
+        self.used: Callable[[ChargedUsage], dict[str, str]] | None = None
         #: Whether the head of an answer has gone to the client.
         self.answered = False
         if self.table.events.listening:
@@ -206,8 +206,8 @@ class Meter(Inflight):
             # What the backend knows wins over what the bytes say.
             if (known := getattr(answer, "usage", None)) is not None:
                 usage = usage.known(known)
-            if self.learn is not None and usage.found and status == 200:
-                self.learn(usage.charged())
+            if self.used is not None and usage.found and status == _SUCCESS[0]:
+                metadata = {**(metadata or {}), **self.used(usage.charged())}
             if not error:
                 error = getattr(answer, "problem", "")
             if not error and status not in _SUCCESS:

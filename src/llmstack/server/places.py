@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from llmstack.config.names import HostedModel, Local
 from llmstack.config.swap_parts import Filters
-from llmstack.errors import ModelNotFound, RequestError
+from llmstack.errors import Forbidden, ModelNotFound, RequestError
+from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.stop import Stop
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from llmstack.server.naming import Naming
 
 _NO_FILTERS = Filters()
+#: The kinds of servers whose other paths may be asked for: one like ours, which has its own keys
+#: for what not everybody may do, and one that looks at paths itself.
+_WHOLE = frozenset({"peer", "ollama"})
 
 
 class Places:
@@ -53,14 +57,14 @@ class Places:
             model = self._dispatcher.engine.config.models[choice.id]
             request = request.named(choice.name).filtered(model)
             out = outgoing(self._access, scope, request, model)
-            known = self._upstreams.tiers if self._upstreams else ()
+            upstreams = self._upstreams
             return self._dispatcher.here(
                 out,
                 model,
                 request.body,
                 raw_path,
                 stream=request.stream,
-                tier=model.id if model.id in known else "",
+                tier=upstreams.tier_called(choice.name) if upstreams else "",
                 fitted=request.encoding == "json",
             )
         place = self._place(choice)
@@ -75,9 +79,16 @@ class Places:
         """The stop at a model that others host, for a request that nobody looks into.
 
         Raises:
-            RequestError: it is gone, or its budget is spent.
+            RequestError: it is gone, its budget is spent, or the request is not for the model.
         """
-        return self._place(choice).stop(scope, body, raw_path)
+        place = self._place(choice)
+        if place.kind not in _WHOLE and not _is_for_a_model(scope["method"], raw_path):
+            raise Forbidden(
+                f"{place.name} can be asked, and nothing else of its server",
+                why="Our key would be shown for what a page that somebody looks at asks for.",
+                fix="Use the provider's own address and key.",
+            )
+        return place.stop(scope, body, raw_path)
 
     def others(
         self, scope: Scope, request: ModelRequest, choice: Choice, raw_path: bytes | None
@@ -107,9 +118,10 @@ class Places:
                 raise exceeded.error()
             backend = upstreams.backend(choice.id)
             return _Place(choice.id, hosted.backend, backend, hosted.model, tier=choice.id)
-        if upstreams is None:
-            raise ModelNotFound("no peer found for requested model")
         peer = self._dispatcher.engine.config.peers.get(choice.peer)
+        # A reload may have removed the peer while its request came in.
+        if upstreams is None or not (peer or upstreams.source(choice.peer)):
+            raise ModelNotFound("no peer found for requested model")
         return _Place(
             choice.canonical,
             upstreams.kind(choice.peer),
@@ -152,6 +164,14 @@ class _Place:
             stream,
             fitted=fitted,
         )
+
+
+def _is_for_a_model(method: str, raw_path: bytes) -> bool:
+    """Whether a request asks a model, or for the list of them, and changes nothing."""
+    path = raw_path.decode("latin-1")
+    if method == "POST":
+        return path in MODEL_POSTS
+    return method in ("GET", "HEAD") and (path in MODEL_GETS or path == "/v1/models")
 
 
 def outgoing(

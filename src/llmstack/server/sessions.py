@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Sessions that are remembered; the one not seen for longest goes first.
 MOST: Final = 1000
 #: Seconds for which a session is taken to still want the model that it used.
-LATELY: Final = 600.0
+LATELY: Final = 300.0
 #: Sessions that are looked at to find out who uses what.
 _LOOKED_AT: Final = 50
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.context.settings import ContextSettings
-from llmstack.engine import Engine
+from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
-from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
+from llmstack.server.fitting import Fitting
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
 from llmstack.server.hosted_report import hosted_report, sources_report
@@ -29,6 +29,7 @@ from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
 
 if TYPE_CHECKING:
+    from llmstack.engine import ModelChanged
     from llmstack.errors import RequestError
     from llmstack.server.asgi import App
     from llmstack.server.plan import StackPlan
@@ -89,7 +90,7 @@ class RunningStack:
             peers=plan.runs.peers.values(),
             ollama=plan.stack.settings.ollama,
         )
-        self._context = ContextControl(
+        self._fitting = Fitting(
             self.engine,
             self._pool,
             self.upstreams,
@@ -98,7 +99,7 @@ class RunningStack:
             folder=plan.work.state,
             foreign=self._foreign,
         )
-        dispatcher.fitter = self._context.fitter
+        dispatcher.fitter = self._fitting.fitter
         door: Door
         if self._foreign:
             door = ForeignDoor(dispatcher, upstreams=self.upstreams)
@@ -107,7 +108,7 @@ class RunningStack:
             door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         self._speeds = Speeds(plan.work.speeds)
-        self.engine.events.subscribe(self._speeds.changed)
+        self.engine.events.subscribe(self._model_changed)
         self._activity.listeners.append(self._speeds.answered)
         upstreams = self.upstreams
         chooser = Chooser(
@@ -144,10 +145,16 @@ class RunningStack:
         self._activity.retire()
         await end(self.engine, self._http, hurry)
         await self._activity.stop()  # what it keeps last teaches the ruler
-        await self._context.close()
+        await self._fitting.close()
         await self.upstreams.close()
         await asyncio.to_thread(self._speeds.save)
         self._pool.close()
+
+    def _model_changed(self, event: ModelChanged) -> None:
+        """A load has taken its time: learn it, and keep it at once for the next daemon."""
+        self._speeds.changed(event)
+        if event.state is State.READY:
+            asyncio.get_running_loop().run_in_executor(None, self._speeds.save)
 
     def _unavailable(self) -> dict[str, Unavailable]:
         """The tiers that cannot answer now, for routing to step over them."""

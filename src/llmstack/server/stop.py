@@ -60,6 +60,11 @@ class Stop:
     fitted: bool = False
 
     @property
+    def known_as(self) -> str:
+        """The name under which things are remembered: one program may serve several tiers."""
+        return self.tier or self.name
+
+    @property
     def path(self) -> str:
         """The API's path."""
         raw = self.raw_path

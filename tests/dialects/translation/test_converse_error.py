@@ -115,3 +115,14 @@ def test_botocores_own_exceptions_are_known() -> None:
     timeout = exceptions.ReadTimeoutError(endpoint_url="https://example.org")
     assert failed_error(timeout).status == 504
     assert failed_error(exceptions.ParamValidationError(report="bad")).status == 400
+
+
+def test_what_went_wrong_and_what_to_do_are_two_sentences() -> None:
+    class NoCredentialsError(Exception):
+        pass
+
+    told = failed_error(NoCredentialsError("Unable to locate credentials")).message
+    assert told.startswith("Bedrock: Unable to locate credentials. Give the tier")
+    assert failed_error(TimeoutError()).message == "Bedrock: It did not answer in time."
+    told = converse_failed("ExpiredTokenException", "The token has expired.").message
+    assert told.startswith("Bedrock: The token has expired. Log in again")

@@ -109,8 +109,8 @@ def converse_failed(
         retry_after = RETRY_AFTER
     # Who has the key of the gateway need not learn whose AWS account it is.
     said = _ACCOUNT.sub("************", message.strip()) or "no reason given"
-    advice = f" {_LOGIN}" if known in _KEYS else ""
-    return Failed(mapped, f"Bedrock: {said}{advice}", wire, retry_after)
+    advice = _LOGIN if known in _KEYS else ""
+    return Failed(mapped, f"Bedrock: {_advised(said, advice)}", wire, retry_after)
 
 
 def failed_response(response: Mapping[str, Any]) -> Failed:
@@ -137,9 +137,15 @@ def failed_error(error: BaseException) -> Failed:
     for kind in type(error).__mro__:
         if kind.__name__ in _TROUBLES:
             status, advice = _TROUBLES[kind.__name__]
-            message = " ".join(part for part in (said, advice) if part) or code
-            return Failed(status, f"Bedrock: {message}", code)
+            return Failed(status, f"Bedrock: {_advised(said, advice) or code}", code)
     return Failed(502, f"Bedrock: {said or code}", code)
+
+
+def _advised(said: str, advice: str) -> str:
+    """What went wrong and what to do, as two sentences; either may be empty."""
+    if not (said and advice):
+        return said or advice
+    return f"{said} {advice}" if said.endswith((".", "!", "?")) else f"{said}. {advice}"
 
 
 def no_account(error: BaseException) -> bool:

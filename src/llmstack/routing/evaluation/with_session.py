@@ -50,7 +50,7 @@ def _before(turn: Turn, ladder: Ladder) -> SessionState | None:
         return None
     model = ladder.rungs[turn.standing].model
     if not turn.session:  # a compaction brings its session as a text
-        return SessionState(model=model, home=model, at=model)
+        return SessionState(home=model, at=model)
     asked = max(index for index, said in enumerate(turn.session) if said.role == "user")
     last = msgspec.structs.replace(
         turn, text=turn.session[asked].text, session=turn.session[:asked], reminder=""
@@ -59,4 +59,4 @@ def _before(turn: Turn, ladder: Ladder) -> SessionState | None:
     # Who is in a plan mode now, or has just left one, was in it when the plan was made.
     planned = turn.standing == "plan" and turn.mode in {"plan", "build"}
     turn_before = turn_of(read(sent.path, sent.body), "plan" if planned else "")
-    return SessionState(model=model, home=model, turn=turn_before, at=model)
+    return SessionState(home=model, turns=((turn_before, model),), at=model)

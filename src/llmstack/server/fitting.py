@@ -1,4 +1,4 @@
-"""Context control of one engine: what measures, counts, remembers and fits, put together."""
+"""What measures, counts, remembers and fits, put together for one engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers
 
 
-class ContextControl:
+class Fitting:
     """``fitter`` makes requests fit, ``windows`` knows the windows that are served.
 
     ``folder`` keeps what is learned, None keeps it in memory. ``override`` is the window that a

@@ -44,6 +44,7 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     known = {"$ref", "type", "enum", "anyOf", "pattern", "minimum", "maxLength", "properties"}
     known |= {"additionalProperties", "propertyNames", "items", "required", "description"}
     known |= {"default", "deprecated", "$schema", "title", "$defs", "patternProperties"}
+    known |= {"exclusiveMinimum", "maximum"}
     assert schema.keys() <= known
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/").replace("%20", " ")
@@ -60,8 +61,8 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     found = []
     if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
         found.append(f"{at}: not like {schema['pattern']}")
-    if is_of(value, "number") and value < schema.get("minimum", value):
-        found.append(f"{at}: less than {schema['minimum']}")
+    if is_of(value, "number"):
+        found += out_of_range(value, schema, at)
     if isinstance(value, list):
         for index, item in enumerate(value):
             found += faults(item, schema.get("items", {}), root, f"{at}[{index}]")
@@ -78,6 +79,14 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
                 else faults(item, inner, root, f"{at}.{key}")
             )
     return found
+
+
+def out_of_range(value: float, schema: dict[str, Any], at: str) -> list[str]:
+    if value < schema.get("minimum", value):
+        return [f"{at}: less than {schema['minimum']}"]
+    if value <= schema.get("exclusiveMinimum", value - 1):
+        return [f"{at}: not more than {schema['exclusiveMinimum']}"]
+    return [f"{at}: more than {schema['maximum']}"] if value > schema.get("maximum", value) else []
 
 
 def check(text: str) -> list[str]:

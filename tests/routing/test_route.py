@@ -110,6 +110,16 @@ def test_side_work_waits_for_what_is_being_loaded_before_it_loads_another() -> N
     assert route(ask("title", 1), LOCAL, None, now, kind="title").decision.model == SMART
 
 
+def test_side_work_costs_no_money_while_the_small_tier_can_be_loaded() -> None:
+    hosted = Place(ready=True, hosted=True)
+    places = dict.fromkeys((FAST, SMART, PLAN, "plan-uncensored"), Place())
+    now = Machine({**places, ULTRA: hosted})
+    rungs = LADDERS["full"]
+    assert route(ask("title", 1), rungs, None, now, kind="title").decision.model == FAST
+    now = Machine({**now.places, FAST: Place(evicts=frozenset({"other"}))})
+    assert route(ask("title", 1), rungs, None, now, kind="title").decision.model == ULTRA
+
+
 def test_a_count_is_made_by_the_model_that_will_read_the_prompt() -> None:
     begun = started()
     counted = route(ask("how many?", 2), LOCAL, begun.state, machine(SMART), kind="count")

@@ -218,3 +218,20 @@ async def test_a_stack_does_not_find_itself(
         assert not any(name.startswith("ollama/") for name in await listed(house.gateway))
         assert "it is this program" in backend.health().why
         assert server.asked == []
+
+
+async def test_a_found_model_has_a_policy_and_a_window_that_is_not_ours(found: Found) -> None:
+    """B12: no run-time API reached ids with slashes; the fork's answers were defaults."""
+    house, _ = found
+    for name in (FULL, FULL.replace("/", "%2F")):
+        url = f"/api/model/{name}/ctxsize"
+        told = (await ask(house.gateway, "GET", url)).json()
+        assert (told["model"], told["ctxSize"], told["read_only"]) == (FULL, 16_384, True)
+        status, message = error_of(await ask(house.gateway, "POST", url, {"ctxSize": 8192}))
+        assert (status, "read-only" in message) == (400, True)
+        url = f"/api/model/{name}/prompt-optimization"
+        told = (await ask(house.gateway, "POST", url, {"policy": "always"})).json()
+        assert (told["model"], told["policy"], told["actual"]["policy"]) == (FULL, *["always"] * 2)
+    assert house.stack.control.settings_for(FULL).policy == "always"
+    unknown = await ask(house.gateway, "GET", "/api/model/ollama/none/ctxsize")
+    assert unknown.status == 404

@@ -216,6 +216,16 @@ async def test_a_turn_goes_on_elsewhere_when_its_model_cannot_be_asked(house: Ho
     assert gone.header("x-llmstack-reason").startswith("no longer fits planner; ")
 
 
+async def test_looking_at_what_a_load_would_evict_loads_nothing(
+    house: House, starts: list[str]
+) -> None:
+    await house.engine.load("coder")
+    assert house.engine.outlook("planner").evicts == {"coder"}
+    assert house.engine.outlook("small").evicts == frozenset()
+    assert house.engine.outlook("coder").evicts == frozenset()
+    assert starts == ["coder"]
+
+
 async def test_speeds_are_learned_and_kept(tmp_path: Path) -> None:
     async with stack(tmp_path) as house:
         await house.engine.load("coder")

@@ -231,6 +231,53 @@ _SERVER = (
     ),
 )
 
+#: How requests are fitted into a tier's window.
+_CONTEXT = (
+    Key(
+        "tier",
+        "context_policy",
+        "off, limit_only, always or llm_assisted",
+        "limit_only",
+        "What is done so that requests fit: nothing; something when one does not fit; the same "
+        "earlier, from context_trigger on; or with a summary of what is left out. Without a known "
+        "window nothing is done.",
+    ),
+    Key(
+        "tier",
+        "truncation_mode",
+        "sliding_window or strict_error",
+        "sliding_window",
+        "With limit_only: whether what does not fit is shortened or refused.",
+    ),
+    Key(
+        "tier",
+        "context_trigger",
+        "share",
+        "0.85",
+        "Share of the room for prompts at which it is done.",
+    ),
+    Key(
+        "tier",
+        "context_target",
+        "share",
+        "0.6",
+        "Share of that room to which a prompt is then shortened.",
+    ),
+    Key(
+        "tier",
+        "context_keep_recent",
+        "integer",
+        "4",
+        "Last turns and tool rounds that are never shortened.",
+    ),
+    Key(
+        "tier",
+        "prompt_hygiene",
+        "boolean",
+        "true",
+        "Whether volatile lines at the front of prompts are made stable, for the server's cache.",
+    ),
+)
 
 _ROUTING = (
     Key(
@@ -284,7 +331,7 @@ _ROUTING = (
 )
 
 #: All keys, in the order of the reference.
-KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *PRICES, *_SERVER, *HOSTED, *_ROUTING)
+KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *_CONTEXT, *PRICES, *_SERVER, *HOSTED, *_ROUTING)
 
 #: Names under which people keep credentials. They are refused wherever they stand: the file is
 #: shown to other machines.

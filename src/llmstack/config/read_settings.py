@@ -16,6 +16,7 @@ from llmstack.config.numbers import (
     parse_tokens,
     shown,
 )
+from llmstack.config.read_context import read_context
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.stack import Routing, Settings
 from llmstack.config.upstream_url import parse_url
@@ -47,6 +48,7 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         server=read_server(fields, base),
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
         ollama=_or(fields.read("ollama", _ollama), default.ollama),
+        context=read_context(fields),
     )
 
 

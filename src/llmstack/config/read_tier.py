@@ -20,6 +20,7 @@ from llmstack.config.numbers import (
     shown,
 )
 from llmstack.config.problems import nearest
+from llmstack.config.read_context import read_context
 from llmstack.config.read_hosted import GGUF, read_hosted, warn_of_others
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.roles import ROLES, default_ttl, role_of
@@ -90,6 +91,7 @@ def _tier(fields: Fields) -> Tier:
         ttl=0,
         prices=prices,
         budget=budget,
+        context=read_context(fields),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from llmstack.config.context_settings import written
 from llmstack.config.matrix import build_matrix
 from llmstack.config.problems import Problem
 from llmstack.config.server_flags import common_flags, tier_flags
@@ -102,6 +103,8 @@ def _model(
         "ttl": tier.ttl,
         **({"env": env} if env else {}),
         "aliases": _Flow(tier.aliases),
+        # A real llama-swap has no use for these keys, and an editor would mark them in its file.
+        **(written(tier.context) if settings.engine == "embedded" else {}),
         "metadata": {
             "tier": tier.label,
             "role": tier.role,

@@ -72,6 +72,8 @@ def _value(key: SwapKey) -> dict[str, Any]:
             return {"anyOf": [{"enum": [*key.choices, None]}, _pattern(f"^{_MACRO}$")]}
         case "integer":
             return _integer(key)
+        case "share":
+            return _share()
         case "boolean":
             return {"type": ["boolean", "string", "null"], "pattern": _BOOLEAN}
         case "duration":
@@ -113,6 +115,11 @@ def _integer(key: SwapKey) -> dict[str, Any]:
     if key.minimum is not None:
         schema["minimum"] = key.minimum
     return schema
+
+
+def _share() -> dict[str, Any]:
+    kinds = ["number", "string", "null"]
+    return {"type": kinds, "pattern": f"^{_MACRO}$", "exclusiveMinimum": 0, "maximum": 1}
 
 
 def _map(values: dict[str, Any]) -> dict[str, Any]:

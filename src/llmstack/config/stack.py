@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmstack.config.context_settings import ContextSettings
 from llmstack.config.hosted import Budget, Hosted, Source
 
 Channel = Literal["current", "next"]
@@ -111,6 +112,7 @@ class Tier:
     hosted_next: Hosted | None = None
     fallback: tuple[str, ...] = ()
     budget: Budget = field(default_factory=Budget)
+    context: ContextSettings = field(default_factory=ContextSettings)
 
     def elsewhere(self, channel: Channel) -> Hosted | None:
         """Where ``channel`` has the model, None when it runs here."""
@@ -158,6 +160,8 @@ class Settings:
     capture_buffer: int = 0
     #: Where Ollama is looked for: empty for its usual places, ``off`` for nowhere, else a URL.
     ollama: str = ""
+    #: For models that are no tiers' own, such as those of sources.
+    context: ContextSettings = field(default_factory=ContextSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Literal
 Kind = Literal[
     "text",
     "integer",
+    "share",
     "boolean",
     "duration",
     "size",
@@ -41,7 +42,7 @@ class SwapKey:
 
     name: str
     kind: Kind
-    default: str | int | bool | tuple[str, ...] | None
+    default: str | float | int | bool | tuple[str, ...] | None
     meaning: str
     inner: str = ""
     choices: tuple[str, ...] = ()
@@ -70,6 +71,11 @@ def text(name: str, meaning: str, default: str = "", *, choices: tuple[str, ...]
 def integer(name: str, default: int, meaning: str, minimum: int | None = None) -> SwapKey:
     """A key whose value is a whole number."""
     return SwapKey(name, "integer", default, meaning, minimum=minimum)
+
+
+def share(name: str, default: float, meaning: str) -> SwapKey:
+    """A key whose value is a number above 0 and up to 1."""
+    return SwapKey(name, "share", default, meaning)
 
 
 def boolean(name: str, meaning: str, *, default: bool = False) -> SwapKey:

@@ -76,6 +76,11 @@ class WorkDir:
         return self.state / "speeds.json"
 
     @property
+    def overrides(self) -> Path:
+        """What was set for models at run time."""
+        return self.state / "overrides.json"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

@@ -170,24 +170,31 @@ def _side(
     view: RequestView, ladder: Ladder, state: SessionState, machine: Machine, kind: Kind
 ) -> Routed:
     """Side work changes nothing: neither what is loaded nor the session."""
-    loaded = [
-        (role, rung)
-        for role in _SMALL_FIRST
-        if (rung := ladder.rungs.get(role))
-        and (machine[rung.model].ready or machine[rung.model].loading)
-        and _fits(rung, view)
-    ]
+    loaded: list[Rung] = []
+    elsewhere: list[Rung] = []
+    for role in _SMALL_FIRST:
+        rung = ladder.rungs.get(role)
+        if rung is None or not _fits(rung, view):
+            continue
+        place = machine[rung.model]
+        if place.hosted and role != "fast":
+            elsewhere.append(rung)  # it may cost money
+        elif place.ready or place.loading:
+            loaded.append(rung)
     # Tokens are best counted by the model that will read them.
     if kind == "count" and (own := _ready(state.model or state.home, view, ladder, machine)):
         return Routed(_chosen(own, ladder, view, f"{kind}: {own.model} reads it"), state)
     small = ladder.rungs.get("fast")
     if loaded:
         # What is ready before what is still loading, the small one before the others.
-        _, rung = min(loaded, key=lambda one: not machine[one[1].model].ready)
+        rung = min(loaded, key=lambda one: not machine[one.model].ready)
         what = "the small tier" if rung is small else "what is loaded"
         return Routed(_chosen(rung, ladder, view, f"{kind} goes to {what}"), state)
     if small and _fits(small, view) and not machine[small.model].evicts:
         return Routed(_chosen(small, ladder, view, f"{kind} goes to the small tier"), state)
+    if elsewhere:
+        rung = elsewhere[0]
+        return Routed(_chosen(rung, ladder, view, f"{kind} goes to what others host"), state)
     # Nothing that could answer is loaded. The least harm is the model that the session needs next.
     decision = decide(replace(view, last_user=""), ladder)
     return Routed(replace(decision, reason=f"{kind}, nothing loaded: {decision.reason}"), state)

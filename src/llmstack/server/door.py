@@ -16,6 +16,9 @@ from llmstack.backends.hops import hops_of
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.access import Access
 from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websocket
+from llmstack.server.config_api import ConfigApi
+from llmstack.server.context_api import ContextApi
+from llmstack.server.context_control import ContextControl
 from llmstack.server.cors import answer_preflight, is_preflight
 from llmstack.server.hosted_report import hosted_status
 from llmstack.server.listing import Listing, list_response
@@ -52,6 +55,7 @@ class Door:
 
     ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
     ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
+    ``control`` fits requests; without one what is set at run time is kept in memory.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Door:
         proxy: Log | None = None,
         shown: Log | None = None,
         upstreams: Upstreams | None = None,
+        control: ContextControl | None = None,
     ) -> None:
         engine = dispatcher.engine
         peers = Peers(dispatcher)
@@ -82,6 +87,14 @@ class Door:
             if upstreams:
                 activity.elsewhere = lambda: hosted_status(upstreams)
             proxy = proxy or activity.proxy_log
+        if control is None:
+            control = ContextControl(engine.config)
+            control.attach(engine)
+        self.control = control
+        self.context_routes = [
+            *ContextApi(control, self.naming, upstreams).routes,
+            *ConfigApi(control).routes,
+        ]
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(
             self.access,
@@ -104,6 +117,7 @@ class Door:
             ],
             admin=[
                 *ModelsApi(engine).routes,
+                *self.context_routes,
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,
                 *(activity.routes() if activity is not None else ()),

@@ -9,6 +9,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from llmstack.context.body import read_history
 from llmstack.context.checkpoints import digests
 from llmstack.context.fit import again, drive, fitting
@@ -18,6 +20,7 @@ from llmstack.context.overflow import read_overflow
 from llmstack.context.room import begins_at, room_of
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
+from llmstack.server.context_headers import asks_for_bodies
 from llmstack.server.prefixes import Prefixes
 from llmstack.server.stop import LOCAL
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from llmstack.server.calibrating import Calibrating
     from llmstack.server.counting import Counting
     from llmstack.server.kept_checkpoints import KeptCheckpoints
+    from llmstack.server.snapshots import Snapshots
     from llmstack.server.stop import Stop
     from llmstack.server.summaries import Summaries
     from llmstack.server.windows import Windows
@@ -93,8 +97,8 @@ def told(report: Report) -> str:
 class Fitter:
     """For one engine and what others host. For one event loop.
 
-    ``settings_for`` gives a model's settings for a request with these headers. ``kept`` takes the
-    report of a request that was looked at, with the body before and after.
+    ``settings_for`` gives a model's settings for a request with these headers. ``snapshots`` gets
+    the report of every request that was looked at, with the body before and after.
     """
 
     def __init__(
@@ -107,17 +111,18 @@ class Fitter:
         calibrating: Calibrating,
         checkpoints: KeptCheckpoints,
         settings_for: Callable[[str, Headers], ContextSettings],
-        kept: Callable[[str, Report, bytes, bytes], None] | None = None,
+        snapshots: Snapshots,
     ) -> None:
         self._engine = engine
-        self._upstreams = upstreams
+        #: What others host; a reload brings another one.
+        self.upstreams = upstreams
         self._windows = windows
         self._counting = counting
         self._summaries = summaries
         self._calibrating = calibrating
         self._checkpoints = checkpoints
         self._settings_for = settings_for
-        self._kept = kept
+        self._snapshots = snapshots
         self._seen: dict[str, int] = {}
         self._prefixes = Prefixes()
 
@@ -205,15 +210,18 @@ class Fitter:
 
         outcome = await (_aside(asked, meet) if len(asked.body) > LARGE else drive(asked, meet))
         if not isinstance(outcome, Fitted):
-            if self._kept:
-                self._kept(stop.known_as, outcome.report, asked.body, b"")
+            self._keep(stop, outcome.report, asked.body)
             raise context_overflow(outcome.overflow)
         if outcome.checkpoint:
             self._checkpoints.add(stop.known_as, outcome.checkpoint)
-        if self._kept:
-            self._kept(stop.known_as, outcome.report, asked.body, outcome.body)
+        self._keep(stop, outcome.report, asked.body, outcome.body)
         stop = replace(stop, body=outcome.body)
         return replace(fit, stop=stop, asked=asked, window=asked.window, report=outcome.report)
+
+    def _keep(self, stop: Stop, report: Report, original: bytes, sent: bytes = b"") -> None:
+        asked = asks_for_bodies(stop.scope["headers"])
+        numbers = {**msgspec.to_builtins(report), "note": told(report)}
+        self._snapshots.keep(stop.known_as, numbers, original, sent, asked=asked)
 
     def _surely_fits(self, fit: Fit) -> bool:
         """Whether no tokenizer can make too many tokens of the body: each takes a byte at least."""
@@ -229,7 +237,7 @@ class Fitter:
             window = await self._windows.local(model) if model else None
             if window is not None and (window.tokens or not stop.tier):
                 return window
-        upstreams = self._upstreams
+        upstreams = self.upstreams
         tier = upstreams.tiers.get(stop.tier) if upstreams else None
         if tier is not None:
             return self._windows.hosted(tier.name, configured=tier.ctx_size)

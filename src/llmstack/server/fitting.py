@@ -14,22 +14,21 @@ from llmstack.server.summaries import Summaries
 from llmstack.server.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from llmstack.backends.upstreams import Upstreams
-    from llmstack.context.report import Report
-    from llmstack.context.settings import ContextSettings
+    from llmstack.context.settings import Window
     from llmstack.engine import Engine
     from llmstack.http1 import Pool
-    from llmstack.server.asgi import Headers
+    from llmstack.server.context_control import ContextControl
 
 
 class Fitting:
-    """``fitter`` makes requests fit, ``windows`` knows the windows that are served.
+    """``fitter`` makes requests fit, as ``control`` says of each model.
 
-    ``folder`` keeps what is learned, None keeps it in memory. ``override`` is the window that a
-    model was given at run time. ``foreign`` engines are not asked anything beside requests.
+    ``folder`` keeps what is learned, None keeps it in memory. ``foreign`` engines are not asked
+    anything beside requests. ``upstreams`` may be replaced when the configuration is.
     """
 
     def __init__(
@@ -38,34 +37,39 @@ class Fitting:
         pool: Pool,
         upstreams: Upstreams | None,
         environ: Mapping[str, str],
-        settings_for: Callable[[str, Headers], ContextSettings],
+        control: ContextControl,
         *,
         folder: Path | None = None,
         foreign: bool = False,
-        override: Callable[[str], int | None] = lambda _: None,
-        kept: Callable[[str, Report, bytes, bytes], None] | None = None,
     ) -> None:
+        self._engine = engine
         self._lives = Lives(engine, foreign=foreign)
-        self.windows = Windows(self._lives, pool, environ, override=override)
+        self._windows = Windows(self._lives, pool, environ, override=control.ctx_size)
         self._summaries = Summaries(time.monotonic)
         self._calibrating = Calibrating(folder / "calibrations.json" if folder else None)
         self._checkpoints = KeptCheckpoints(folder / "checkpoints.json" if folder else None)
         self.fitter = Fitter(
             engine,
             upstreams,
-            self.windows,
+            self._windows,
             Counting(self._lives, pool),
             self._summaries,
             self._calibrating,
             self._checkpoints,
-            settings_for,
-            kept,
+            control.settings_for,
+            control.snapshots,
         )
+        control.window = self._window
+
+    def _window(self, name: str) -> Window:
+        """The window of a model that runs here, as far as it is known without asking."""
+        model = self._engine.config.models.get(name)
+        return self._windows.known(model) if model else self._windows.hosted(name)
 
     async def close(self) -> None:
         """Write what was learned; end what is being asked."""
         await self._summaries.close()
-        await self.windows.close()
+        await self._windows.close()
         self._lives.close()
         await self._calibrating.close()
         await self._checkpoints.close()

@@ -20,7 +20,9 @@ from llmstack.http1 import Broken, Unreachable
 from llmstack.hub.data_dir import data_dir
 from llmstack.hub.swap_binary import find_llama_swap, installed_number
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
+from llmstack.server.cors import is_preflight
 from llmstack.server.door import Door
+from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
     from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.context_control import ContextControl
     from llmstack.server.dispatch import Dispatcher
 
 #: What the program is called among our own engine's models.
@@ -94,15 +97,27 @@ def foreign_config(
 
 
 class ForeignDoor(Door):
-    """The door whose other side is llama-swap itself: everything goes there as it came."""
+    """The door whose other side is llama-swap itself: everything goes there as it came.
 
-    def __init__(self, dispatcher: Dispatcher, *, upstreams: Upstreams | None = None) -> None:
-        super().__init__(dispatcher, upstreams=upstreams)
+    What the program does not know, how requests are fitted, is answered here.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        upstreams: Upstreams | None = None,
+        control: ContextControl | None = None,
+    ) -> None:
+        super().__init__(dispatcher, upstreams=upstreams, control=control)
+        self._own = Routes(self.access, admin=self.context_routes)
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or WebSocket on."""
         try:
+            if not is_preflight(scope) and await self._own(scope, receive, send):
+                return
             self.access.check(scope)
             if scope["type"] == "websocket":
                 await self._dispatcher.serve_websocket(scope, receive, send, self._model, None)

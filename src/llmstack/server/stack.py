@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
-from llmstack.context.settings import ContextSettings
 from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
+from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
@@ -25,6 +25,7 @@ from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
+from llmstack.server.overrides import Overrides
 from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
 
@@ -69,7 +70,15 @@ class RunningStack:
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
         plan = self._plan
-        self.engine = Engine(plan.runs, log_dir=plan.work.logs)
+        self.control = ContextControl(
+            plan.runs,
+            Overrides(plan.work.overrides),
+            tiers=plan.stack.tiers,
+            default=plan.stack.settings.context,
+        )
+        self.control.path = plan.stack.source
+        self.engine = Engine(self.control.effective, log_dir=plan.work.logs)
+        self.control.attach(self.engine)
         self._pool = Pool()
         self._activity = Activity(
             self.engine,
@@ -95,17 +104,17 @@ class RunningStack:
             self._pool,
             self.upstreams,
             os.environ,
-            lambda _, __: ContextSettings(),
+            self.control,
             folder=plan.work.state,
             foreign=self._foreign,
         )
         dispatcher.fitter = self._fitting.fitter
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher, upstreams=self.upstreams)
+            door = ForeignDoor(dispatcher, upstreams=self.upstreams, control=self.control)
         else:
             shown = self._activity.proxy_log
-            door = Door(dispatcher, shown=shown, upstreams=self.upstreams)
+            door = Door(dispatcher, shown=shown, upstreams=self.upstreams, control=self.control)
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         self._speeds = Speeds(plan.work.speeds)
         self.engine.events.subscribe(self._model_changed)
@@ -142,6 +151,7 @@ class RunningStack:
             return
         if self._trimming:
             self._trimming.cancel()
+        await self.control.close()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
         await self._activity.stop()  # what it keeps last teaches the ruler

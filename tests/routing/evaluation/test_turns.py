@@ -16,7 +16,7 @@ from llmstack.routing.evaluation.agreement import columns_agree
 from llmstack.routing.evaluation.turn import LABELS
 from tests.routing.evaluation.turns import SHIPPED, SHIPPED_BYTES, turn
 
-FROZEN = "b0a116202679b1081957acf292eee097e0339d480211bbb48208aeda062e9d61"
+FROZEN = "f44ef7407ef316da05f4b6cb9ed22dafec739be2dce082a0ca76000cf112c5a2"
 LANGUAGES = {"de", "en", "es", "fr", "hi", "ja", "pt", "ru", "zh"}
 
 

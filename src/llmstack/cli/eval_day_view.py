@@ -20,8 +20,8 @@ _HEAD = (
     "swaps s",
     "re-reading s",
     "swaps",
-    "for side work",
-    "for sub-agents",
+    "for side work, all days",
+    "for sub-agents, all days",
     "of the ladder's loss",
     "tier of the ladder",
 )

@@ -84,7 +84,7 @@ def route(
     decision = decide(view, ladder, mode)
     prices: tuple[Price, ...] = ()
     if not decision.asked:
-        theirs = _ready(parent.model, view, ladder, machine) if parent else None
+        theirs = _ready(parent.at, view, ladder, machine) if parent else None
         if theirs and not machine[decision.model].ready:
             reason = f"a sub-agent stays on {theirs.model} like its parent; {decision.reason}"
             role = ladder.role_of(theirs.model)

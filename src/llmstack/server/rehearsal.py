@@ -43,7 +43,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "ladder+mode": "the ladder for every request, told of the agent's mode",
     "explicit": "llama-swap: the client names a model for each of its agents",
     "sticky": "llmstack: routing that knows sessions and prices",
-    "once": "no policy but a floor: each fresh turn gets its wish, nothing else moves",
+    "once": "no policy but a yardstick: each fresh turn gets its wish, nothing else moves",
 }
 
 

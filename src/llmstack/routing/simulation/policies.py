@@ -60,7 +60,7 @@ class LadderPolicy:
 
 
 class OncePolicy:
-    """Every wish of a fresh turn is granted, and nothing else ever moves: the least that is lost.
+    """Every wish of a fresh turn is granted, and nothing else ever moves: a yardstick.
 
     What the ladder (with the declared mode) chooses for a user's fresh turn answers the whole
     turn, sub-agents and compactions as well; side work goes to the small tier.

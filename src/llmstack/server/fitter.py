@@ -82,7 +82,9 @@ def told(report: Report) -> str:
     """``report`` on one line: ``limit_only; 5310 -> 3020 of 4096 tokens; dropped 4``."""
     parts: list[str] = [report.policy]
     about = "" if report.exact else "about "
-    if report.applied:
+    if not report.sent:
+        parts.append(f"{report.original} tokens do not fit into {report.window.tokens}")
+    elif report.applied:
         parts.append(f"{report.original} -> {about}{report.sent} of {report.window.tokens} tokens")
     else:
         parts.append(f"{about}{report.sent} of {report.window.tokens} tokens")

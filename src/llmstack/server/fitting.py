@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from llmstack.engine import State
 from llmstack.server.calibrating import Calibrating
 from llmstack.server.counting import Counting
 from llmstack.server.fitter import Fitter
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.context.settings import Window
-    from llmstack.engine import Engine
+    from llmstack.engine import Engine, ModelChanged
     from llmstack.http1 import Pool
     from llmstack.server.context_control import ContextControl
 
@@ -60,6 +62,16 @@ class Fitting:
             control.snapshots,
         )
         control.window = self._window
+        self._tasks: set[asyncio.Task[Window]] = set()
+        self._unsubscribe = engine.events.subscribe(self._changed)
+
+    def _changed(self, event: ModelChanged) -> None:
+        """A process is ready: its window is asked for now, so that no request waits for that."""
+        model = self._engine.config.models.get(event.model)
+        if event.state is State.READY and model is not None:
+            task = asyncio.ensure_future(self._windows.local(model))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _window(self, name: str) -> Window:
         """The window of a model that runs here, as far as it is known without asking."""
@@ -68,7 +80,11 @@ class Fitting:
 
     async def close(self) -> None:
         """Write what was learned; end what is being asked."""
+        self._unsubscribe()
         await self._summaries.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._windows.close()
         self._lives.close()
         await self._calibrating.close()

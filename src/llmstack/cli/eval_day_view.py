@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -51,15 +52,22 @@ def _all(
     return "\n\n".join(blocks)
 
 
+def _share(part: float, whole: float) -> float:
+    """``part`` of ``whole``; all of nothing is 1, and something of nothing is beyond measure."""
+    if whole:
+        return part / whole
+    return inf if part else 1.0
+
+
 def _rows(found: Mapping[str, Sequence[Outcome]], declares: bool) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [_HEAD]
     # Like is compared with like: where modes are declared, with the ladder that is told of them.
     base = found["ladder+mode" if declares else "ladder"]
     for name, days in found.items():
-        shares = [one.lost / ladder.lost for one, ladder in zip(days, base, strict=True)]
-        tiers = [one.as_wished / one.fresh for one in days]
-        total = sum(one.lost for one in days) / sum(one.lost for one in base)
-        same = sum(one.as_wished for one in days) / sum(one.fresh for one in days)
+        shares = [_share(one.lost, ladder.lost) for one, ladder in zip(days, base, strict=True)]
+        tiers = [_share(one.as_wished, one.fresh) for one in days]
+        total = _share(sum(one.lost for one in days), sum(one.lost for one in base))
+        same = _share(sum(one.as_wished for one in days), sum(one.fresh for one in days))
         rows.append(
             (
                 name,

@@ -324,7 +324,7 @@ _ROUTING = (
         "ROUTING",
         "switch_cost_limit",
         "seconds",
-        "60",
+        "45",
         "Seconds of loading and reading that a step from the agent to the ultra or plan tier is "
         "worth; with 0 a session moves only when it is asked to.",
     ),

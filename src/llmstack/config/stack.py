@@ -142,7 +142,7 @@ class Routing:
     uncensored_triggers: tuple[str, ...] = ()
     players: tuple[tuple[str, str], ...] = ()
     sticky: bool = True
-    switch_cost_limit: int = 60
+    switch_cost_limit: int = 45
 
 
 @dataclass(frozen=True, slots=True)

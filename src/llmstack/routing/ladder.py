@@ -62,7 +62,7 @@ class Ladder:
     multi_turn: int = 6
     missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     sticky: bool = True
-    limit: float = 60.0
+    limit: float = 45.0
 
     def rung_of(self, model: str) -> Rung | None:
         """The rung that ``model`` is; None for one that cannot be asked or plays no role."""

@@ -144,7 +144,7 @@ def test_a_compaction_that_fits_only_elsewhere_goes_there() -> None:
 def test_a_switch_that_costs_too_much_is_not_made() -> None:
     begun = started("now explain the parser", tokens=9000)
     asked = ask("how should we design the cache?", 2, tokens=9500)
-    cheap = turn(asked, begun.state, machine(SMART, seconds=5.0))
+    cheap = turn(asked, begun.state, machine(SMART, seconds=2.0))
     assert cheap.decision.model == PLAN
     dear = turn(asked, begun.state, machine(SMART, seconds=40.0))
     assert dear.decision.model == SMART

@@ -46,11 +46,14 @@ def hosted_report(
 def sources_report(upstreams: Upstreams) -> list[dict[str, Any]]:
     """One row per source of models: how many it is known to have, or why it tells none.
 
-    ``models`` is None until its first answer.
+    ``models`` is None until its first answer. An Ollama that nobody named and that is not there is
+    no news.
     """
     rows = []
     for name, offers in upstreams.found().items():
         hosted = upstreams.hosted(name)
+        if hosted and hosted.backend == "ollama" and not (hosted.base_url or offers):
+            continue
         rows.append(
             {
                 "name": name,

@@ -52,7 +52,8 @@ def sources_report(upstreams: Upstreams) -> list[dict[str, Any]]:
     rows = []
     for name, offers in upstreams.found().items():
         hosted = upstreams.hosted(name)
-        if hosted and hosted.backend == "ollama" and not (hosted.base_url or offers):
+        unnamed = hosted is not None and hosted.backend == "ollama" and not hosted.base_url
+        if unnamed and upstreams.discovery.problem(name):
             continue
         rows.append(
             {

@@ -52,7 +52,8 @@ class Asked:
 class SwapServer:
     """``answers`` maps a path to status, body and headers; others have a 404.
 
-    While ``gate`` is not set, requests wait after ``arrived``; one that is left sets ``left``.
+    ``stream``, if there is one, is for chats that ask for it; those with a model in ``missing``
+    have a 404. While ``gate`` is not set, requests wait after ``arrived``; one that is left sets ``left``.
     """
 
     url: str = ""
@@ -61,6 +62,8 @@ class SwapServer:
     arrived: Event = field(default_factory=Event)
     gate: Event = field(default_factory=Event)
     left: Event = field(default_factory=Event)
+    stream: bytes = b""
+    missing: set[str] = field(default_factory=set)
 
     def answer(self, path: str, body: object, status: int = 200, **headers: str) -> None:
         """Answer ``path`` with bytes or JSON from now on."""
@@ -94,6 +97,11 @@ def serving(host: str = "127.0.0.1") -> Iterator[SwapServer]:
                 return
             missing = (404, b"404 page not found", {"content-type": "text/plain"})
             status, answer, more = state.answers.get(self.path, missing)
+            asked = body if isinstance(body, dict) else {}
+            if asked.get("model") in state.missing:
+                status, answer, more = missing
+            elif state.stream and asked.get("stream"):
+                answer, more = state.stream, {"content-type": "text/event-stream"}
             self.send_response(status)
             for name, value in more.items():
                 self.send_header(name, value)

@@ -91,9 +91,7 @@ def test_an_image_is_a_part_of_a_chat(
         {"data": [{"b64_json": "QUJD"}, {"b64_json": None}]},
     ],
 )
-def test_no_image_or_no_base64_is_an_error(
-    server: SwapServer, driver: Driver, answer: Any
-) -> None:
+def test_no_image_or_no_base64_is_an_error(server: SwapServer, driver: Driver, answer: Any) -> None:
     server.answer(IMAGES, answer)
     with pytest.raises(BadAnswer):
         driver.do(driver.new(server.url).images.generate(ImageRequest("a cat", "sd")))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ASK = [{"role": "user", "content": "hello"}]
 
 
-@pytest.mark.parametrize(("token", "shown"), [("s3cret", "s3cret"), (None, "no-key"), ("", "no-key")])
+@pytest.mark.parametrize(
+    ("token", "shown"), [("s3cret", "s3cret"), (None, "no-key"), ("", "no-key")]
+)
 def test_it_goes_to_the_chat_route_with_the_token_or_the_placeholder(
     server: SwapServer, driver: Driver, token: str | None, shown: str
 ) -> None:

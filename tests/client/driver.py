@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 
@@ -57,7 +57,7 @@ class Driver:
 
         return self._runner.run(read())
 
-    def __enter__(self) -> Driver:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

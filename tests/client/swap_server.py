@@ -53,7 +53,9 @@ class SwapServer:
     """``answers`` maps a path to status, body and headers; others have a 404.
 
     ``stream``, if there is one, is for chats that ask for it; those with a model in ``missing``
-    have a 404. While ``gate`` is not set, requests wait after ``arrived``; one that is left sets ``left``.
+    have a 404.
+
+    While ``gate`` is not set, requests wait after ``arrived``; one that is left sets ``left``.
     """
 
     url: str = ""

@@ -161,5 +161,5 @@ def test_importing_and_making_a_client_imports_nothing_heavy() -> None:
 def test_names_that_are_not_there_are_attribute_errors() -> None:
     import llmstack.client
 
-    with pytest.raises(AttributeError, match="llmstack.client"):
+    with pytest.raises(AttributeError, match=r"llmstack\.client"):
         llmstack.client.Nothing  # noqa: B018

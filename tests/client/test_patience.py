@@ -88,7 +88,7 @@ def test_a_slow_server_is_waited_for(
 def test_a_call_can_be_given_a_time_limit(
     server: SwapServer, driver: Driver, call: Callable[..., Any]
 ) -> None:
-    """The error is the transport's own, or the SDK's for chat; the request is gone at the server."""
+    """The error is the transport's, or the SDK's for chat; the request is gone at the server."""
     server.gate.clear()
     sdk = call in (CALLS["chat"], CALLS["sdk"])
     with pytest.raises(openai.APITimeoutError if sdk else httpx2.TimeoutException):
@@ -103,6 +103,13 @@ def test_cancelling_ends_the_request_at_the_server(
 ) -> None:
     server.gate.clear()
 
+    async def bounded(client: AsyncLlamaSwap) -> None:
+        async with asyncio.timeout(PATIENCE) as limit:
+            task = asyncio.ensure_future(call(client))
+            assert await asyncio.to_thread(server.arrived.wait, PATIENCE)
+            limit.reschedule(asyncio.get_running_loop().time())
+            await task
+
     async def run() -> None:
         async with AsyncLlamaSwap(server.url) as client:
             if by == "cancel":
@@ -113,11 +120,7 @@ def test_cancelling_ends_the_request_at_the_server(
                     await task
             else:
                 with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(PATIENCE) as limit:
-                        task = asyncio.ensure_future(call(client))
-                        assert await asyncio.to_thread(server.arrived.wait, PATIENCE)
-                        limit.reschedule(asyncio.get_running_loop().time())
-                        await task
+                    await bounded(client)
             assert await asyncio.to_thread(server.left.wait, PATIENCE)
             server.gate.set()
             ready(server)

@@ -57,6 +57,10 @@ class Driver:
 
         return self._runner.run(read())
 
+    def first(self, stream: Any) -> Any:
+        """The first piece of a stream."""
+        return self.do(anext(stream)) if self.is_async else next(stream)
+
     def __enter__(self) -> Self:
         return self
 

@@ -60,6 +60,19 @@ def test_a_real_swap_is_driven(tmp_path: Path, driver: Driver) -> None:
         assert (refused.value.status, refused.value.kind) == (401, "auth")
 
 
+def test_closing_a_stream_ends_the_answer(tmp_path: Path, driver: Driver) -> None:
+    with swapping(tmp_path, config("a")) as swap:
+        client = driver.new(f"http://127.0.0.1:{swap.port}")
+        endless = {"tokens": 1_000_000, "interval_ms": 20}
+        stream = driver.do(client.chat("a").stream("hello", extra_body=endless))
+        assert driver.first(stream)
+        assert swap.ask("/upstream/a/control")[1]["left"] == 0
+        driver.do(stream.close())
+        swap.until(
+            lambda: swap.ask("/upstream/a/control")[1]["left"] == 1, lambda: "it goes on answering"
+        )
+
+
 def test_a_gateway_tells_the_route(tmp_path: Path) -> None:
     async def run() -> None:
         smart, fast = free_ports(2)

@@ -31,7 +31,7 @@ class Chat:
         return cast("ChatCompletion", made)
 
     def stream(self, asked: str | Sequence[Any], **parameters: Any) -> Stream[ChatCompletionChunk]:
-        """The answer in pieces; leaving it early, or closing it, ends the request."""
+        """The answer in pieces; closing it ends the request."""
         made = self.openai.chat.completions.create(
             model=self.model, messages=_messages(asked), **parameters, stream=True
         )

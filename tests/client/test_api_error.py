@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
 
 from llmstack.client import APIError
 from llmstack.errors import ContextOverflow, LlmstackError
 from llmstack.server.errors import error_object
+from tests.client.swap_server import CHAT
 
 if TYPE_CHECKING:
     from tests.client.driver import Driver
@@ -90,3 +93,21 @@ def test_a_prompt_that_is_too_long_is_known_by_its_words(
     server: SwapServer, driver: Driver, status: int, body: Any
 ) -> None:
     assert refused(server, driver, status, json.dumps(body).encode()).kind == "context"
+
+
+def test_it_passes_between_processes() -> None:
+    error = APIError(429, "wait", code="busy", body={"a": 1}, request_id="r")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+def test_a_redirected_post_is_an_error_and_not_a_get(server: SwapServer, driver: Driver) -> None:
+    server.answer("/api/models/unload", b"", 302, location="/running")
+    server.answer(CHAT, b"", 301, location="/running")
+    server.answer("/running", {})
+    client = driver.new(server.url)
+    with pytest.raises(APIError):
+        driver.do(client.unload())
+    with pytest.raises(openai.APIStatusError):
+        driver.do(client.chat().create("hello"))
+    assert [one.method for one in server.asked] == ["POST", "POST"]

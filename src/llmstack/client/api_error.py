@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -61,6 +62,10 @@ class APIError(LlmstackError):
         self.body = body
         self.request_id = request_id
         self.kind: Kind = kind or _kind(status)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are made again from ``args``; a pool of processes sends them.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
     @classmethod
     def of(cls, answer: Answer) -> APIError:

@@ -82,8 +82,13 @@ def test_what_the_environment_says_of_openai_is_not_for_a_stack(
         monkeypatch.setenv(name, "private")
     for name in ("OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    driver.do(driver.new(server.url).chat().create("hello"))
-    assert "private" not in str(dict(server.last.headers))
+    sdk = driver.new(server.url).openai
+    for one in (sdk, sdk.with_options(timeout=60)):
+        driver.do(one.chat.completions.create(model="qwen", messages=ASK))
+        assert "private" not in str(dict(server.last.headers))
+    one = sdk.with_options(organization="ours")
+    driver.do(one.chat.completions.create(model="qwen", messages=ASK))
+    assert server.last.headers["openai-organization"] == "ours"
 
 
 def test_errors_are_the_sdks_and_can_be_read_as_ours(server: SwapServer, driver: Driver) -> None:

@@ -16,6 +16,8 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from openai._models import FinalRequestOptions
 
     from llmstack.client.address import Address
@@ -29,12 +31,20 @@ _NEW, _OLD = "max_completion_tokens", "max_tokens"
 class StackOpenAI(OpenAI):
     """The SDK, which says ``max_tokens`` where it is told ``max_completion_tokens``."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        _forget_environment(self, options)
+
     def _prepare_options(self, options: FinalRequestOptions) -> FinalRequestOptions:
         return _with_old_limit(super()._prepare_options(options))
 
 
 class AsyncStackOpenAI(AsyncOpenAI):
     """As ``StackOpenAI``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        _forget_environment(self, options)
 
     async def _prepare_options(self, options: FinalRequestOptions) -> FinalRequestOptions:
         return _with_old_limit(await super()._prepare_options(options))
@@ -55,28 +65,30 @@ def new_async_http() -> DefaultAsyncHttpxClient:
 
 def new_openai(address: Address, http: DefaultHttpxClient) -> OpenAI:
     """The SDK at ``address``; without time-out and without retries."""
-    made = StackOpenAI(
+    return StackOpenAI(
         base_url=f"{address.root}/v1",
         api_key=address.token or NO_KEY,
         http_client=http,
         timeout=None,
         max_retries=0,
     )
-    made.organization = made.project = None  # the environment's are for OpenAI's own servers
-    return made
 
 
 def new_async_openai(address: Address, http: DefaultAsyncHttpxClient) -> AsyncOpenAI:
     """As ``new_openai``."""
-    made = AsyncStackOpenAI(
+    return AsyncStackOpenAI(
         base_url=f"{address.root}/v1",
         api_key=address.token or NO_KEY,
         http_client=http,
         timeout=None,
         max_retries=0,
     )
-    made.organization = made.project = None
-    return made
+
+
+def _forget_environment(made: OpenAI | AsyncOpenAI, options: Mapping[str, Any]) -> None:
+    """What the environment names is for OpenAI's own servers. Copies of a client look there too."""
+    made.organization = options.get("organization")
+    made.project = options.get("project")
 
 
 def _with_old_limit(options: FinalRequestOptions) -> FinalRequestOptions:

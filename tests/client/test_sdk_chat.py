@@ -78,17 +78,21 @@ def test_what_the_environment_says_of_openai_is_not_for_a_stack(
     server: SwapServer, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor is its proxy, which no request to this machine passes."""
-    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, "private")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer private\nX-Team: private")
     for name in ("OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     sdk = driver.new(server.url).openai
     for one in (sdk, sdk.with_options(timeout=60)):
         driver.do(one.chat.completions.create(model="qwen", messages=ASK))
         assert "private" not in str(dict(server.last.headers))
-    one = sdk.with_options(organization="ours")
-    driver.do(one.chat.completions.create(model="qwen", messages=ASK))
-    assert server.last.headers["openai-organization"] == "ours"
+        assert server.last.bearer == "Bearer no-key"
+    one = sdk.with_options(organization="ours", default_headers={"x-mine": "yes"})
+    for copy in (one, one.with_options(timeout=60)):
+        driver.do(copy.chat.completions.create(model="qwen", messages=ASK))
+        assert server.last.headers["openai-organization"] == "ours"
+        assert server.last.headers["x-mine"] == "yes"
 
 
 def test_errors_are_the_sdks_and_can_be_read_as_ours(server: SwapServer, driver: Driver) -> None:

@@ -16,8 +16,6 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from openai._models import FinalRequestOptions
 
     from llmstack.client.address import Address
@@ -29,11 +27,17 @@ _NEW, _OLD = "max_completion_tokens", "max_tokens"
 
 
 class StackOpenAI(OpenAI):
-    """The SDK, which says ``max_tokens`` where it is told ``max_completion_tokens``."""
+    """The SDK, which says ``max_tokens`` where it is told ``max_completion_tokens``.
+
+    What the environment names is for OpenAI's own servers: the keys and headers there are not sent
+    to another. A copy (``with_options``) is made by the constructor too.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        _forget_environment(self, options)
+        self.organization, self.project = options.get("organization"), options.get("project")
+        self.admin_api_key = options.get("admin_api_key")
+        self._custom_headers = options.get("default_headers") or {}
 
     def _prepare_options(self, options: FinalRequestOptions) -> FinalRequestOptions:
         return _with_old_limit(super()._prepare_options(options))
@@ -44,7 +48,9 @@ class AsyncStackOpenAI(AsyncOpenAI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        _forget_environment(self, options)
+        self.organization, self.project = options.get("organization"), options.get("project")
+        self.admin_api_key = options.get("admin_api_key")
+        self._custom_headers = options.get("default_headers") or {}
 
     async def _prepare_options(self, options: FinalRequestOptions) -> FinalRequestOptions:
         return _with_old_limit(await super()._prepare_options(options))
@@ -83,12 +89,6 @@ def new_async_openai(address: Address, http: DefaultAsyncHttpxClient) -> AsyncOp
         timeout=None,
         max_retries=0,
     )
-
-
-def _forget_environment(made: OpenAI | AsyncOpenAI, options: Mapping[str, Any]) -> None:
-    """What the environment names is for OpenAI's own servers. Copies of a client look there too."""
-    made.organization = options.get("organization")
-    made.project = options.get("project")
 
 
 def _with_old_limit(options: FinalRequestOptions) -> FinalRequestOptions:

@@ -32,6 +32,7 @@ from llmstack.server.gateway import AUTO_POSTS, Gateway
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.profile import make_profile
 from llmstack.server.room import PROFILES, profile_room
+from python_reference import python_page
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -95,6 +96,7 @@ def pages() -> dict[str, str]:
         "openapi.json": _openapi(),
         "llama-swap-top40.md": _top40(),
         "profiles.md": _profiles(),
+        "python.md": NOTE + python_page(),
         "config-schema.json": schema_text(),
         str(SHIPPED_SCHEMA): schema_text(),
         "config.example.yaml": example_text(),

@@ -232,3 +232,15 @@ class BudgetSpent(RequestError):
             fix=f"Ask another tier, wait until the budget starts anew, or raise {budget}.",
         )
         self.retry_after = max(1, ceil(retry_in))
+
+
+class ClientNotConfigured(LlmstackError):
+    """The Python client does not know where its server is, or what it was told is no address."""
+
+
+class ExtraMissing(LlmstackError):
+    """An optional part of llmstack is not installed; ``fix`` names it."""
+
+
+class BadAnswer(LlmstackError):
+    """A server answered the Python client with success, but not with what was asked for."""

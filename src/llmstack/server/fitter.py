@@ -140,7 +140,8 @@ class Fitter:
         chain = digests(path, stop.body)
         prior = self._checkpoints.find(stop.name, chain)
         measure = self._measure(stop.name)
-        asked = Asked(path, stop.body, window, settings, measure, chain=chain, prior=prior)
+        local = stop.kind == LOCAL
+        asked = Asked(path, stop.body, window, settings, measure, chain, prior, local=local)
         return await self._fit(fit, asked)
 
     async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
@@ -159,7 +160,10 @@ class Fitter:
         if asked is None:
             chain = digests(stop.path, stop.body)
             measure = self._measure(stop.name)
-            asked = Asked(stop.path, stop.body, fit.window, fit.settings, measure, chain=chain)
+            local, window = stop.kind == LOCAL, fit.window
+            asked = Asked(
+                stop.path, stop.body, window, fit.settings, measure, chain=chain, local=local
+            )
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
 

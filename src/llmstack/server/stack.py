@@ -31,21 +31,28 @@ from llmstack.server.speeds import Speeds
 if TYPE_CHECKING:
     from llmstack.engine import ModelChanged
     from llmstack.errors import RequestError
-    from llmstack.server.asgi import App
+    from llmstack.server.asgi import App, Headers
     from llmstack.server.plan import StackPlan
 
 
 class RunningStack:
     """Starts on ``start``, serves until ``stop``. Ports come from the plan's settings.
 
-    ``gateway`` and ``door`` are the base URLs once started.
+    ``gateway`` and ``door`` are the base URLs once started. ``settings_for`` tells how requests for
+    a model, with these headers, are fitted.
     """
 
     def __init__(
-        self, plan: StackPlan, *, gateway_port: int | None = None, engine_port: int | None = None
+        self,
+        plan: StackPlan,
+        *,
+        gateway_port: int | None = None,
+        engine_port: int | None = None,
+        settings_for: Callable[[str, Headers], ContextSettings] = lambda *_: ContextSettings(),
     ) -> None:
         settings = plan.stack.settings
         self._plan = plan
+        self._settings_for = settings_for
         self._began = time.time()
         self._preloaded: dict[str, RequestError | None] | None = None
         host = settings.router_host
@@ -95,7 +102,7 @@ class RunningStack:
             self._pool,
             self.upstreams,
             os.environ,
-            lambda _, __: ContextSettings(),
+            self._settings_for,
             folder=plan.work.state,
             foreign=self._foreign,
         )

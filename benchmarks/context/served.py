@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import string
 import tempfile
 import time
 from asyncio import to_thread
@@ -87,6 +88,8 @@ _MORE: dict[str, Any] = {
     "stream": True,
     "stream_options": {"include_usage": True},
     "temperature": 0,
+    # The answer is of no interest beyond its first token; its room is.
+    "stop": list(string.printable),
 }
 
 

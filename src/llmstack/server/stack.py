@@ -29,6 +29,8 @@ from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstack.engine import ModelChanged
     from llmstack.errors import RequestError
     from llmstack.server.asgi import App, Headers

@@ -19,13 +19,15 @@ POLICIES = {
     "llm_assisted": ContextSettings(policy="llm_assisted"),
     "strict_error": ContextSettings(truncation="strict_error"),
 }
+#: Lines of the log in each session.
+_LINES = 400
 
 
 async def _fits(options: argparse.Namespace) -> dict[str, Tally]:
     found = {"off, large window": Tally(), **{name: Tally() for name in POLICIES}}
     async with counter(options.model, options.window * 16) as counting:
         for seed in range(options.seeds):
-            made = session(seed, options.turns, options.rounds)
+            made = session(seed, options.turns, options.rounds, _LINES)
             for name, tally in found.items():
                 settings = POLICIES.get(name, POLICIES["off"])
                 window = options.window if name in POLICIES else options.window * 16
@@ -78,10 +80,9 @@ async def _run(options: argparse.Namespace) -> str:
             rows[name] = Served()
             settings = POLICIES.get(name, POLICIES["off"])
             settings = replace(settings, summary_timeout=20.0)
-            window = options.window if name in POLICIES else options.window * 16
-            made = [
-                session(seed, options.turns, options.rounds) for seed in range(options.sessions)
-            ]
+            window = options.window // 2 if name in POLICIES else options.window * 4
+            turns, rounds = options.turns // 2, options.rounds // 2 + 1
+            made = [session(seed, turns, rounds, _LINES // 4) for seed in range(options.sessions)]
             await serve_session(options.model, window, settings, made, rows[name])
             print(name, file=sys.stderr, flush=True)
         parts.append(served_rows(rows))

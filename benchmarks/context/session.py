@@ -44,15 +44,15 @@ class Session:
         return json.dumps(body).encode()
 
 
-def session(seed: int, turns: int, rounds: int, *, title: str = "") -> Session:
+def session(seed: int, turns: int, rounds: int, lines: int) -> Session:
     """Make ``turns`` of a user with about ``rounds`` tool calls each.
 
-    One result in six repeats an earlier one; one is a giant log with many equal lines. Facts are in
+    One result in six repeats an earlier one; one is a log of ``lines``, many of them equal. Facts are in
     the task, in users' turns, answers, one result in two, and near the end of the log.
     """
     rng = Random(seed)  # noqa: S311  the same session every time, no secrets
     made = Session()
-    system = f"{title}You are a coding agent. " + "Be brief, read before you write. " * 8
+    system = "You are a coding agent. " + "Be brief, read before you write. " * 8
     made.messages.append({"role": "system", "content": system})
     seen: list[str] = []
     giant = turns // 2
@@ -63,7 +63,7 @@ def session(seed: int, turns: int, rounds: int, *, title: str = "") -> Session:
         for round_ in range(rng.randint(max(1, rounds - 2), rounds + 2)):
             made.requests.append(len(made.messages))
             if turn == giant and round_ == 0:
-                text = _log(made, rng)
+                text = _log(made, rng, lines)
             elif seen and rng.random() < 1 / 6:
                 text = rng.choice(seen)
             else:
@@ -114,9 +114,9 @@ def _code(made: Session, rng: Random) -> str:
     return "\n".join(lines)
 
 
-def _log(made: Session, rng: Random) -> str:
+def _log(made: Session, rng: Random, length: int) -> str:
     lines: list[str] = []
-    while len(lines) < 400:  # noqa: PLR2004
+    while len(lines) < length:
         line = f"test_{_name(rng)} PASSED [{rng.randrange(100)}%]"
         lines += [line] * rng.choice((1, 1, 2, 12))
     made.facts.append(Fact(f"FACT-{rng.getrandbits(48):012x}", "log", len(made.messages) + 1))

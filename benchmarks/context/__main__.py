@@ -80,8 +80,8 @@ async def _run(options: argparse.Namespace) -> str:
             rows[name] = Served()
             settings = POLICIES.get(name, POLICIES["off"])
             settings = replace(settings, summary_timeout=20.0)
-            window = options.window // 2 if name in POLICIES else options.window * 4
-            turns, rounds = options.turns // 2, options.rounds // 2 + 1
+            window = options.window if name in POLICIES else options.window * 4
+            turns, rounds = options.turns // 2 + 1, options.rounds // 2 + 1
             made = [session(seed, turns, rounds, _LINES // 4) for seed in range(options.sessions)]
             await serve_session(options.model, window, settings, made, rows[name])
             print(name, file=sys.stderr, flush=True)

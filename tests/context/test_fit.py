@@ -30,7 +30,7 @@ def chat_answer(text: str, **message: object) -> bytes:
     return msgspec.json.encode({"choices": [{"message": {"content": text, **message}}]})
 
 
-@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 1), (3_000, 1)])
+@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 1), (3_000, 2)])
 def test_the_exact_count_is_asked_for_near_the_window_only(window: int, asks: int) -> None:
     server = Server()
     server.fit(asked("chat", body("chat", LONG), window))
@@ -240,3 +240,14 @@ def test_a_driver_meets_needs_until_the_end() -> None:
     result = asyncio.run(drive(asked("chat", body("chat", LONG), 8000, ASSISTED), meet))
     assert isinstance(result, Fitted)
     assert result.report.summary == "written"
+
+
+def test_where_much_is_kept_for_the_answer_the_count_is_asked_for_in_time() -> None:
+    """A quarter of the window for the answer leaves less than 70 % for the prompt."""
+    server = Server(1.2)
+    window = 10_400  # the ruler's 7,279 tokens are below 70 % of it
+    request = asked("chat", body("chat", LONG, max_tokens=32_000), window)
+    result = server.fit(request)
+    assert isinstance(result, Fitted)
+    assert result.report.exact or result.report.applied
+    assert server.tokens(PATHS["chat"], result.body) <= window * 3 // 4

@@ -30,8 +30,8 @@ def chat_answer(text: str, **message: object) -> bytes:
     return msgspec.json.encode({"choices": [{"message": {"content": text, **message}}]})
 
 
-@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 1), (3_000, 2)])
-def test_the_exact_count_is_asked_for_near_the_window_only(window: int, asks: int) -> None:
+@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 2), (3_000, 2)])
+def test_the_exact_count_is_asked_for_near_the_window_and_after_a_step(window: int, asks: int) -> None:
     server = Server()
     server.fit(asked("chat", body("chat", LONG), window))
     assert len([need for need in server.asked if isinstance(need, NeedExact)]) == asks

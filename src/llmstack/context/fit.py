@@ -169,8 +169,10 @@ class _Fitting:
     def _verify(self, body: bytes) -> Generator[Need, Answer, float]:
         history = read_history(self.asked.path, body)
         tokens = 0.0 if history is None else _total(self.asked, history, self.scale)
-        self.exact = False
-        if self._near(tokens):
+        # What is left is made of other text than what the scale was learned of, so who can count
+        # is asked about every step, however far down it went.
+        counted, self.exact = self.exact, False
+        if counted or self._near(tokens):
             tokens = yield from self._count(body, tokens)
         return tokens
 

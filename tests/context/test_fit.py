@@ -31,7 +31,9 @@ def chat_answer(text: str, **message: object) -> bytes:
 
 
 @pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 2), (3_000, 2)])
-def test_the_exact_count_is_asked_for_near_the_window_and_after_a_step(window: int, asks: int) -> None:
+def test_the_exact_count_is_asked_for_near_the_window_and_after_a_step(
+    window: int, asks: int
+) -> None:
     server = Server()
     server.fit(asked("chat", body("chat", LONG), window))
     assert len([need for need in server.asked if isinstance(need, NeedExact)]) == asks
@@ -251,3 +253,14 @@ def test_where_much_is_kept_for_the_answer_the_count_is_asked_for_in_time() -> N
     assert isinstance(result, Fitted)
     assert result.report.exact or result.report.applied
     assert server.tokens(PATHS["chat"], result.body) <= window * 3 // 4
+
+
+def test_two_turns_of_users_never_meet_where_an_answer_stood() -> None:
+    """Many templates refuse that; calls between them do not count."""
+    long = "words " * 300
+    turns: list[Turn] = [("user", "task"), ("assistant", long), ("user", long)]
+    turns += [("assistant", long), ("user", "continue")]
+    result = Server().fit(asked("chat", body("chat", turns), 800))
+    assert isinstance(result, Fitted)
+    roles = [item["role"] for item in items_of("chat", result.body)]
+    assert roles == ["user", "assistant", "user"]

@@ -103,7 +103,8 @@ def _ask(gateway: str, body: bytes, found: Served) -> None:
         found.requests += 1
         if response.status != _OK:
             error = json.loads(response.read())["error"]
-            name = str(error.get("code") or error.get("type"))
+            code = error.get("code")
+            name = code if isinstance(code, str) else str(error.get("type"))
             found.errors[name] = found.errors.get(name, 0) + 1
             return
         told = response.getheader("x-llmstack-context") or ""

@@ -47,8 +47,8 @@ class Session:
 def session(seed: int, turns: int, rounds: int, lines: int) -> Session:
     """Make ``turns`` of a user with about ``rounds`` tool calls each.
 
-    One result in six repeats an earlier one; one is a log of ``lines``, many of them equal. Facts are in
-    the task, in users' turns, answers, one result in two, and near the end of the log.
+    One result in six repeats an earlier one; one is a log of ``lines``, many of them equal. Facts
+    are in the task, in users' turns, answers, one result in two, and near the end of the log.
     """
     rng = Random(seed)  # noqa: S311  the same session every time, no secrets
     made = Session()
@@ -109,7 +109,7 @@ def _code(made: Session, rng: Random) -> str:
             f"        return self.{_name(rng)}({rng.randrange(99)})",
             "",
         )
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         lines.insert(len(lines) // 2, f"    # {_fact(made, rng, 'result', 1)}")
     return "\n".join(lines)
 

@@ -38,8 +38,7 @@ async def _fits(options: argparse.Namespace) -> dict[str, Tally]:
 
 def _sent_table(found: dict[str, Tally]) -> str:
     lines = [
-        "| policy | too long | refused | tokens kept | steps down per 100 requests |"
-        " prompt shared with the one before | counts per request |",
+        "| policy | too long | refused | tokens kept | steps per 100 | shared | counts each |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, one in found.items():
@@ -57,8 +56,7 @@ def _facts_table(found: dict[str, Tally]) -> str:
     depths = [f"q{number + 1}" for number in range(QUARTERS)]
     heads = ("first", "second", "third", "last")
     lines = [
-        f"| policy | all | {' | '.join(f'{head} quarter' for head in heads)} "
-        f"| {' | '.join(KINDS)} |",
+        f"| {' | '.join(('policy', 'all', *(f'{head} quarter' for head in heads), *KINDS))} |",
         "|---" + "|---:" * (1 + len(depths) + len(KINDS)) + "|",
     ]
     for name, one in found.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -124,12 +123,18 @@ async def fit_session(
         now = _prompt(outcome.body)
         if before:
             tally.pairs += 1
-            tally.shared += len(commonprefix([before, now])) / len(now)
+            tally.shared += _shared(before, now) / len(now)
         before = now
         if original + OUTPUT > pressed:
             tally.pressed_original += original
             tally.pressed_sent += sent
             tally.facts(session, length, outcome.body)
+
+
+def _shared(before: str, now: str) -> int:
+    """Return the length of what both begin with."""
+    pairs = enumerate(zip(before, now, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(before), len(now)))
 
 
 def _prompt(body: bytes) -> str:

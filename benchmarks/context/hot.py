@@ -1,4 +1,4 @@
-"""`python -m benchmarks.context.hot`: CPU time that fitting adds to requests that fit as they are."""
+"""`python -m benchmarks.context.hot`: CPU time that fitting adds to requests that fit."""
 
 from __future__ import annotations
 

@@ -128,8 +128,7 @@ def _ask(gateway: str, body: bytes, found: Served) -> None:
 def served_rows(rows: dict[str, Served]) -> str:
     """Return the table of what was answered; times are relative to the first row's."""
     lines = [
-        "| policy | refused | prompt tokens cached | first token, median | slowest |"
-        " prefill in all | summaries |",
+        "| policy | refused | cached | first token, median | slowest | prefill | summaries |",
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     base = next(iter(rows.values()))

@@ -30,8 +30,10 @@ def chat_answer(text: str, **message: object) -> bytes:
     return msgspec.json.encode({"choices": [{"message": {"content": text, **message}}]})
 
 
-@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 1), (3_000, 0)])
-def test_the_exact_count_is_asked_for_near_the_window_only(window: int, asks: int) -> None:
+@pytest.mark.parametrize(("window", "asks"), [(40_000, 0), (9_000, 1), (5_000, 2), (3_000, 2)])
+def test_the_exact_count_is_asked_for_near_the_window_and_after_a_step(
+    window: int, asks: int
+) -> None:
     server = Server()
     server.fit(asked("chat", body("chat", LONG), window))
     assert len([need for need in server.asked if isinstance(need, NeedExact)]) == asks
@@ -88,7 +90,7 @@ def test_the_summary_is_asked_for_once_on_the_prefix_that_the_server_has(api: st
     name = next(one for one in APIS if one == api)
     tools = [{"name": "read", "type": "function"}]
     turns = [*LONG, *reads(2)]
-    request = asked(name, body(name, turns, tools=tools, stream=True), 9000, ASSISTED)
+    request = asked(name, body(name, turns, tools=tools, stream=True), 8000, ASSISTED)
     server = Server()
     result = server.fit(request)
     assert len(server.summaries) == 1
@@ -108,7 +110,7 @@ def test_the_summary_is_asked_for_once_on_the_prefix_that_the_server_has(api: st
 
 def test_a_good_summary_stands_where_the_head_was() -> None:
     server = Server(answer=chat_answer(f"<think>hm</think>\n{SUMMARY}"))
-    result = server.fit(asked("chat", body("chat", LONG), 9000, ASSISTED))
+    result = server.fit(asked("chat", body("chat", LONG), 8000, ASSISTED))
     assert isinstance(result, Fitted)
     assert result.report.summary == "written"
     assert "## Files touched" in result.body.decode()
@@ -132,7 +134,7 @@ def test_a_good_summary_stands_where_the_head_was() -> None:
 )
 def test_a_summary_that_is_none_gives_way_to_a_visible_gap(answer: bytes | None) -> None:
     server = Server(answer=answer)
-    result = server.fit(asked("chat", body("chat", LONG), 9000, ASSISTED))
+    result = server.fit(asked("chat", body("chat", LONG), 8000, ASSISTED))
     assert isinstance(result, Fitted)
     assert result.report.summary == "failed"
     assert len(server.summaries) == 1
@@ -142,11 +144,11 @@ def test_a_summary_that_is_none_gives_way_to_a_visible_gap(answer: bytes | None)
 
 def test_a_later_summary_is_asked_for_on_what_was_sent_and_carries_the_earlier_one() -> None:
     store, server = Checkpoints(), Server(answer=chat_answer(SUMMARY))
-    first = server.fit(asked("chat", body("chat", LONG), 9000, ASSISTED, store))
+    first = server.fit(asked("chat", body("chat", LONG), 8000, ASSISTED, store))
     assert isinstance(first, Fitted)
     assert first.checkpoint
     store.add("m", first.checkpoint)
-    second = server.fit(asked("chat", body("chat", [*LONG, *TALK]), 9000, ASSISTED, store))
+    second = server.fit(asked("chat", body("chat", [*LONG, *TALK]), 8000, ASSISTED, store))
     assert isinstance(second, Fitted)
     assert len(server.summaries) == 2
     assert SUMMARY in items_of("chat", server.summaries[1].body)[0]["content"]
@@ -237,6 +239,28 @@ def test_a_driver_meets_needs_until_the_end() -> None:
             return round(server.tokens(PATHS["chat"], need.body))
         return server.answer
 
-    result = asyncio.run(drive(asked("chat", body("chat", LONG), 9000, ASSISTED), meet))
+    result = asyncio.run(drive(asked("chat", body("chat", LONG), 8000, ASSISTED), meet))
     assert isinstance(result, Fitted)
     assert result.report.summary == "written"
+
+
+def test_where_much_is_kept_for_the_answer_the_count_is_asked_for_in_time() -> None:
+    """A quarter of the window for the answer leaves less than 70 % for the prompt."""
+    server = Server(1.2)
+    window = 10_400  # the ruler's 7,279 tokens are below 70 % of it
+    request = asked("chat", body("chat", LONG, max_tokens=32_000), window)
+    result = server.fit(request)
+    assert isinstance(result, Fitted)
+    assert result.report.exact or result.report.applied
+    assert server.tokens(PATHS["chat"], result.body) <= window * 3 // 4
+
+
+def test_two_turns_of_users_never_meet_where_an_answer_stood() -> None:
+    """Many templates refuse that; calls between them do not count."""
+    long = "words " * 300
+    turns: list[Turn] = [("user", "task"), ("assistant", long), ("user", long)]
+    turns += [("assistant", long), ("user", "continue")]
+    result = Server().fit(asked("chat", body("chat", turns), 800))
+    assert isinstance(result, Fitted)
+    roles = [item["role"] for item in items_of("chat", result.body)]
+    assert roles == ["user", "assistant", "user"]

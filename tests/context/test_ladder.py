@@ -163,7 +163,7 @@ def test_limit_only_waits_for_the_budget_and_always_for_its_trigger() -> None:
     assert fits(step(turns, 10_000, replace(SETTINGS, policy="always"))).edits
     room = Room(20_000, 10_000, 5_000)
     assert begins_at(room, SETTINGS) == 10_000
-    assert begins_at(room, replace(SETTINGS, policy="llm_assisted")) == 8_500
+    assert begins_at(room, replace(SETTINGS, policy="llm_assisted")) == 10_000
 
 
 def test_a_summary_takes_the_place_of_what_is_dropped_and_of_the_summary_before() -> None:

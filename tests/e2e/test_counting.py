@@ -20,7 +20,7 @@ from llmstack.server.calibrating import Calibrating
 from llmstack.server.counting import Counting
 from llmstack.server.lives import Lives
 from llmstack.server.windows import Windows
-from tests.context.histories import history_of
+from tests.context.measured import history_of
 from tests.dialects.recorded import RECORDED, Recorded, wire
 from tests.e2e.stack import free_ports
 from tests.server.wire import ask

@@ -21,9 +21,10 @@ class ContextSettings:
 
     ``limit_only`` acts only when a request does not fit; ``always`` begins earlier (at ``trigger``
     of the budget) and also collapses repetition in old tool results; ``llm_assisted`` puts a
-    summary in the place of what is dropped. Compaction goes down to ``target`` of the budget in one
-    step, so that the prompt grows append-only until the next one. ``keep_recent`` units at the end
-    are never cleared or dropped. ``margin`` is in tokens; ``summary_timeout`` in seconds.
+    summary in the place of what is dropped, as late as ``limit_only`` does. Compaction goes down to
+    ``target`` of the budget in one step, so that the prompt grows append-only until the next one.
+    ``keep_recent`` units at the end are never cleared or dropped. ``margin`` is in tokens;
+    ``summary_timeout`` in seconds.
     """
 
     policy: Policy = "limit_only"

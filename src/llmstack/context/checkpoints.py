@@ -32,7 +32,12 @@ _NAMES: Final = {kind: name for name, kind in _EDITS.items()}
 
 def digests(path: str, body: bytes) -> tuple[str, ...]:
     """For each item the digest of all that the prompt begins with up to and with it."""
-    return tuple(link.hex() for link in chain(path, body)[len(FRONT) :])
+    return digests_of(chain(path, body))
+
+
+def digests_of(links: Sequence[bytes]) -> tuple[str, ...]:
+    """The same of a ``chain``."""
+    return tuple(link.hex() for link in links[len(FRONT) :])
 
 
 class Checkpoints:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
-from llmstack.context.phrases import gap, is_same, same, summed_up
+from llmstack.context.phrases import answered, gap, is_same, same, summed_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -172,12 +172,30 @@ class Draft:
                 found[-1] = Drop(found[-1].start, end)
             else:
                 found.append(Drop(start, end))
+        found += [Note(units[index].start, answered(), answer=True) for index in self._unanswered()]
         gone = {item for i in self.dropped for item in range(units[i].start, units[i].end)}
         texts = [ReplaceResult(*place, text) for place, text in self.replaced.items()]
         shortened: list[ReplaceResult | CutText] = [*texts, *self.cuts.values()]
         shortened = [edit for edit in shortened if edit.item not in gone]
         shortened.sort(key=lambda edit: (edit.item, edit.block or 0))
         return (*found, *shortened)
+
+    def _unanswered(self) -> list[int]:
+        """Users' turns that now follow one whose answers are all gone.
+
+        Many templates refuse two in a row, whatever calls stand between them.
+        """
+        found: list[int] = []
+        waiting, lost = False, False
+        for index, unit in enumerate(self.history.units):
+            if unit.kind == "assistant":
+                lost = index in self.dropped
+                waiting = waiting and lost
+            elif unit.kind == "user" and index not in self.dropped:
+                if waiting and lost:
+                    found.append(index)
+                waiting, lost = True, False
+        return found
 
     def _told(self) -> str:
         units = [self.history.units[index] for index in self.dropped]

@@ -33,11 +33,14 @@ class Note:
 
     Where the item there is a user's message, the note becomes its first text part, so that turns
     still alternate; where a user's message stands before it, its last one; else it is a user
-    message of its own. An item that is dropped counts as what comes after it.
+    message of its own. An item that is dropped counts as what comes after it. With ``answer`` it
+    is an assistant's message of its own, in the place of the answer that stood between two users'
+    turns.
     """
 
     before: int
     text: str
+    answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from llmstack.context.report import SummaryState
     from llmstack.context.settings import ContextSettings
 
-#: An estimate from this part of the window on is not good enough.
-_NEAR: Final = 0.7
+#: An estimate from this part of the window on is not good enough, nor from this part of the room
+#: for the prompt on: it may begin to be cut below the former, where much is kept for the answer.
+_NEAR, _CLOSE = 0.7, 0.8
 #: What an estimate may be wrong by where nobody can count, and where a server said it was.
 _DOUBT: Final = 1.1
 _ROUNDS: Final = 3
@@ -168,8 +169,10 @@ class _Fitting:
     def _verify(self, body: bytes) -> Generator[Need, Answer, float]:
         history = read_history(self.asked.path, body)
         tokens = 0.0 if history is None else _total(self.asked, history, self.scale)
-        self.exact = False
-        if self._near(tokens):
+        # What is left is made of other text than what the scale was learned of, so who can count
+        # is asked about every step, however far down it went.
+        counted, self.exact = self.exact, False
+        if counted or self._near(tokens):
             tokens = yield from self._count(body, tokens)
         return tokens
 
@@ -261,7 +264,7 @@ class _Fitting:
 
     def _near(self, tokens: float) -> bool:
         # However far above: nothing is cut away because of an estimate where somebody can count.
-        return tokens >= _NEAR * self.room.window
+        return tokens >= min(_NEAR * self.room.window, _CLOSE * self.room.prompt)
 
     def _whole(self) -> float:
         return (self.base.front + sum(self.base.units)) * self.scale

@@ -28,7 +28,14 @@ def put_notes(
         ValueError: a note would stand between a call and its result.
     """
     texts: dict[int, list[str]] = {}
+    answers: dict[int, list[Item]] = {}
     for note in notes:
+        if note.answer:
+            if note.before not in bounds:
+                raise ValueError(f"a note before item {note.before} would split a unit")
+            answer = b'{"role":"assistant","content":%b}' % written(note.text)
+            answers.setdefault(note.before, []).append(Item(b"", None, answer, b""))
+            continue
         place = note.before
         while place in dropped:
             place += 1
@@ -47,6 +54,8 @@ def put_notes(
             raise ValueError(f"a note before item {place} would split a unit")
         message = b'{"role":"user","content":%b}' % written(text)
         own[place] = [Item(b"", None, message, b"")]
+    for place, messages in answers.items():
+        own[place] = [*own.get(place, ()), *messages]
     return own
 
 

@@ -53,6 +53,11 @@ def gap(messages: int, calls: int) -> str:
     return f"{MARK}{_gone(messages, calls)} removed here: they no longer fit the model's window]"
 
 
+def answered() -> str:
+    """In the place of an answer that was dropped between two users' turns."""
+    return f"{MARK}an answer was removed here]"
+
+
 def summed_up(messages: int, calls: int, summary: str) -> str:
     """``gap`` with a summary of what was dropped."""
     told = f"{MARK}{_gone(messages, calls)} removed here. Their summary:]"

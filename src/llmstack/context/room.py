@@ -27,7 +27,8 @@ def free_output(room: Room, prompt: float, settings: ContextSettings) -> int:
 
 def begins_at(room: Room, settings: ContextSettings) -> float:
     """The prompt's size above which the policy acts."""
-    if settings.policy == "limit_only":
+    # A step of llm_assisted may cost a summary: it waits until it must, to be worth one.
+    if settings.policy != "always":
         return room.prompt
     return min(1.0, settings.trigger) * room.prompt
 

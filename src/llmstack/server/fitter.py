@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from llmstack.context.body import read_history
-from llmstack.context.checkpoints import digests
+from llmstack.context.checkpoints import digests, digests_of
 from llmstack.context.fit import again, drive, fitting
 from llmstack.context.hygiene import clean
 from llmstack.context.needs import Asked, Fitted, NeedExact, Unfit
 from llmstack.context.overflow import read_overflow
+from llmstack.context.prefix import chain
 from llmstack.context.room import begins_at, room_of
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
@@ -56,7 +57,7 @@ class Fit:
     """One request as it is sent: ``stop`` has its body.
 
     ``asked`` is what was fitted, None where nothing had to be. ``done`` names what was made steady
-    at the front of the prompt.
+    at the front of the prompt. ``links`` is the chain of the body, where it is known.
     """
 
     stop: Stop
@@ -65,6 +66,7 @@ class Fit:
     asked: Asked | None = None
     report: Report | None = None
     done: tuple[str, ...] = ()
+    links: tuple[bytes, ...] = ()
 
     def headers(self) -> Headers:
         """What the answer tells of it."""
@@ -147,14 +149,13 @@ class Fitter:
         fit = Fit(stop, settings, window, done=done)
         if settings.policy == "off" or not window.tokens or self._surely_fits(fit):
             return fit
-        chain = digests(path, stop.body)
-        prior = self._checkpoints.find(stop.known_as, chain)
+        links = chain(path, stop.body)
+        found = digests_of(links)
+        prior = self._checkpoints.find(stop.known_as, found)
         measure = self._measure(stop.known_as)
         local = stop.kind == LOCAL
-        asked = Asked(
-            path, stop.body, window, settings, measure, chain=chain, prior=prior, local=local
-        )
-        return await self._fit(fit, asked)
+        asked = Asked(path, stop.body, window, settings, measure, found, prior, local=local)
+        return await self._fit(replace(fit, links=links), asked)
 
     async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
         """The request once more, shorter, after its upstream found it too long.
@@ -170,11 +171,11 @@ class Fitter:
             self._windows.learn(stop.known_as, learned.window, model)
         asked = fit.asked
         if asked is None:
-            chain = digests(stop.path, stop.body)
+            found = digests(stop.path, stop.body)
             measure = self._measure(stop.known_as)
-            local = stop.kind == LOCAL
+            local, window = stop.kind == LOCAL, fit.window
             asked = Asked(
-                stop.path, stop.body, fit.window, fit.settings, measure, chain=chain, local=local
+                stop.path, stop.body, window, fit.settings, measure, chain=found, local=local
             )
         once_more = again(asked, stop.body, learned)
         return await self._fit(fit, once_more) if once_more else None
@@ -189,7 +190,9 @@ class Fitter:
             about["steadied"] = ", ".join(fit.done)
         stop = fit.stop
         session = stop.scope.get("llmstack.session", b"")
-        if differs := self._prefixes.note(stop.known_as, session, stop.path, stop.body, usage):
+        if differs := self._prefixes.note(
+            stop.known_as, session, stop.path, stop.body, usage, fit.links
+        ):
             about["prefix_differs_at"] = differs
         return about
 
@@ -217,8 +220,11 @@ class Fitter:
         if outcome.checkpoint:
             self._checkpoints.add(stop.known_as, outcome.checkpoint)
         self._keep(stop, outcome.report, asked.body, outcome.body)
+        links = fit.links if outcome.body == asked.body else ()
         stop = replace(stop, body=outcome.body)
-        return replace(fit, stop=stop, asked=asked, window=asked.window, report=outcome.report)
+        return replace(
+            fit, stop=stop, links=links, asked=asked, window=asked.window, report=outcome.report
+        )
 
     def _keep(self, stop: Stop, report: Report, original: bytes, sent: bytes = b"") -> None:
         asked = asks_for_bodies(stop.scope["headers"])

@@ -24,15 +24,24 @@ class Prefixes:
     def __init__(self) -> None:
         self._last: OrderedDict[tuple[str, bytes], tuple[bytes, ...]] = OrderedDict()
 
-    def note(self, model: str, session: bytes, path: str, body: bytes, usage: Usage) -> str:
+    def note(
+        self,
+        model: str,
+        session: bytes,
+        path: str,
+        body: bytes,
+        usage: Usage,
+        links: tuple[bytes, ...] = (),
+    ) -> str:
         """Take note of a prompt that was answered, and say where it differs from the last one.
 
         Empty while it only continues that one, where the server had most of it cached, and for a
         prompt that is small or the session's first. ``system``, ``tools``, ``messages[7]`` else.
+        ``links`` are the body's ``chain`` where somebody has it.
         """
         if usage.input < SMALL:
             return ""
-        links = chain(path, body)
+        links = links or chain(path, body)
         if not links:
             return ""
         key = model, session or links[len(FRONT)] if len(links) > len(FRONT) else session

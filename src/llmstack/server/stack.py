@@ -43,7 +43,11 @@ class RunningStack:
     """
 
     def __init__(
-        self, plan: StackPlan, *, gateway_port: int | None = None, engine_port: int | None = None
+        self,
+        plan: StackPlan,
+        *,
+        gateway_port: int | None = None,
+        engine_port: int | None = None,
     ) -> None:
         settings = plan.stack.settings
         self._plan = plan

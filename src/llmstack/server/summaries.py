@@ -8,6 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
+from llmstack.context.summary import read_summary
 from llmstack.errors import RequestError
 from llmstack.http1 import Broken
 from llmstack.server.journey import Wait
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Failures in a row after which a model is not asked for a summary, and seconds until it is again.
+#: Failures in a row, useless answers too, after which a model is not asked for a summary, and
+#: seconds until it is again.
 FAILURES, PAUSE = 3, 300.0
 #: Bytes of an answer that may hold one.
 LARGEST: Final = 4 * 1024 * 1024
@@ -66,6 +68,9 @@ class Summaries:
             log.warning("%s: no summary within %g s", stop.name, need.timeout)
         except (RequestError, Broken) as error:
             log.warning("%s: no summary: %s", stop.name, error)
+        if said is not None and read_summary(need.api, said) is None:
+            log.warning("%s: what it wrote is no summary", stop.name)
+            said = None
         if said is None:
             failures, _ = self._failures.get(stop.name, (0, 0.0))
             self._failures[stop.name] = failures + 1, self._now()

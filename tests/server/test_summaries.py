@@ -1,0 +1,55 @@
+"""A model that cannot write summaries is not asked for one again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from llmstack.context.compaction import Span
+from llmstack.context.needs import NeedSummary
+from llmstack.server import summaries
+from llmstack.server.summaries import FAILURES, PAUSE, Summaries
+from tests.context.driven import SUMMARY
+
+if TYPE_CHECKING:
+    from llmstack.server.stop import Stop
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Place:
+    name: str = "m"
+    body: bytes = b""
+    stream: bool = True
+
+
+def _said(text: str) -> bytes:
+    return msgspec.json.encode({"choices": [{"message": {"content": text}}]})
+
+
+async def test_useless_answers_end_the_asking_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+    now = 0.0
+    answer = _said("I am only a tiny model.")
+
+    async def answered(stop: Stop) -> bytes:
+        asked.append(stop.body)
+        return answer
+
+    monkeypatch.setattr(summaries, "_answer", answered)
+    writer = Summaries(lambda: now)
+    place: Any = Place()
+
+    async def write(number: int) -> bytes | None:
+        return await writer.write(place, NeedSummary("chat", b"%d" % number, 5.0, Span(0, 1)))
+
+    for number in range(FAILURES + 2):
+        assert await write(number) is None
+    assert len(asked) == FAILURES
+    now, answer = PAUSE, _said(SUMMARY)
+    assert await write(9) == answer
+    await writer.close()

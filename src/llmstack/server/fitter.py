@@ -19,6 +19,7 @@ from llmstack.context.needs import Asked, Fitted, NeedExact, Unfit
 from llmstack.context.overflow import read_overflow
 from llmstack.context.prefix import chain
 from llmstack.context.room import begins_at, room_of
+from llmstack.context.settings import Window
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
 from llmstack.server.context_headers import asks_for_bodies
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from llmstack.context.history import History
     from llmstack.context.needs import Answer, Measured, Need
     from llmstack.context.report import Report
-    from llmstack.context.settings import ContextSettings, Window
+    from llmstack.context.settings import ContextSettings
     from llmstack.dialects.translation.reply import Usage
     from llmstack.engine import Engine
     from llmstack.server.asgi import Headers
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 _APIS: Final = ("chat", "messages", "responses")
 #: Answers that teach the ruler: the first of each model, then one in so many.
 FIRST, EVERY = 16, 16
+#: Of a model whose requests are left alone.
+NO_WINDOW: Final = Window(0)
 #: Bytes of a body from which on the work on it would be felt by other requests.
 LARGE: Final = 256 * 1024
 
@@ -145,9 +148,9 @@ class Fitter:
             body, done = clean(path, stop.body)
             if done:
                 stop = replace(stop, body=body)
-        window = await self._window(stop)
+        window = NO_WINDOW if settings.policy == "off" else await self._window(stop)
         fit = Fit(stop, settings, window, done=done)
-        if settings.policy == "off" or not window.tokens or self._surely_fits(fit):
+        if not window.tokens or self._surely_fits(fit):
             return fit
         links = chain(path, stop.body)
         found = digests_of(links)

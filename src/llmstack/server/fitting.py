@@ -62,6 +62,7 @@ class Fitting:
             control.snapshots,
         )
         control.window = self._window
+        self._closed = False
         self._tasks: set[asyncio.Task[Window]] = set()
         self._unsubscribe = engine.events.subscribe(self._changed)
 
@@ -79,7 +80,10 @@ class Fitting:
         return self._windows.known(model) if model else self._windows.hosted(name)
 
     async def close(self) -> None:
-        """Write what was learned; end what is being asked."""
+        """Write what was learned; end what is being asked. May be repeated."""
+        if self._closed:
+            return
+        self._closed = True
         self._unsubscribe()
         await self._summaries.close()
         for task in tuple(self._tasks):

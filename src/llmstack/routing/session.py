@@ -22,7 +22,7 @@ SHOWN: Final = 8
 _PRINTED: Final = 8000
 
 #: Headers that name a session, the first one that is there counts: opencode, its forks and other
-#: agents (``specs/field-survey.md``, section 2), Codex.
+#: agents, Codex.
 _SESSION: Final = (
     b"x-opencode-session",
     b"x-session-affinity",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmstack.backends.bedrock_account import account_of
 from llmstack.backends.bedrock_clients import clients_of
-from llmstack.backends.bedrock_count import count_answer, counted, estimated
+from llmstack.backends.bedrock_count import counted
 from llmstack.backends.bedrock_stream import ConverseStream
+from llmstack.backends.estimated import count_answer, estimated
 from llmstack.backends.translated import TranslatedAnswer, failed
 from llmstack.dialects.translation.converse_error import (
     bad_credentials,

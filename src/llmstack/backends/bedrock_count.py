@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
-
-from llmstack.backends.whole_answer import WholeAnswer
-from llmstack.dialects import read
 from llmstack.dialects.translation.converse_family import family_of
-
-if TYPE_CHECKING:
-    from llmstack.backends.protocol import Ask, Headers
 
 #: What of a Converse request is counted.
 _COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
@@ -35,18 +28,3 @@ async def counted(client: Any, body: dict[str, Any]) -> int:
             pass
     answer = await client.count_tokens(modelId=asked, input=said)
     return int(answer["inputTokens"])
-
-
-def count_answer(tokens: int) -> WholeAnswer:
-    """The answer with Bedrock's own count."""
-    return _answer(tokens, [])
-
-
-def estimated(ask: Ask) -> WholeAnswer:
-    """The answer that needs nobody."""
-    return _answer(read(ask.path, ask.body).tokens, [(b"x-llmstack-estimated", b"true")])
-
-
-def _answer(tokens: int, headers: Headers) -> WholeAnswer:
-    body = msgspec.json.encode({"input_tokens": tokens})
-    return WholeAnswer(200, [(b"content-type", b"application/json"), *headers], body)

@@ -10,12 +10,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import msgspec
-
 from llmstack.backends.address import address_of
 from llmstack.backends.caller import Caller, Request
 from llmstack.backends.chat_source import ChatSource
 from llmstack.backends.chat_words import CHAT, ChatWords
+from llmstack.backends.estimated import estimated
 from llmstack.backends.offered import offered
 from llmstack.backends.outgoing import Credentials, outgoing_body, outgoing_headers
 from llmstack.backends.protocol import Health
@@ -24,7 +23,6 @@ from llmstack.backends.refusal import NO_PATH, denies_path, error_body, may_deny
 from llmstack.backends.standing import standing_of
 from llmstack.backends.translated import APIS, COUNT_TOKENS, TranslatedAnswer, conversation_of
 from llmstack.backends.whole_answer import WholeAnswer
-from llmstack.dialects import read
 from llmstack.dialects.defaults import ask_usage, wants_usage, without_usage
 from llmstack.dialects.usage_filter import UsageFilter
 from llmstack.errors import BackendFailed
@@ -182,7 +180,7 @@ class HttpBackend:
     async def _otherwise(self, ask: Ask) -> Answer:
         """The answer of an upstream that does not speak the client's API."""
         if ask.path == COUNT_TOKENS:
-            return _estimate(ask)
+            return estimated(ask)
         if ask.path in APIS and ask.path != CHAT and (not self._apis or "chat" in self._apis):
             return await self._translated(ask)
         raise BackendFailed(
@@ -299,10 +297,3 @@ class HttpBackend:
             return await error_body(response, 1024 * 1024)
         finally:
             response.close()
-
-
-def _estimate(ask: Ask) -> WholeAnswer:
-    """The number of tokens as far as it can be told without the model's tokenizer."""
-    body = msgspec.json.encode({"input_tokens": read(COUNT_TOKENS, ask.body).tokens})
-    headers = [(b"content-type", b"application/json"), (b"x-llmstack-estimated", b"true")]
-    return WholeAnswer(200, headers, body)

@@ -123,7 +123,8 @@ async def standing(root: Path, tiny_chat: Path) -> AsyncIterator[Ground]:
     tiny = tiny_tiers(str(tiny_chat), small="small", endless="endless")
     async with AsyncExitStack() as opened:
         there = await opened.enter_async_context(elsewhere())
-        peer = opened.enter_context(Stack(root / "peer", models_ini(tiny, ollama="off")))
+        off = {"ollama": "off", "context_policy": "off"}
+        peer = opened.enter_context(Stack(root / "peer", models_ini(tiny, **off)))
         ini = models_ini(
             {
                 **tiny,
@@ -131,6 +132,7 @@ async def standing(root: Path, tiny_chat: Path) -> AsyncIterator[Ground]:
                 "neighbour": {"backend": "peer", "base_url": peer.gateway},
             },
             ollama=there.ollama.base,
+            context_policy="off",  # what is too long is to be an error
         )
         here = opened.enter_context(Stack(root / "here", ini))
         for stack in (peer, here):

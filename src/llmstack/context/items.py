@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
@@ -26,10 +27,13 @@ def edit_items(history: History, layout: Layout, edits: Sequence[Edit]) -> bool:
     count = len(layout.items)
     bounds = {unit.start for unit in history.units} | {count}
     before = [item.value for item in layout.items]
+    results = {(found.item, found.block) for unit in history.units for found in unit.results}
     dropped: set[int] = set()
     notes: list[Note] = []
     for edit in edits:
         if isinstance(edit, ReplaceResult):
+            if (edit.item, edit.block) not in results:
+                raise ValueError(f"there is no result at item {edit.item}, block {edit.block}")
             _replace(history, layout, edit)
         elif isinstance(edit, CutText):
             _cut_text(history, layout, edit)
@@ -73,19 +77,14 @@ def shortened(text: str, edit: CutText) -> str:
 
 
 def _replace(history: History, layout: Layout, edit: ReplaceResult) -> None:
-    if not any(
-        result.item == edit.item and result.block == edit.block
-        for unit in history.units
-        for result in unit.results
-    ):
-        raise ValueError(f"there is no result at item {edit.item}, block {edit.block}")
     name = "output" if history.api == "responses" else "content"
     # Found by reading, so each member is there.
     _within(layout.items[edit.item], (name,), edit.block, lambda _: written(edit.text))
 
 
 def _cut_text(history: History, layout: Layout, edit: CutText) -> None:
-    unit = next((unit for unit in history.units if unit.start <= edit.item < unit.end), None)
+    place = bisect_right(history.units, edit.item, key=lambda unit: unit.start) - 1
+    unit = history.units[place] if 0 <= edit.item < len(layout.items) else None
     if unit is None or unit.kind == "other":
         raise ValueError(f"item {edit.item} is nothing whose text may be cut")
     _within(

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 #: Failures in a row, useless answers too, after which a model is not asked for a summary, and
 #: seconds until it is again.
 FAILURES, PAUSE = 3, 300.0
+#: Summaries that one model writes at once: clients that leave must not fill its queue with them.
+AT_ONCE: Final = 4
 #: Bytes of an answer that may hold one.
 LARGEST: Final = 4 * 1024 * 1024
 
@@ -48,6 +50,8 @@ class Summaries:
         key = stop.name, blake2b(need.body, digest_size=16).digest()
         task = self._tasks.get(key)
         if task is None:
+            if sum(name == stop.name for name, _ in self._tasks) >= AT_ONCE:
+                return None
             task = self._tasks[key] = asyncio.create_task(self._ask(stop, need))
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
         return await asyncio.shield(task)

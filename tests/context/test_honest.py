@@ -11,7 +11,6 @@ from llmstack.context import draft
 from llmstack.context.body import read_history
 from llmstack.context.checkpoint import Checkpoint
 from llmstack.context.checkpoints import Checkpoints
-from llmstack.context.compaction import Compaction
 from llmstack.context.edits import CutText, Note
 from llmstack.context.needs import Fitted
 from llmstack.context.phrases import partly
@@ -19,11 +18,13 @@ from llmstack.context.settings import ContextSettings
 
 from .bodies import PATHS, Turn, Use, body
 from .driven import SUMMARY, Server, asked
-from .test_fit import ASSISTED, LONG, TALK, chat_answer, reads
+from .test_fit import ASSISTED, LONG, TALK, chat_answer
 from .test_ladder import SETTINGS, fits, step
 
 if TYPE_CHECKING:
+    from llmstack.context.compaction import Compaction
     from llmstack.context.history import ToolResult
+    from llmstack.context.settings import Policy
 
 MORE = "more was removed after this was written"
 
@@ -33,16 +34,15 @@ def _notes(found: Compaction) -> str:
 
 
 @pytest.mark.parametrize("policy", ["limit_only", "llm_assisted"])
-def test_a_summary_does_not_stand_for_what_was_removed_after_it(policy: str) -> None:
+def test_a_summary_does_not_stand_for_what_was_removed_after_it(policy: Policy) -> None:
     """Where none can be had for that, or nobody asks for one; and it is said once."""
     assisted = replace(SETTINGS, policy="llm_assisted")
     told = fits(step(LONG, 7000, assisted, summary="all that was said"))
     assert MORE not in _notes(told)
-    turns, settings = LONG, replace(SETTINGS, policy="limit_only")
+    turns, settings = LONG, replace(SETTINGS, policy=policy)
     for _ in range(2):
         prior = Checkpoint(len(turns), "d", told.edits, told.summary)
         turns = [*turns, *TALK]
-        settings = replace(settings, policy="limit_only" if policy == "limit_only" else policy)
         told = fits(step(turns, 7000, settings, prior=prior))
         assert _notes(told).count(MORE) == 1
         assert told.summary == partly("all that was said")

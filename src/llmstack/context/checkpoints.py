@@ -68,9 +68,9 @@ class Checkpoints:
             self._kept.popitem(last=False)
 
     def dumps(self, largest: int | None = None) -> bytes:
-        """All checkpoints as JSON, for ``loads``; the latest, if all are more than ``largest`` bytes.
+        """All checkpoints as JSON, for ``loads``; only the latest if that is more than ``largest``.
 
-        They hold summaries: keep them private.
+        ``largest`` is in bytes. They hold summaries: keep them private.
         """
         rows: list[bytes] = []
         size = 64

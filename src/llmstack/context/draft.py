@@ -101,7 +101,7 @@ class Draft:
         self.cuts.pop(place, None)
         self.replaced[place] = text
         self._save(index, place, self._whole(index, result) - cost(text))
-        self._orphan(index, result)
+        self._orphan(result)
 
     def cut_result(self, index: int, result: ToolResult, edit: CutText) -> None:
         """Shorten a result to what ``edit`` leaves of it. What refers to it says so of the rest."""
@@ -120,7 +120,7 @@ class Draft:
             return
         unit = self.history.units[index]
         for result in unit.results:
-            self._orphan(index, result)
+            self._orphan(result)
         self.dropped.add(index)
         self.total -= self.size(index)
         self._renote()
@@ -240,7 +240,7 @@ class Draft:
         plain = not (result.error or result.cleared or unit.images)
         return plain and result.chars >= _SAME_CHARS
 
-    def _orphan(self, index: int, result: ToolResult) -> None:
+    def _orphan(self, result: ToolResult) -> None:
         """A copy is gone: if others refer to it, the oldest of them is whole again."""
         copies = self._groups.get(result.sha)
         place = result.item, result.block

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmstack.context.body import apply, read_history
 from llmstack.context.checkpoint import Checkpoint, reach
-from llmstack.context.compaction import Overflow, Span
+from llmstack.context.compaction import Overflow
 from llmstack.context.edits import Drop, LimitOutput, Note
 from llmstack.context.ladder import compact, stand
 from llmstack.context.needs import Fitted, NeedExact, NeedSummary, Unfit
@@ -29,7 +29,7 @@ from llmstack.context.texts import BodyTexts
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
 
-    from llmstack.context.compaction import Compaction
+    from llmstack.context.compaction import Compaction, Span
     from llmstack.context.edits import Edit
     from llmstack.context.history import History
     from llmstack.context.needs import Answer, Asked, Measured, Need
@@ -101,7 +101,7 @@ class _Fitting:
     summary: SummaryState = ""
     original: float = 0.0
     told: str = ""
-    span: Span = Span(0, 0)
+    told_until: int = 0
     room: Room = field(init=False)
     texts: BodyTexts = field(init=False)
     base: Measured = field(init=False)
@@ -194,8 +194,8 @@ class _Fitting:
     def _summary_of(self, span: Span) -> Generator[Need, Answer, str]:
         """The text for ``span``, which may be longer than the one that was asked for."""
         if not self.summary:
-            self.span, self.told = span, (yield from self._summarise(span))
-        return partly(self.told) if self.told and span.end > self.span.end else self.told
+            self.told_until, self.told = span.end, (yield from self._summarise(span))
+        return partly(self.told) if self.told and span.end > self.told_until else self.told
 
     def _summarise(self, span: Span) -> Generator[Need, Answer, str]:
         """The text for ``span``, empty when there is none. Asked for once."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.context import draft
-from llmstack.context.body import read_history
+from llmstack.context.body import apply, read_history
 from llmstack.context.checkpoint import Checkpoint
 from llmstack.context.checkpoints import Checkpoints
-from llmstack.context.edits import CutText, Note
+from llmstack.context.edits import CutText, Note, ReplaceResult
 from llmstack.context.needs import Fitted
 from llmstack.context.phrases import partly
 from llmstack.context.settings import ContextSettings
+from llmstack.dialects.layout import Layout
 
 from .bodies import PATHS, Turn, Use, body
 from .driven import SUMMARY, Server, asked
@@ -136,3 +137,20 @@ def test_a_history_knows_a_placeholder_from_a_text_that_begins_like_one() -> Non
         history = read_history(PATHS["chat"], request)
         assert history
         assert [one.cleared for unit in history.units for one in unit.results] == [cleared]
+
+
+def test_every_block_of_one_message_is_edited_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    count, rendered = 200, 0
+    plain = Layout.render
+
+    def counted(layout: Layout) -> bytes:
+        nonlocal rendered
+        rendered += len(layout.items) == count
+        return plain(layout)
+
+    request = body("messages", [("user", "task"), ("round", (Use("x" * 40),) * count)])
+    monkeypatch.setattr(Layout, "render", counted)
+    edits = [ReplaceResult(2, block, "[llmstack: gone]") for block in range(count)]
+    edited = apply(PATHS["messages"], request, edits)
+    assert edited.count(b"[llmstack: gone]") == count
+    assert rendered == 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.server.summaries import REASON
 from tests.server.test_fitting import Model, conversation, house_with
 from tests.server.wire import ask
 
@@ -69,3 +70,20 @@ async def test_a_body_that_only_its_model_can_read_is_recorded_with_its_tokens(
         assert (await ask(house.port, "POST", "/v1/chat/completions", body)).status == 200
         (row,) = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
     assert row["tokens"]["input_tokens"] == 900
+
+
+async def test_a_summary_is_recorded_since_it_costs_what_answers_cost(tmp_path: Path) -> None:
+    model = Model(2048)
+    body = conversation(0)
+    body["messages"] += [
+        {"role": ("assistant", "user")[number % 2], "content": f"{number} of many words. " * 40}
+        for number in range(12)
+    ]
+    headers = [("X-LLMStack-Context", "llm_assisted")]
+    async with house_with(tmp_path, model) as (house, _):
+        got = await ask(house.gateway, "POST", "/v1/chat/completions", body, headers)
+        rows = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
+    assert "summary failed" in got.header("x-llmstack-context")
+    assert len(model.asked) == len(rows) == 2
+    assert [row["metadata"]["reason"] for row in rows].count(REASON) == 1
+    assert all(row["tokens"]["input_tokens"] > 0 for row in rows)

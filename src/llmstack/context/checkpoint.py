@@ -16,12 +16,14 @@ class Checkpoint:
     """Edits for every body that begins with the ``length`` items whose chain digest is ``digest``.
 
     ``summary`` is the text that stands for what was dropped; it is in one of the edits too.
+    ``window`` is the one that they were made for, 0 where that is not known.
     """
 
     length: int
     digest: str
     edits: tuple[Edit, ...]
     summary: str = ""
+    window: int = 0
 
 
 def reach(edits: tuple[Edit, ...]) -> int:

@@ -67,19 +67,21 @@ class Checkpoints:
         while len(self._kept) > self._limit:
             self._kept.popitem(last=False)
 
-    def dumps(self) -> bytes:
-        """All checkpoints as JSON, for ``loads``. They hold summaries: keep them private."""
-        rows = [
-            {
-                "scope": scope,
-                "length": kept.length,
-                "digest": kept.digest,
-                "summary": kept.summary,
-                "edits": [_written(edit) for edit in kept.edits if type(edit) in _NAMES],
-            }
-            for (scope, _), kept in self._kept.items()
-        ]
-        return msgspec.json.encode({"version": _VERSION, "checkpoints": rows})
+    def dumps(self, largest: int | None = None) -> bytes:
+        """All checkpoints as JSON, for ``loads``; only the latest if that is more than ``largest``.
+
+        ``largest`` is in bytes. They hold summaries: keep them private.
+        """
+        rows: list[bytes] = []
+        size = 64
+        for (scope, _), kept in reversed(self._kept.items()):
+            row = _row(scope, kept)
+            size += len(row) + 1
+            if largest is not None and size > largest:
+                break
+            rows.append(row)
+        told = b",".join(reversed(rows))
+        return b'{"version":%d,"checkpoints":[%b]}' % (_VERSION, told)
 
     @classmethod
     def loads(cls, data: bytes, limit: int = 256) -> Checkpoints:
@@ -95,7 +97,8 @@ class Checkpoints:
                 edits = tuple(_read(edit) for edit in read.edits)
             except (msgspec.ValidationError, KeyError, TypeError):
                 continue
-            store.add(read.scope, Checkpoint(read.length, read.digest, edits, read.summary))
+            kept = Checkpoint(read.length, read.digest, edits, read.summary, read.window)
+            store.add(read.scope, kept)
         return store
 
 
@@ -105,11 +108,25 @@ class _Row(msgspec.Struct):
     digest: str
     summary: str
     edits: list[dict[str, Any]]
+    window: int = 0
 
 
 class _File(msgspec.Struct):
     version: int
     checkpoints: list[Any]
+
+
+def _row(scope: str, kept: Checkpoint) -> bytes:
+    return msgspec.json.encode(
+        {
+            "scope": scope,
+            "length": kept.length,
+            "digest": kept.digest,
+            "summary": kept.summary,
+            "window": kept.window,
+            "edits": [_written(edit) for edit in kept.edits if type(edit) in _NAMES],
+        }
+    )
 
 
 def _written(edit: Edit) -> dict[str, Any]:

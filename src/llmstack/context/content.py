@@ -22,6 +22,8 @@ _BLOCKS: Final = ("env", "INSTRUCTIONS", "command-name", "command-message", "tur
 _AGENTS_HEADING = re.compile(r"^# AGENTS\.md instructions\b[^\n]*$", re.MULTILINE)
 #: A result that an edit of ours put there. See ``edits.PLACEHOLDER``.
 _PLACEHOLDER = re.compile(r"\[[^\[\]\n]{0,60}\bllmstack\b")
+#: Characters of the longest one: a log of ours that a tool shows begins with brackets too.
+_LONGEST_PLACEHOLDER: Final = 1000
 #: A note that an edit of ours put into a user's message.
 _NOTE = re.compile(r"^\[[^\[\]\n]{0,60}\bllmstack\b[^\[\]]*\]", re.MULTILINE)
 
@@ -123,7 +125,7 @@ def is_users(content: Any) -> bool:
 
 def is_placeholder(text: str) -> bool:
     """Whether an earlier edit of ours put this in the place of a result."""
-    return _PLACEHOLDER.match(text) is not None
+    return len(text) <= _LONGEST_PLACEHOLDER and _PLACEHOLDER.match(text) is not None
 
 
 def _written(value: Any) -> str:

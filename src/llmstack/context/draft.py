@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llmstack.context.edits import Edit
-    from llmstack.context.history import History, ToolResult, Unit
+    from llmstack.context.history import History, ToolResult
     from llmstack.context.texts import Texts
 
 #: A place of a text: the item and the block within it.
 Place = tuple[int, int | None]
+#: Results that say the same, oldest first.
+_Copies = OrderedDict[Place, "tuple[int, ToolResult]"]
 
 #: Results shorter than this are not worth a reference.
 _SAME_CHARS = 400
@@ -42,7 +46,9 @@ class Draft:
     total: float = 0.0
     _saved: dict[Place, float] = field(default_factory=dict)
     _note: float = 0.0
-    _groups: dict[str, list[tuple[int, ToolResult]]] = field(default_factory=dict)
+    _saved_of: dict[int, float] = field(default_factory=dict)
+    _groups: dict[str, _Copies] = field(default_factory=dict)
+    _retell: set[str] = field(default_factory=set)
     _share: dict[Place, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,9 +56,10 @@ class Draft:
 
     def load(self, edits: Sequence[Edit], summary: str, texts: Texts, *, references: bool) -> None:
         """Take over what an earlier compaction did; its references only if asked to."""
-        spans = [edit for edit in edits if isinstance(edit, Drop)]
+        spans = [range(edit.start, edit.end) for edit in edits if isinstance(edit, Drop)]
+        gone = {item for span in spans for item in span}
         for index, unit in enumerate(self.history.units):
-            if any(span.start <= unit.start < span.end for span in spans):
+            if unit.start in gone:
                 self.drop(index)
         places = {(result.item, result.block): (i, result) for i, result in self.results()}
         for edit in edits:
@@ -93,8 +100,8 @@ class Draft:
         place = result.item, result.block
         self.cuts.pop(place, None)
         self.replaced[place] = text
-        self._save(place, self._whole(index, result) - cost(text))
-        self._orphan(index, result)
+        self._save(index, place, self._whole(index, result) - cost(text))
+        self._orphan(result)
 
     def cut_result(self, index: int, result: ToolResult, edit: CutText) -> None:
         """Shorten a result to what ``edit`` leaves of it. What refers to it says so of the rest."""
@@ -105,7 +112,7 @@ class Draft:
         place = edit.item, edit.block
         self.cuts[place] = edit
         left = (edit.head + edit.tail) * self.rate(index) + cost(edit.marker)
-        self._save(place, max(0.0, whole - left))
+        self._save(index, place, max(0.0, whole - left))
 
     def drop(self, index: int) -> None:
         """Take out a whole unit."""
@@ -113,7 +120,7 @@ class Draft:
             return
         unit = self.history.units[index]
         for result in unit.results:
-            self._orphan(index, result)
+            self._orphan(result)
         self.dropped.add(index)
         self.total -= self.size(index)
         self._renote()
@@ -126,9 +133,7 @@ class Draft:
 
     def size(self, index: int) -> float:
         """What a unit has now."""
-        unit = self.history.units[index]
-        saved = sum(self._saved.get(place, 0.0) for place in _places(unit, self._saved))
-        return self.tokens[index] - saved
+        return self.tokens[index] - self._saved_of.get(index, 0.0)
 
     def set_summary(self, summary: str) -> None:
         """What was dropped is told in these words."""
@@ -143,25 +148,27 @@ class Draft:
         reference frees.
         """
         freed: list[float] = []
+        self._tell_again()
         self._groups = {}
         for index, result in self.results():
             place = result.item, result.block
             if not self._repeatable(index, result) or place in self.replaced or place in self.cuts:
                 continue
-            copies = self._groups.setdefault(result.sha, [])
-            copies.append((index, result))
+            copies = self._groups.setdefault(result.sha, OrderedDict())
+            copies[place] = index, result
             if len(copies) > 1 and result.item >= since:
-                text = same(result, copies[0][1])
+                text = same(result, _oldest(copies)[1])
                 # By characters: tokens are measured anew each time, and this must not waver.
                 if result.chars >= 2 * len(text):
                     gain = self.gain(index, result, text)
                     self.replaced[place] = text
-                    self._save(place, gain)
+                    self._save(index, place, gain)
                     freed.append(gain)
         return freed
 
     def edits(self) -> tuple[Edit, ...]:
         """Everything as edits of the client's own body."""
+        self._tell_again()
         units = self.history.units
         found: list[Edit] = []
         if self.dropped:
@@ -222,40 +229,50 @@ class Draft:
             self._share[place] = max(0.0, share)
         return self._share[place]
 
-    def _save(self, place: Place, tokens: float) -> None:
-        self.total -= tokens - self._saved.get(place, 0.0)
+    def _save(self, index: int, place: Place, tokens: float) -> None:
+        more = tokens - self._saved.get(place, 0.0)
+        self.total -= more
         self._saved[place] = tokens
+        self._saved_of[index] = self._saved_of.get(index, 0.0) + more
 
     def _repeatable(self, index: int, result: ToolResult) -> bool:
         unit = self.history.units[index]
         plain = not (result.error or result.cleared or unit.images)
         return plain and result.chars >= _SAME_CHARS
 
-    def _orphan(self, index: int, result: ToolResult) -> None:
+    def _orphan(self, result: ToolResult) -> None:
         """A copy is gone: if others refer to it, the oldest of them is whole again."""
-        copies = self._groups.get(result.sha, [])
-        if (index, result) not in copies:
+        copies = self._groups.get(result.sha)
+        place = result.item, result.block
+        if not copies or place not in copies:
             return
-        was_first = copies[0] == (index, result)
-        copies.remove((index, result))
+        was_first = next(iter(copies)) == place
+        del copies[place]
         if not was_first or not copies:
             return
-        for position, (_, copy) in enumerate(copies):
-            place = copy.item, copy.block
-            if not is_same(self.replaced.get(place, "")):
-                continue
-            if position == 0:
-                del self.replaced[place]
-                self._save(place, 0.0)
-            else:
-                self.replaced[place] = same(copy, copies[0][1])
+        heir, (of, _) = next(iter(copies.items()))
+        if is_same(self.replaced.get(heir, "")):
+            del self.replaced[heir]
+            self._save(of, heir, 0.0)
+        # At the end and not now: who drops a thousand copies does not write a million references.
+        self._retell.add(result.sha)
+
+    def _tell_again(self) -> None:
+        """Let references to what is gone name the oldest copy that is left."""
+        for sha in self._retell:
+            copies = self._groups[sha]
+            for place, (_, copy) in copies.items():
+                if is_same(self.replaced.get(place, "")):
+                    self.replaced[place] = same(copy, _oldest(copies)[1])
+        self._retell.clear()
 
     def _load_cut(self, edit: CutText, texts: Texts) -> None:
-        for index, unit in enumerate(self.history.units):
-            if unit.start <= edit.item < unit.end and index not in self.dropped:
-                for block, text in texts.parts(edit.item):
-                    if block == edit.block:
-                        self.cut(index, len(text) * self.rate(index), edit)
+        index = bisect_right(self.history.units, edit.item, key=lambda unit: unit.start) - 1
+        if index in self.dropped:
+            return
+        for block, text in texts.parts(edit.item):
+            if block == edit.block:
+                self.cut(index, len(text) * self.rate(index), edit)
 
 
 def cost(text: str) -> float:
@@ -263,5 +280,5 @@ def cost(text: str) -> float:
     return len(text.encode()) / _OUR_RATE
 
 
-def _places(unit: Unit, among: dict[Place, float]) -> list[Place]:
-    return [place for place in among if unit.start <= place[0] < unit.end]
+def _oldest(copies: _Copies) -> tuple[int, ToolResult]:
+    return next(iter(copies.values()))

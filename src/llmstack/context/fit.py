@@ -19,8 +19,9 @@ from llmstack.context.compaction import Overflow
 from llmstack.context.edits import Drop, LimitOutput, Note
 from llmstack.context.ladder import compact, stand
 from llmstack.context.needs import Fitted, NeedExact, NeedSummary, Unfit
+from llmstack.context.phrases import partly
 from llmstack.context.report import Report
-from llmstack.context.room import free_output, room_of, summary_tokens
+from llmstack.context.room import begins_at, free_output, room_of, summary_tokens
 from llmstack.context.settings import Room, Window
 from llmstack.context.summary import ask_for_summary, read_summary
 from llmstack.context.texts import BodyTexts
@@ -98,6 +99,9 @@ class _Fitting:
     scale: float = 1.0
     exact: bool = False
     summary: SummaryState = ""
+    original: float = 0.0
+    told: str = ""
+    told_until: int = 0
     room: Room = field(init=False)
     texts: BodyTexts = field(init=False)
     base: Measured = field(init=False)
@@ -116,14 +120,15 @@ class _Fitting:
         tokens = standing.tokens
         if self._near(tokens):
             tokens = yield from self._count(standing_body, tokens)
-        told = ""
+        # What is counted later is of other text, and says nothing of the client's own.
+        self.original = self._whole()
         for round_ in range(_ROUNDS):
             settings = _harder(asked.settings, round_)
-            result = self._compact(settings, told)
+            result = self._compact(settings)
             if isinstance(result, Overflow):
-                return self._unfit(result, round_)
-            if result.wants and not self.summary:
-                told = yield from self._summarise(result.wants)
+                return self._unfit(replace(result, tokens=self.original), round_)
+            if result.wants:
+                told = yield from self._summary_of(result.wants)
                 if told:
                     with_it = self._compact(settings, told)
                     result = result if isinstance(with_it, Overflow) else with_it
@@ -134,11 +139,13 @@ class _Fitting:
             if tokens <= self.room.prompt:
                 return self._fitted(result, body, tokens, round_)
             self.scale *= max(1.0, tokens / max(1.0, result.tokens))
-        return self._unfit(Overflow(self._whole(), self.room, tokens), _ROUNDS)
+        return self._unfit(Overflow(self.original, self.room, tokens), _ROUNDS)
 
     def _stand(self) -> tuple[Compaction, bytes]:
         """What is sent without a step down, and its body."""
         asked = self.asked
+        if asked.prior and self._outgrown(asked.prior):
+            asked = self.asked = replace(asked, prior=None)
         units, front = self._measured(self.history)
         standing = stand(
             self.history, units, front, asked.settings, texts=self.texts, prior=asked.prior
@@ -153,7 +160,7 @@ class _Fitting:
         self.asked = replace(asked, prior=None)
         return self._stand()
 
-    def _compact(self, settings: ContextSettings, summary: str) -> Compaction | Overflow:
+    def _compact(self, settings: ContextSettings, summary: str = "") -> Compaction | Overflow:
         units, front = self._measured(self.history)
         return compact(
             self.history,
@@ -183,6 +190,12 @@ class _Fitting:
         factor = answer / max(1.0, estimate) if isinstance(answer, int) and answer > 0 else _DOUBT
         self.scale *= factor
         return estimate * factor
+
+    def _summary_of(self, span: Span) -> Generator[Need, Answer, str]:
+        """The text for ``span``, which may be longer than the one that was asked for."""
+        if not self.summary:
+            self.told_until, self.told = span.end, (yield from self._summarise(span))
+        return partly(self.told) if self.told and span.end > self.told_until else self.told
 
     def _summarise(self, span: Span) -> Generator[Need, Answer, str]:
         """The text for ``span``, empty when there is none. Asked for once."""
@@ -250,7 +263,7 @@ class _Fitting:
             asked.settings.policy,
             asked.window,
             self.room,
-            original=round(self._whole()),
+            original=round(self.original),
             summary=self.summary,
             rounds=rounds,
         )
@@ -260,7 +273,14 @@ class _Fitting:
         if not result.changed or not 0 < length <= len(self.asked.chain):
             return None
         digest = self.asked.chain[length - 1]
-        return Checkpoint(length, digest, result.edits, result.summary)
+        window = self.asked.window.tokens
+        return Checkpoint(length, digest, result.edits, result.summary, window)
+
+    def _outgrown(self, prior: Checkpoint) -> bool:
+        """Whether the window has grown since, so that the whole of it fits."""
+        if not 0 < prior.window < self.asked.window.tokens:
+            return False
+        return self._whole() <= begins_at(self.room, self.asked.settings)
 
     def _near(self, tokens: float) -> bool:
         # However far above: nothing is cut away because of an estimate where somebody can count.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from llmstack.context.edits import CutText, Drop, Note, ReplaceResult
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstack.context.edits import Edit
-    from llmstack.context.history import History
+    from llmstack.context.history import Api, History
     from llmstack.dialects.layout import Item, Layout
 
 
@@ -26,14 +27,11 @@ def edit_items(history: History, layout: Layout, edits: Sequence[Edit]) -> bool:
     count = len(layout.items)
     bounds = {unit.start for unit in history.units} | {count}
     before = [item.value for item in layout.items]
+    _edit_texts(history, layout, edits)
     dropped: set[int] = set()
     notes: list[Note] = []
     for edit in edits:
-        if isinstance(edit, ReplaceResult):
-            _replace(history, layout, edit)
-        elif isinstance(edit, CutText):
-            _cut_text(history, layout, edit)
-        elif isinstance(edit, Drop):
+        if isinstance(edit, Drop):
             if not {edit.start, edit.end} <= bounds or edit.start > edit.end:
                 raise ValueError(f"{edit} splits a unit")
             dropped.update(range(edit.start, edit.end))
@@ -72,59 +70,86 @@ def shortened(text: str, edit: CutText) -> str:
     return f"{head}{above}{edit.marker}\n{tail}"
 
 
-def _replace(history: History, layout: Layout, edit: ReplaceResult) -> None:
-    if not any(
-        result.item == edit.item and result.block == edit.block
-        for unit in history.units
-        for result in unit.results
-    ):
-        raise ValueError(f"there is no result at item {edit.item}, block {edit.block}")
-    name = "output" if history.api == "responses" else "content"
-    # Found by reading, so each member is there.
-    _within(layout.items[edit.item], (name,), edit.block, lambda _: written(edit.text))
+def _edit_texts(history: History, layout: Layout, edits: Sequence[Edit]) -> None:
+    results = {(found.item, found.block) for unit in history.units for found in unit.results}
+    opened: dict[int, _Content] = {}
+    for edit in edits:
+        if isinstance(edit, ReplaceResult):
+            if (edit.item, edit.block) not in results:
+                raise ValueError(f"there is no result at item {edit.item}, block {edit.block}")
+        elif isinstance(edit, CutText):
+            _check(history, edit)
+        else:
+            continue
+        if edit.item not in opened:
+            opened[edit.item] = _Content(history.api, layout.items[edit.item])
+        opened[edit.item].edit(edit.block, _edit_of(edit))
+    for content in opened.values():
+        content.close()
 
 
-def _cut_text(history: History, layout: Layout, edit: CutText) -> None:
-    unit = next((unit for unit in history.units if unit.start <= edit.item < unit.end), None)
-    if unit is None or unit.kind == "other":
+def _check(history: History, edit: CutText) -> None:
+    place = bisect_right(history.units, edit.item, key=lambda unit: unit.start) - 1
+    unit = history.units[place] if history.units else None
+    if unit is None or not unit.start <= edit.item < unit.end or unit.kind == "other":
         raise ValueError(f"item {edit.item} is nothing whose text may be cut")
-    _within(
-        layout.items[edit.item],
-        ("output", "content") if history.api == "responses" else ("content",),
-        edit.block,
-        lambda raw: _shorten(raw, edit),
-    )
 
 
-def _within(
-    item: Item, names: tuple[str, ...], block: int | None, edit: Callable[[bytes], bytes]
-) -> None:
-    """Edit the content of ``item``, or within it the text or content of one block."""
-    if is_text(item.value) and block is None:
-        item.value = edit(item.value)
-        return
-    inner = _layout(item.value)
-    content = next((found for name in names if (found := member(inner, name))), None)
-    if content is None:
-        raise ValueError("the item has no content")
-    if block is None:
-        content.value = edit(content.value)
-    else:
-        blocks = _layout(content.value)
+def _edit_of(edit: ReplaceResult | CutText) -> Callable[[bytes], bytes]:
+    if isinstance(edit, ReplaceResult):
+        return lambda _: written(edit.text)
+    return lambda raw: _shorten(raw, edit)
+
+
+class _Content:
+    """The content of one item, open while it is edited, since it may have thousands of blocks."""
+
+    def __init__(self, api: Api, item: Item) -> None:
+        names = ("output", "content") if api == "responses" else ("content",)
+        self._item = item
+        self._inner = None if is_text(item.value) else _layout(item.value)
+        found = item
+        if self._inner is not None:
+            named = (member(self._inner, name) for name in names)
+            content = next((one for one in named if one is not None), None)
+            if content is None:
+                raise ValueError("the item has no content")
+            found = content
+        self._content = found
+        self._blocks: Layout | None = None
+
+    def edit(self, block: int | None, edit: Callable[[bytes], bytes]) -> None:
+        """Edit the content, or within it the text or content of one block."""
+        if block is None:
+            self._join()
+            self._content.value = edit(self._content.value)
+            return
+        if self._blocks is None:
+            self._blocks = _layout(self._content.value)
+        blocks = self._blocks
         if blocks.is_object or not 0 <= block < len(blocks.items):
             raise ValueError(f"the item has no block {block}")
         content_block = blocks.items[block]
         if is_text(content_block.value):
             content_block.value = edit(content_block.value)
-        else:
-            fields = _layout(content_block.value)
-            text = member(fields, "text") or member(fields, "content")
-            if text is None:
-                raise ValueError(f"block {block} has no text")
-            text.value = edit(text.value)
-            content_block.value = fields.render()
-        content.value = blocks.render()
-    item.value = inner.render()
+            return
+        fields = _layout(content_block.value)
+        text = member(fields, "text") or member(fields, "content")
+        if text is None:
+            raise ValueError(f"block {block} has no text")
+        text.value = edit(text.value)
+        content_block.value = fields.render()
+
+    def close(self) -> None:
+        """Put what was edited into the item."""
+        self._join()
+        if self._inner is not None:
+            self._item.value = self._inner.render()
+
+    def _join(self) -> None:
+        if self._blocks is not None:
+            self._content.value = self._blocks.render()
+            self._blocks = None
 
 
 def _shorten(raw: bytes, edit: CutText) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from llmstack.context.compaction import Action, Compaction, Overflow, Span
 from llmstack.context.draft import Draft
 from llmstack.context.edits import ReplaceResult
-from llmstack.context.phrases import is_same
+from llmstack.context.phrases import is_same, partly
 from llmstack.context.room import begins_at, summary_tokens
 from llmstack.context.rungs import Reach, clear_old, collapse_old, cut_long, drop_old, droppable
 from llmstack.context.texts import BodyTexts
@@ -135,9 +135,11 @@ def _drop(
     draft: Draft, reach: Reach, room: Room, settings: ContextSettings, summary: str
 ) -> tuple[list[Action], Span | None]:
     """Drop, and say what a summary could stand for. The same units go with and without one."""
-    if settings.policy != "llm_assisted":
-        return drop_old(draft, reach, _slack(reach, room, settings)), None
     gone = set(draft.dropped)
+    if settings.policy != "llm_assisted":
+        actions = drop_old(draft, reach, _slack(reach, room, settings))
+        _tell_more(draft, gone)
+        return actions, None
     lower = Reach(reach.goal - summary_tokens(room), reach.keep, reach.floor, reach.texts)
     actions = drop_old(draft, lower, _slack(reach, room, settings) - summary_tokens(room))
     new = sorted(draft.dropped - gone)
@@ -146,8 +148,15 @@ def _drop(
     if summary:
         draft.set_summary(summary)
         return [Action("summarised", action.count, action.freed) for action in actions], None
+    _tell_more(draft, gone)
     units = draft.history.units
     return actions, Span(units[new[0]].start, units[new[-1]].end)
+
+
+def _tell_more(draft: Draft, gone: set[int]) -> None:
+    """A summary of what was ``gone`` before is none of what has gone since."""
+    if draft.summary and not draft.dropped <= gone:
+        draft.set_summary(partly(draft.summary))
 
 
 def _slack(reach: Reach, room: Room, settings: ContextSettings) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MARK: Final = "[llmstack: "
 _CLEARED: Final = MARK + "old tool result cleared"
 _SAME: Final = MARK + "same as"
+_MORE: Final = MARK + "more was removed after this was written, and is not in it]"
 
 
 def cleared(result: ToolResult, lines: int | None) -> str:
@@ -62,6 +63,11 @@ def summed_up(messages: int, calls: int, summary: str) -> str:
     """``gap`` with a summary of what was dropped."""
     told = f"{MARK}{_gone(messages, calls)} removed here. Their summary:]"
     return f"{told}\n<summary>\n{summary}\n</summary>"
+
+
+def partly(summary: str) -> str:
+    """``summary``, for more than what it tells of."""
+    return summary if summary.endswith(_MORE) else f"{summary}\n{_MORE}"
 
 
 def _gone(messages: int, calls: int) -> str:

@@ -115,7 +115,7 @@ class Dispatcher:
             with departure:
                 try:
                     if stop.announced:
-                        notice = LoadingNotice(send, journey.headers(), stop.name)
+                        notice = LoadingNotice(send, journey.headers, stop.name)
                     answer = await journey.open(notice, meter)
                     unsent = None if notice and notice.begun else journey.headers()
                     status = await relay(scope, send, answer, journey.stop.broke_off, unsent, meter)

@@ -22,6 +22,7 @@ from llmstack.context.room import begins_at, room_of
 from llmstack.context.settings import Window
 from llmstack.context.strict import context_overflow
 from llmstack.dialects.read import dialect_of
+from llmstack.errors import BadRequest
 from llmstack.server.context_headers import asks_for_bodies
 from llmstack.server.prefixes import Prefixes
 from llmstack.server.stop import LOCAL
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 #: APIs whose requests have a history.
 _APIS: Final = ("chat", "messages", "responses")
+#: The end of a path where a client asks how long its request is: only as it is, it is that long.
+_COUNT: Final = "/count_tokens"
 #: Answers that teach the ruler: the first of each model, then one in so many.
 FIRST, EVERY = 16, 16
 #: Of a model whose requests are left alone.
@@ -140,7 +143,7 @@ class Fitter:
             ContextOverflow: it does not fit, and may not or cannot be made to.
         """
         path = stop.path
-        if not stop.fitted or dialect_of(path) not in _APIS:
+        if not stop.fitted or dialect_of(path) not in _APIS or path.endswith(_COUNT):
             return None
         settings = self._settings_for(stop.known_as, stop.scope["headers"])
         done: tuple[str, ...] = ()
@@ -204,7 +207,10 @@ class Fitter:
         seen = self._seen[name] = self._seen.get(name, -1) + 1
         if not usage.input or (seen >= FIRST and seen % EVERY):
             return
-        history = read_history(path, fit.stop.body)
+        try:
+            history = read_history(path, fit.stop.body)
+        except BadRequest:  # the upstream read it all the same: its answer and its price count
+            return
         if history is not None:
             self._calibrating.learn(name, history, usage)
 
@@ -220,6 +226,8 @@ class Fitter:
         if not isinstance(outcome, Fitted):
             self._keep(stop, outcome.report, asked.body)
             raise context_overflow(outcome.overflow)
+        if outcome.report.room is None:  # one text has no history, and nothing was looked at
+            return fit
         if outcome.checkpoint:
             self._checkpoints.add(stop.known_as, outcome.checkpoint)
         self._keep(stop, outcome.report, asked.body, outcome.body)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmstack.context.settings import Window
     from llmstack.engine import Engine, ModelChanged
     from llmstack.http1 import Pool
+    from llmstack.server.activity import Activity
     from llmstack.server.context_control import ContextControl
 
 
@@ -30,7 +31,8 @@ class Fitting:
     """``fitter`` makes requests fit, as ``control`` says of each model.
 
     ``folder`` keeps what is learned, None keeps it in memory. ``foreign`` engines are not asked
-    anything beside requests. ``upstreams`` may be replaced when the configuration is.
+    anything beside requests. ``upstreams`` may be replaced when the configuration is. ``activity``
+    keeps a record of summaries.
     """
 
     def __init__(
@@ -43,11 +45,12 @@ class Fitting:
         *,
         folder: Path | None = None,
         foreign: bool = False,
+        activity: Activity | None = None,
     ) -> None:
         self._engine = engine
         self._lives = Lives(engine, foreign=foreign)
         self._windows = Windows(self._lives, pool, environ, override=control.ctx_size)
-        self._summaries = Summaries(time.monotonic)
+        self._summaries = Summaries(time.monotonic, activity)
         self._calibrating = Calibrating(folder / "calibrations.json" if folder else None)
         self._checkpoints = KeptCheckpoints(folder / "checkpoints.json" if folder else None)
         self.fitter = Fitter(

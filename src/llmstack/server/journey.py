@@ -87,6 +87,7 @@ class Journey:
     async def _opened(self, wait: Wait, *, recorded: bool) -> Answer:
         """The answer of the present stop, to the request as it fits there."""
         stop, fitter = self.stop, self._fitter
+        self._fit = None  # that of another stop, if this one raises
         fit = self._fit = await fitter.fit(stop) if fitter else None
         if fitter is None or fit is None:
             return await stop.backend.open(stop.ask(wait, recorded=recorded))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from llmstack.config.plain_file import read_plain
+from llmstack.config.plain_file import LARGEST, read_plain
 from llmstack.config.workdir import write_atomically
 from llmstack.context.checkpoints import Checkpoints
 
@@ -62,7 +62,7 @@ class KeptCheckpoints:
 
     async def _write(self) -> None:
         assert self._path is not None
-        content = self._known.dumps()
+        content = self._known.dumps(LARGEST)
         try:
             await asyncio.to_thread(write_atomically, self._path, content, mode=0o600)
         except OSError as error:

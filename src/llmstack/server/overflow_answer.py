@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from llmstack.context.strict import failed_response
+from llmstack.dialects.read import dialect_of
 
 if TYPE_CHECKING:
     from llmstack.errors import ContextOverflow
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def ends_in_stream(stop: Stop) -> bool:
     """Whether the client of ``stop`` is one of these."""
-    return stop.stream and stop.path == "/v1/responses"
+    return stop.stream and dialect_of(stop.path) == "responses"
 
 
 async def answer_overflow(send: Send, error: ContextOverflow, stop: Stop, extra: Headers) -> None:

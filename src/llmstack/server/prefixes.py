@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Sessions that are remembered.
 MOST: Final = 512
+#: Links of a chain that are remembered: what a client makes of messages must not fill the memory.
+LONGEST: Final = 4096
 #: Prompts below this many tokens are read faster than anybody looks.
 SMALL: Final = 256
 #: A prompt of which at least this part was cached began as the one before it.
@@ -46,7 +48,7 @@ class Prefixes:
             return ""
         key = model, session or links[len(FRONT)] if len(links) > len(FRONT) else session
         before = self._last.pop(key, None)
-        self._last[key] = links
+        self._last[key] = links[:LONGEST]
         if len(self._last) > MOST:
             self._last.popitem(last=False)
         if before is None or usage.cached >= ENOUGH * usage.input:

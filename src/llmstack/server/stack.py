@@ -111,6 +111,7 @@ class RunningStack:
             self.control,
             folder=plan.work.state,
             foreign=self._foreign,
+            activity=self._activity,
         )
         dispatcher.fitter = self._fitting.fitter
         door: Door

@@ -183,7 +183,12 @@ class SwapServer:
         self._house = new_house(self._pool, os.environ, ours)
         self._upstreams = self._all_upstreams()
         self._fitting = Fitting(
-            self.engine, self._pool, self._upstreams, os.environ, self.control, folder=None
+            self.engine,
+            self._pool,
+            self._upstreams,
+            os.environ,
+            self.control,
+            activity=self.activity,
         )
         self._new_door()
 

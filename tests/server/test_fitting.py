@@ -235,3 +235,23 @@ async def test_a_very_large_body_is_made_to_fit_as_well(tmp_path: Path) -> None:
     (sent,) = model.asked
     assert tokens(sent) <= 2048 * 3 // 4
     check_pairs(json.loads(sent)["messages"])
+
+
+async def test_an_estimate_that_nothing_has_proved_cuts_nothing(tmp_path: Path) -> None:
+    """Nobody here can count, and the first guess of a tokenizer is a careful one."""
+
+    class Silent(Model):
+        async def __call__(self, peer: Peer, request: RawRequest) -> None:
+            if request.target.startswith(COUNT) or "template" in request.target:
+                await peer.reply(b"{}", b"HTTP/1.1 404 Not Found\r\n")
+            else:
+                await super().__call__(peer, request)
+
+    model = Silent(2048)
+    body = conversation(7)
+    assert tokens(json.dumps(body).encode()) < 2048 * 3 // 4 < len(json.dumps(body)) // 2
+    async with house_with(tmp_path, model) as (house, _):
+        got = await ask(house.gateway, "POST", CHAT, body)
+    assert got.status == 200
+    (sent,) = model.asked
+    assert json.loads(sent)["messages"] == body["messages"]

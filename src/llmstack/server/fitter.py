@@ -30,6 +30,7 @@ from llmstack.server.stop import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from llmstack.backends.protocol import Waiting
     from llmstack.backends.upstreams import Upstreams
     from llmstack.context.history import History
     from llmstack.context.needs import Answer, Measured, Need
@@ -136,11 +137,16 @@ class Fitter:
         self._seen: dict[str, int] = {}
         self._prefixes = Prefixes()
 
-    async def fit(self, stop: Stop) -> Fit | None:
+    async def fit(self, stop: Stop, wait: Waiting) -> Fit | None:
         """The request of ``stop`` as its model can take it; None for one without a history.
+
+        A model that runs here is loaded before anything is decided that only it can tell; ``wait``
+        hears of that. Where nobody can count, an estimate that nothing has proved yet neither
+        refuses nor shortens anything: the server will say what is too long.
 
         Raises:
             ContextOverflow: it does not fit, and may not or cannot be made to.
+            RequestError: the model cannot be loaded.
         """
         path = stop.path
         if not stop.fitted or dialect_of(path) not in _APIS or path.endswith(_COUNT):
@@ -161,9 +167,9 @@ class Fitter:
         measure = self._measure(stop.known_as)
         local = stop.kind == LOCAL
         asked = Asked(path, stop.body, window, settings, measure, found, prior, local=local)
-        return await self._fit(replace(fit, links=links), asked)
+        return await self._fit(replace(fit, links=links), asked, wait)
 
-    async def again(self, fit: Fit, status: int, said: bytes) -> Fit | None:
+    async def again(self, fit: Fit, status: int, said: bytes, wait: Waiting) -> Fit | None:
         """The request once more, shorter, after its upstream found it too long.
 
         None if it said something else, or there is nothing more to do.
@@ -175,6 +181,8 @@ class Fitter:
         if learned.window:
             model = self._engine.config.models.get(stop.model) if stop.kind == LOCAL else None
             self._windows.learn(stop.known_as, learned.window, model)
+        if learned.prompt and (history := read_history(stop.path, stop.body)) is not None:
+            self._calibrating.learn_exactly(stop.known_as, history, learned.prompt)
         asked = fit.asked
         if asked is None:
             found = digests(stop.path, stop.body)
@@ -184,7 +192,7 @@ class Fitter:
                 stop.path, stop.body, window, fit.settings, measure, chain=found, local=local
             )
         once_more = again(asked, stop.body, learned)
-        return await self._fit(fit, once_more) if once_more else None
+        return await self._fit(fit, once_more, wait) if once_more else None
 
     def ended(self, fit: Fit, usage: Usage) -> dict[str, str]:
         """Learn from what an answer used; what its record is to say of the prompt."""
@@ -214,15 +222,17 @@ class Fitter:
         if history is not None:
             self._calibrating.learn(name, history, usage)
 
-    async def _fit(self, fit: Fit, asked: Asked) -> Fit:
+    async def _fit(self, fit: Fit, asked: Asked, wait: Waiting) -> Fit:
         stop = fit.stop
 
         async def meet(need: Need) -> Answer:
             if isinstance(need, NeedExact):
-                return await self._count(stop, need.body)
+                return await self._count(stop, need.body, wait)
             return await self._summaries.write(stop, need)
 
         outcome = await (_aside(asked, meet) if len(asked.body) > LARGE else drive(asked, meet))
+        if not (outcome.report.exact or asked.retried or self._is_proved(stop)):
+            return fit
         if not isinstance(outcome, Fitted):
             self._keep(stop, outcome.report, asked.body)
             raise context_overflow(outcome.overflow)
@@ -263,15 +273,25 @@ class Fitter:
         offered = upstreams.context_of(stop.name) if upstreams else 0
         return self._windows.hosted(stop.name, offered=offered)
 
-    async def _count(self, stop: Stop, body: bytes) -> int | None:
-        if stop.kind == LOCAL:
-            model = self._engine.config.models.get(stop.model)
-            if model is None:
-                return None
+    def _is_proved(self, stop: Stop) -> bool:
+        """Whether the ruler has been held against an answer of this model."""
+        return self._calibrating.of(stop.known_as).seen > 0
+
+    async def _count(self, stop: Stop, body: bytes, wait: Waiting) -> int | None:
+        if stop.kind != LOCAL:
+            return await self._counting.hosted(
+                stop.known_as, stop.kind, stop.backend, stop.model, stop.path, body
+            )
+        engine = self._engine
+        model = engine.config.models.get(stop.model)
+        if model is None:
+            return None
+        lease = engine.try_lease(model)
+        if lease is None:
+            lease = await wait.wait(engine.lease(model), lambda: engine.queue_position(model))
+        with lease:
+            wait.leased(lease.waited)
             return await self._counting.local(model, stop.path, body, stop.scope["headers"])
-        return await self._counting.hosted(
-            stop.known_as, stop.kind, stop.backend, stop.model, stop.path, body
-        )
 
     def _measure(self, name: str) -> Callable[[History], Measured]:
         return lambda history: self._calibrating.estimate(name, history)

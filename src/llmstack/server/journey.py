@@ -88,20 +88,20 @@ class Journey:
         """The answer of the present stop, to the request as it fits there."""
         stop, fitter = self.stop, self._fitter
         self._fit = None  # that of another stop, if this one raises
-        fit = self._fit = await fitter.fit(stop) if fitter else None
+        fit = self._fit = await fitter.fit(stop, wait) if fitter else None
         if fitter is None or fit is None:
             return await stop.backend.open(stop.ask(wait, recorded=recorded))
         try:
             answer = await stop.backend.open(fit.stop.ask(wait, recorded=recorded))
         except BackendFailed as error:
-            shorter = await fitter.again(fit, error.status, str(error).encode())
+            shorter = await fitter.again(fit, error.status, str(error).encode(), wait)
             if shorter is None:
                 raise
         else:
             if answer.status not in OVERFLOWS:
                 return answer
             said = await _said(answer)
-            shorter = await fitter.again(fit, answer.status, said)
+            shorter = await fitter.again(fit, answer.status, said, wait)
             if shorter is None:
                 return WholeAnswer(answer.status, answer.headers, said)
         self._fit = shorter
@@ -124,11 +124,12 @@ class Journey:
 class Wait:
     """Tells client and record of a request that it waits for its model."""
 
-    __slots__ = ("_meter", "_notice")
+    __slots__ = ("_meter", "_notice", "_waited")
 
     def __init__(self, notice: LoadingNotice | None, meter: Meter | None) -> None:
         self._notice = notice
         self._meter = meter
+        self._waited = 0.0
 
     async def wait(
         self, lease: Coroutine[Any, Any, Lease], position: Callable[[], int | None]
@@ -139,9 +140,10 @@ class Wait:
         return await lease
 
     def leased(self, waited: float) -> None:
-        """The model is there."""
+        """The model is there; it may be leased more than once for one request."""
+        self._waited += waited
         if self._meter:
-            self._meter.leased(waited)
+            self._meter.leased(self._waited)
 
 
 def header_value(text: str) -> bytes:

@@ -79,8 +79,14 @@ class Ladder:
         return None
 
 
-def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
+def ladder(
+    stack: Stack,
+    unavailable: Mapping[str, str] = _NOBODY,
+    barred: frozenset[str] = frozenset(),
+) -> Ladder:
     """The ladder of ``stack`` without the tiers in ``unavailable``, which says why of each.
+
+    Of the tiers in ``barred`` nothing is said: whoever asks may not know of them.
 
     The tier that ``routing.players`` names for a role plays it, else the first available one with
     the role. When no tier of the stack has the role, the tier with the traditional name does,
@@ -92,6 +98,8 @@ def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
     for role, ini_role, name in _ROLES:
         skipped: list[str] = []
         for tier in _players(stack, ini_role, name):
+            if tier.name in barred:
+                continue
             if tier.name not in unavailable:
                 rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
                 break

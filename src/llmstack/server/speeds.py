@@ -24,7 +24,7 @@ MOST: Final = 200
 #: The weight of the newest measurement.
 _NEWEST: Final = 0.4
 #: Shorter prompts tell more about overhead than about speed.
-_LONG_ENOUGH: Final = 64
+LONG_ENOUGH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Speeds:
         usage = row.usage
         # What was cached took no time: a long prompt of which little was read tells nothing.
         read = usage.charged().input - max(usage.cache_tokens, 0)
-        if row.backend not in ("", "local") or read < _LONG_ENOUGH:
+        if row.backend not in ("", "local") or read < LONG_ENOUGH:
             return
         if _positive(usage.prompt_per_second):
             known = self.of(row.model)

@@ -85,7 +85,19 @@ def test_csv_with_the_columns_names_is_an_export(tmp_path: Path) -> None:
     assert recorded_rows(tmp_path / "rows.csv") == ROWS
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", "a,b\n1,2\n", '[{"model": "m"}]', "[", '{"a": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[1]",
+        "a,b\n1,2\n",
+        '[{"model": "m"}]',
+        "[",
+        '{"a": 1}',
+        "[" * 100_000,
+        "model_id\n" + "x" * 200_000,
+    ],
+)
 def test_other_files_are_refused_with_a_reason(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other"
     path.write_text(text)

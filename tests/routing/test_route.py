@@ -10,7 +10,7 @@ import pytest
 from llmstack.dialects import RequestView
 from llmstack.errors import ModelNotFound, NothingAvailable
 from llmstack.routing import Kind, Machine, Place, Routed, SessionState, kind_of, ladder, route
-from tests.routing.stacks import LADDERS, shipped
+from tests.routing.stacks import LADDERS, shipped, stack, tier
 
 FAST, SMART, ULTRA, PLAN = "code-fast", "code-smart", "code-ultra", "plan"
 LOCAL = LADDERS["local"]
@@ -71,6 +71,20 @@ def test_a_turn_whose_model_went_down_moves_and_says_so() -> None:
     after = turn(ask("fix the bug in the parser", 1, continues=True), begun.state, machine(), rungs)
     assert after.decision.model == FAST
     assert "code-smart can no longer be asked" in after.decision.reason
+
+
+def test_a_turn_stays_on_a_second_player_when_the_first_one_is_back() -> None:
+    """A budget that begins anew at midnight moves no turn that is under way."""
+    both = stack(tier("paid", "agent"), tier("own", "agent"), tier(FAST, "fast"))
+    begun = turn(ask("fix it in main.py", 1), None, Machine(), ladder(both, {"paid": "is down"}))
+    assert begun.decision.model == "own"
+    goes_on = turn(
+        ask("fix it in main.py", 1, continues=True), begun.state, Machine(), ladder(both)
+    )
+    assert goes_on.decision.reason == "the same turn stays on own"
+    assert (
+        turn(ask("next thing", 2), goes_on.state, Machine(), ladder(both)).decision.model == "paid"
+    )
 
 
 @pytest.mark.parametrize("text", ["yes", "mach weiter", "继续", "fix it"])

@@ -86,3 +86,23 @@ def test_what_is_shown_holds_nothing_of_the_name() -> None:
     shown = client_of(VIEW, [(b"x-session-id", NAME)]).shown
     assert len(shown) == 8
     assert shown.encode() not in NAME
+
+
+def test_nobody_can_name_the_session_of_another_key() -> None:
+    named = [(b"x-session-id", NAME)]
+    for view, headers in ((VIEW, named), (VIEW, []), (RequestView("chat", session="a"), [])):
+        mine = client_of(view, headers, b"my key").session
+        assert mine == client_of(view, headers, b"my key").session
+        assert mine != client_of(view, headers, b"another").session
+        assert mine != client_of(view, headers).session
+    child = [(b"x-session-id", b"child"), (b"x-parent-session-id", NAME)]
+    assert client_of(VIEW, child, b"my key").parent == client_of(VIEW, named, b"my key").session
+    assert client_of(VIEW, child, b"another").parent != client_of(VIEW, named, b"my key").session
+
+
+def test_the_time_of_day_in_a_system_text_makes_no_new_session() -> None:
+    """Some agents write it into the prompt of every request."""
+    one = RequestView("chat", first_user="hello", system="Now: 2026-11-21 20:59:01. Be kind.")
+    two = RequestView("chat", first_user="hello", system="Now: 2026-11-21 21:03:47. Be kind.")
+    assert fingerprint(one) == fingerprint(two)
+    assert fingerprint(one) != fingerprint(RequestView("chat", first_user="hello 2", system="x"))

@@ -13,13 +13,15 @@ ja, bitte weiter|nochmal|oui, continue|vas-y|d'accord|sí, hazlo|continúa
 sì, vai avanti|sim, pode continuar
 ga verder|tak, kontynuuj|да, продолжай|исправь это|evet, devam et|继续|好的|是的。|続けて
 はい、お願いします|계속해줘|네|نعم استمر|👍|...
+ठीक है।|हाँ, जारी रखो|ทำต่อ|contin\u00faa|continu\u0301a
+Klingt gut.|d'accord avec toi|theek hai bhai|suena bien|parece bom|hmm, are you sure?|hm okay
 """
 MEANT = """
 fix the parser|continue with the database migration|implement it|why?|explain this|run the tests
 yes, but plan the rollout first|what does it do|ja, aber erst die Architektur planen|the|it|
 continue, and add a test for empty input|write docs
 继续实现缓存模块|почему это не работает?|да, но сначала план
-how would you do it|[ultra] continue
+how would you do it|[ultra] continue|are you done with the parser|ठीक करो|klingt nach Arbeit
 """
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from llmstack.activity import ActivityRow
 from llmstack.activity.tally import Usage
 from llmstack.routing.simulation import day
-from llmstack.server.replay import replay
+from llmstack.server.replay import measured, replay
 from tests.routing.simulation.stages import SHIPPED
 
 NOON = 1_700_000_000
@@ -64,6 +64,16 @@ def test_what_cannot_be_replayed_is_counted() -> None:
     ]
     recording = replay(rows, SHIPPED, SHIPPED, "sticky").recording
     assert (len(recording.events), recording.left_out, recording.without_session) == (1, 3, 1)
+
+
+def test_a_few_tokens_say_nothing_about_prompt_speed() -> None:
+    """What a tool's short result takes is overhead."""
+    usages = [
+        Usage(input_tokens=n, prompt_per_second=speed)
+        for n, speed in ((20, 30.0), (30, 40.0), (9000, 900.0))
+    ]
+    rows = [row(at, "<= 12000 tokens", usage=usage) for at, usage in enumerate(usages)]
+    assert measured(rows, SHIPPED.costs)["code-smart"].prefill == 900.0
 
 
 def test_measured_loads_take_the_place_of_assumed_ones() -> None:

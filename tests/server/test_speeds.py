@@ -45,6 +45,28 @@ def test_what_says_little_about_speed_is_passed_over(tmp_path: Path) -> None:
     assert speeds.of("coder") == Speed()
 
 
+def test_a_prompt_that_was_cached_says_little_about_speed(tmp_path: Path) -> None:
+    """vLLM's speed is that of the few tokens that were read, beside all the overhead."""
+    speeds = Speeds(tmp_path / "speeds.json")
+    usage = msgspec.structs.replace(
+        NOTHING, input_tokens=8000, cache_tokens=7990, prompt_per_second=50.0
+    )
+    answered = ActivityRow("coder", "/v1/chat/completions", 200, 0, usage=usage, backend="local")
+    speeds.answered(answered)
+    assert speeds.of("coder") == Speed()
+    usage = msgspec.structs.replace(usage, input_tokens=1000, apart_tokens=7990)  # llama-server
+    speeds.answered(msgspec.structs.replace(answered, usage=usage))
+    assert speeds.of("coder") == Speed(prefill=50.0)
+
+
+@pytest.mark.parametrize("speed", [float("inf"), float("nan"), 1e300, -3.0, 0.0])
+def test_a_speed_that_cannot_be_is_not_learned(tmp_path: Path, speed: float) -> None:
+    """It would stay in the mean for good: a model would seem to read for nothing."""
+    speeds = Speeds(tmp_path / "speeds.json")
+    speeds.answered(row(speed))
+    assert speeds.of("coder") == Speed()
+
+
 def test_the_next_daemon_knows(tmp_path: Path) -> None:
     """All but the count of loads, which is of this daemon's processes."""
     path = tmp_path / "speeds.json"

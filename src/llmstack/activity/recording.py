@@ -35,7 +35,7 @@ def recorded_rows(path: Path) -> list[ActivityRow]:
             is_database = file.read(len(_SQLITE)) == _SQLITE
         found = _database(path) if is_database else _export(path.read_text("utf-8"))
         rows = [_row(one) for one in found]
-    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError, csv.Error, RecursionError) as error:
         raise LlmstackError(f"cannot read {path}", why=str(error)) from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise LlmstackError(

@@ -38,23 +38,40 @@ _DECLARED: Final[dict[str, Kind]] = {
 }
 _MODES: Final[dict[str, Mode]] = {"plan": "plan", "build": "build"}
 
-_TITLE_WORDS: Final = ("title", "headline", "### task", "new conversation topic")
+# "Write a short, catchy title", but not "an article with a title" or "a title bar".
+_EPITHETS: Final = (
+    r"(?:(?!(?:about|for|from|in|including|of|that|to|under|where|which|with)\b)[\w,'-]+ ){0,8}"
+)
+_NO_WIDGET: Final = (
+    r"(?! (?:attribute|bar|case|column|component|element|field|page|screen|slide|tag)s?\b)"
+)
+_TITLE_WORDS: Final = (
+    "title",
+    "headline",
+    "### task",
+    "new conversation topic",
+    "branch name",
+    "newtopic",
+)
 _TITLE_SYSTEM: Final = re.compile(
     r"you are a title generator|analyze if this message indicates a new conversation topic"
     r"|(?:generate|create|write|provide|suggest|come up with) (?:a|an|the|one)?\s*"
-    r"(?:[\w,'-]+ ){0,8}(?:title|headline)\b",
+    rf"{_EPITHETS}(?:title|headline|branch name)\b{_NO_WIDGET}|\bisnewtopic\b",
     re.IGNORECASE,
 )
 _TITLE_USER: Final = re.compile(
     r"^\s*generate a title for this conversation"
     r"|^\s*(?:### task:\s*)?(?:please )?(?:generate|create|write|provide|suggest|give me) "
-    r"(?:a|an|the)?\s*(?:[\w,'-]+ ){0,8}title\b(?:[^.]{0,60}\b(?:chat|conversation|thread|session|"
+    rf"(?:a|an|the)?\s*{_EPITHETS}title\b{_NO_WIDGET}"
+    r"(?:[^.]{0,60}\b(?:chat|conversation|thread|session|"
     r"discussion|above|following)|.{0,80}(?:emoji|words))"
     r"|^\s*### task:\s*(?:generate \d.{0,20}tags|suggest \d.{0,30}follow-up)",
     re.IGNORECASE,
 )
 _SUMMARY: Final = re.compile(
     r"^\s*summari[sz]e (?:what was done in this conversation|this coding conversation)"
+    r"|^\s*you (?:write|generate) (?:\w+ ){0,3}commit messages?\b"
+    r"|^\s*you are an expert at writing git commits?\b"
     r"|^\s*you are a (?:conversation|commit|pull request) (?:summar|message|description)",
     re.IGNORECASE,
 )

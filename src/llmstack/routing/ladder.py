@@ -51,6 +51,7 @@ class Ladder:
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
     it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
     are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
+    ``seconds`` are tiers that would play a role if another did not: a turn that began on one stays.
     ``sticky`` asks for ``route``'s thrift, and ``limit`` is the most seconds that a step of the
     ladder is worth (``price``).
     """
@@ -61,6 +62,7 @@ class Ladder:
     mid: int = 32_000
     multi_turn: int = 6
     missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    seconds: Mapping[str, Rung] = field(default_factory=lambda: MappingProxyType({}))
     sticky: bool = True
     limit: float = 45.0
 
@@ -69,7 +71,7 @@ class Ladder:
         for rung in self.rungs.values():
             if rung.model == model:
                 return rung
-        return None
+        return self.seconds.get(model)
 
     def role_of(self, model: str) -> Role | None:
         """The first role that ``model`` plays."""
@@ -79,8 +81,14 @@ class Ladder:
         return None
 
 
-def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
+def ladder(
+    stack: Stack,
+    unavailable: Mapping[str, str] = _NOBODY,
+    barred: frozenset[str] = frozenset(),
+) -> Ladder:
     """The ladder of ``stack`` without the tiers in ``unavailable``, which says why of each.
+
+    Of the tiers in ``barred`` nothing is said: whoever asks may not know of them.
 
     The tier that ``routing.players`` names for a role plays it, else the first available one with
     the role. When no tier of the stack has the role, the tier with the traditional name does,
@@ -89,13 +97,20 @@ def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
     """
     rungs: dict[Role, Rung] = {}
     missed: dict[Role, tuple[str, ...]] = {}
+    seconds: dict[str, Rung] = {}
     for role, ini_role, name in _ROLES:
         skipped: list[str] = []
         for tier in _players(stack, ini_role, name):
-            if tier.name not in unavailable:
-                rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
-                break
-            skipped.append(_plain(f"{tier.name} {unavailable[tier.name]}"))
+            if tier.name in barred:
+                continue
+            rung = Rung(tier.name, max(tier.ctx_size, 0))
+            if role in rungs:
+                if tier.name not in unavailable:
+                    seconds[tier.name] = rung
+            elif tier.name in unavailable:
+                skipped.append(_plain(f"{tier.name} {unavailable[tier.name]}"))
+            else:
+                rungs[role] = rung
         if skipped:
             missed[role] = tuple(skipped)
     routing: Routing = stack.routing
@@ -106,6 +121,7 @@ def ladder(stack: Stack, unavailable: Mapping[str, str] = _NOBODY) -> Ladder:
         mid=routing.mid_fidelity_ceiling,
         multi_turn=routing.multi_turn,
         missed=MappingProxyType(missed),
+        seconds=MappingProxyType(seconds),
         sticky=routing.sticky,
         limit=routing.switch_cost_limit,
     )

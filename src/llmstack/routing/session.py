@@ -62,33 +62,43 @@ class Client:
         return self.parent is not None
 
 
-def client_of(view: RequestView, headers: Iterable[tuple[bytes, bytes]] = ()) -> Client:
-    """Read ``headers`` (lower-case names) and ``view``."""
+def client_of(
+    view: RequestView, headers: Iterable[tuple[bytes, bytes]] = (), owner: bytes = b""
+) -> Client:
+    """Read ``headers`` (lower-case names) and ``view``.
+
+    ``owner`` is whoever shows the same API key, empty where there are none: a session is its
+    owner's alone, whatever others say that theirs are called or however alike they begin.
+    """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _LOOKED_FOR and value:
             found.setdefault(name, value)
     named = _first(found, _SESSION)
     if named:
-        session = _key(b"id", named)
+        session = _key(b"id", owner, named)
     elif view.session:
         # Claude Code's sub-agents say the same id; how a talk began tells them apart.
         began = view.first_user[:500] if view.dialect == "messages" else ""
-        session = _key(b"body", _bytes(view.session), _bytes(began))
+        session = _key(b"body", owner, _bytes(view.session), _bytes(began))
     else:
-        session = fingerprint(view)
+        session = fingerprint(view, owner)
     parent = _first(found, _PARENT)
     declared = _first(found, _MODE).decode("latin-1").strip().lower()[:40]
     return Client(
         session,
-        _key(b"id", parent) if parent and parent != named else None,
+        _key(b"id", owner, parent) if parent and parent != named else None,
         _DECLARED.get(declared, declared),
     )
 
 
-def fingerprint(view: RequestView) -> bytes:
-    """The key of a session that nobody names: how it began."""
-    return _key(b"print", _bytes(view.system[:_PRINTED]), _bytes(view.first_user[:_PRINTED]))
+def fingerprint(view: RequestView, owner: bytes = b"") -> bytes:
+    """The key of a session that nobody names: how it began.
+
+    Digits of the system text do not count: some agents put the time of day into it.
+    """
+    system = _bytes(view.system[:_PRINTED]).translate(None, b"0123456789")
+    return _key(b"print", owner, system, _bytes(view.first_user[:_PRINTED]))
 
 
 def _first(found: dict[bytes, bytes], names: tuple[bytes, ...]) -> bytes:

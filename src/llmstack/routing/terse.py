@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import normalize
 
 
 def _words(text: str) -> frozenset[str]:
@@ -27,15 +28,18 @@ _WORDS: Final = _words(
     please pls proceed push redo resume retry right run same save second ship sounds stop sure
     thank thanks that the them then these third this those too try undo revert wait works wrong y
     yea yeah yep yes you yup n k going on up still failing fails broken too all so let lets
+    agreed are hm hmm really
     ja jawohl nein nee weiter mach mache machen bitte danke genau gut passt super nochmal noch mal
     los okey klar richtig stimmt das es so alles behebe repariere fortfahren fortsetzen fahr fort
-    korrigiere jetzt dann und auch
+    korrigiere jetzt dann und auch klingt einverstanden sicher
     oui non continue continuez vas y allez encore merci daccord parfait corrige corrigez le la ca
     ça cela fais reessaie réessaie suivant poursuis poursuivez maintenant bien très tres
+    avec toi sûr
     sí si continúa continua continuar sigue siga adelante vale hazlo arréglalo arreglalo corrígelo
-    corrigelo otra vez gracias bien perfecto dale claro por favor ahora
+    corrigelo otra vez gracias bien perfecto dale claro por favor ahora suena seguro
     sì procedi prosegui vai avanti va bene correggi correggilo grazie ancora perfetto fallo
     sim não nao continue continuar pode prossiga corrija corrige obrigado isso faça faca tudo bem
+    parece bom certeza
     door doorgaan ga verder prima graag bedankt los het op
     tak nie dalej kontynuuj popraw napraw dobrze proszę prosze dzięki jasne
     да нет продолжай продолжить дальше давай ок хорошо исправь это его ещё еще раз спасибо верно
@@ -47,6 +51,7 @@ _WORDS: Final = _words(
     da nu continuă bine
     نعم لا استمر تابع حسنا أكمل
     हाँ हां नहीं ठीक है जारी रखो रखें
+    theek thik hai bhai haan accha
     vâng tiếp tục được sửa nó đi
     iya ya lanjut lanjutkan perbaiki itu tidak oke
     """  # noqa: RUF001  that is how they are written
@@ -71,15 +76,17 @@ _WHOLE: Final = _words(
 
 _CHOICE: Final = re.compile(r"(?:option |nr |no |number |step )?(?:\d{1,2}|[a-f])")
 _APOSTROPHES: Final = re.compile(r"['\u2019`]")
-_WORD: Final = re.compile(r"\w+", re.UNICODE)
-_NOT_WORD: Final = re.compile(r"[\W_]+", re.UNICODE)
+# Vowel signs and accents of their own are no letters to Python.
+_SIGNS: Final = r"\u0300-\u036f\u0900-\u0963\u0971-\u0dff\u0e31-\u0e4e"
+_WORD: Final = re.compile(rf"[\w{_SIGNS}]+")
+_NOT_WORD: Final = re.compile(rf"(?:[^\w{_SIGNS}]|_)+")
 
 
 def is_terse(text: str) -> bool:
     """Whether ``text`` only steers: ``continue``, ``yes``, ``fix it``, ``mach weiter``."""
     if not text or len(text) > LONGEST:
         return False
-    text = _APOSTROPHES.sub("", text.lower()).strip()
+    text = _APOSTROPHES.sub("", normalize("NFC", text).lower()).strip()
     words = _WORD.findall(text)
     if not words:
         return text in ("?", "!", "...", "…", "👍", "👌", "✅")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmstack.engine import State
 from llmstack.routing import (
@@ -60,6 +60,16 @@ class _Places(Mapping[str, Place]):
         return self._counted
 
 
+class Asker(NamedTuple):
+    """Who asks: the digest of the API key (empty without one), and tiers that it is not for."""
+
+    key: bytes = b""
+    barred: frozenset[str] = frozenset()
+
+
+#: A stack without keys.
+ANYBODY: Final = Asker()
+
 #: APIs whose requests belong to a session.
 _TALKS = frozenset(("chat", "responses", "messages"))
 
@@ -84,19 +94,24 @@ class Chooser:
             name: tier.name for tier in ladders.stack.tiers for name in (tier.name, *tier.aliases)
         }
 
-    def choose(self, view: RequestView, path: str, headers: Headers) -> Choice:
+    def choose(
+        self, view: RequestView, path: str, headers: Headers, asker: Asker = ANYBODY
+    ) -> Choice:
         """The model for a request that leaves the choice to us.
 
         The errors are those of ``Ladders.route``.
         """
-        choice = self.explain(view, path, headers)
-        if self._remembers(view):
+        choice = self.explain(view, path, headers, asker)
+        # Side work that belongs to no session leaves nothing behind.
+        if self._remembers(view) and choice.routed.state.at:
             self._sessions.keep(choice.client.session, choice.routed.state)
         return choice
 
-    def explain(self, view: RequestView, path: str, headers: Headers) -> Choice:
+    def explain(
+        self, view: RequestView, path: str, headers: Headers, asker: Asker = ANYBODY
+    ) -> Choice:
         """``choose``, and nothing is remembered of it."""
-        client = client_of(view, headers)
+        client = client_of(view, headers, asker.key)
         kind, mode = kind_of(view, path, client.declared), mode_of(view, client.declared)
         state = parent = None
         if self._remembers(view):
@@ -109,15 +124,18 @@ class Chooser:
             parent,
             kind=kind,
             mode=mode,
+            barred=asker.barred,
         )
         return Choice(routed, client, kind, mode)
 
-    def named(self, view: RequestView, path: str, headers: Headers) -> bytes:
+    def named(
+        self, view: RequestView, path: str, headers: Headers, asker: Asker = ANYBODY
+    ) -> bytes:
         """Take note of a request that names its model; the key of its session, if it has one."""
         model = self._tiers.get(view.model or "")
         if not model or not self._remembers(view):
             return b""
-        client = client_of(view, headers)
+        client = client_of(view, headers, asker.key)
         kind = kind_of(view, path, client.declared)
         machine = Machine({model: Place(load=self._speeds.of(model).loads)})
         state = named(model, view, self._sessions.get(client.session), machine, kind)

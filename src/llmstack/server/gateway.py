@@ -15,9 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
-from llmstack.errors import BadRequest, RequestError
+from llmstack.errors import BadRequest, ModelNotFound, RequestError
 from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
+from llmstack.server.chooser import Asker
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
@@ -85,7 +86,7 @@ class Gateway:
         models = [
             Route("/v1/models", self._models),
             Route("/models", self._models),
-            RouteApi(chooser, AUTO_POSTS).route,
+            RouteApi(chooser, AUTO_POSTS, self._asker).route,
             *ollama.routes,
         ]
         admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
@@ -127,7 +128,7 @@ class Gateway:
             name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
-            session = self._chooser.named(view, scope["path"], scope["headers"])
+            session = self._chooser.named(view, scope["path"], scope["headers"], self._asker(scope))
             scope["llmstack.session"] = session
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
         scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
@@ -144,9 +145,24 @@ class Gateway:
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        choice = self._chooser.choose(view, scope["path"], scope["headers"])
+        choice = self._chooser.choose(view, scope["path"], scope["headers"], self._asker(scope))
         scope["llmstack.session"] = choice.client.session
         return choice.routed.decision
+
+    def _asker(self, scope: Scope) -> Asker:
+        access = self._door.access
+        barred: frozenset[str] = frozenset()
+        if access.limited(scope):
+            barred = frozenset(
+                tier.name for tier in self._stack.tiers if not self._may(scope, tier.name)
+            )
+        return Asker(access.owner(scope), barred)
+
+    def _may(self, scope: Scope, tier: str) -> bool:
+        try:
+            return self._door.access.allows(scope, self._door.naming.find(tier))
+        except ModelNotFound:
+            return False
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from llmstack.errors import NothingAvailable
+from llmstack.errors import Forbidden, NothingAvailable
 from llmstack.routing import UNKNOWN, ladder, route
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Ladders:
         self._unavailable = unavailable
         self._missing: Mapping[str, str] = {}
         self._now = whole
+        #: The same for clients that may not use some tiers.
+        self._barred: dict[frozenset[str], Ladder] = {}
 
     def route(
         self,
@@ -44,12 +46,14 @@ class Ladders:
         *,
         kind: Kind = "turn",
         mode: Mode = "",
+        barred: frozenset[str] = frozenset(),
     ) -> Routed:
-        """Choose the tier that answers ``view``, of those that can.
+        """Choose the tier that answers ``view``, of those that can and are not ``barred``.
 
         See ``routing.route`` for the rest.
 
         Raises:
+            Forbidden: the client may use none of the tiers.
             ModelNotFound: no tier can be chosen automatically.
             NothingAvailable: those that could cannot answer now.
         """
@@ -58,9 +62,21 @@ class Ladders:
         if missing != self._missing:
             self._now = ladder(self.stack, missing) if missing else self.whole
             self._missing = missing
+            self._barred.clear()
+        now = self._for(barred) if barred else self._now
         try:
-            return route(view, self._now, state, machine, kind=kind, mode=mode, parent=parent)
+            return route(view, now, state, machine, kind=kind, mode=mode, parent=parent)
         except NothingAvailable as error:
             waits = [one.retry_in for one in unavailable.values() if one.retry_in > 0]
             error.retry_after = ceil(min(waits)) if waits else None
             raise
+
+    def _for(self, barred: frozenset[str]) -> Ladder:
+        if (found := self._barred.get(barred)) is None:
+            found = self._barred[barred] = ladder(self.stack, self._missing, barred)
+        if not found.rungs and not found.missed:
+            raise Forbidden(
+                "forbidden: this API key may use none of the tiers that auto chooses from",
+                fix="Name a model that the key is for.",
+            )
+        return found

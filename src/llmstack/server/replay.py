@@ -11,6 +11,7 @@ from llmstack.dialects.read import dialect_of
 from llmstack.routing.session import Client
 from llmstack.routing.simulation import Event, NamedFirst
 from llmstack.routing.simulation.recorded import NAMED, asked, kind_in
+from llmstack.server.speeds import LONG_ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +127,11 @@ def measured(rows: Sequence[ActivityRow], costs: Mapping[str, Cost]) -> dict[str
     for model, cost in costs.items():
         own = [row for row in rows if (row.tier or row.model) == model]
         loads = [row.load_ms / 1000 for row in own if row.load_ms]
-        reads = [u.prompt_per_second for row in own if (u := row.usage).prompt_per_second > 0]
+        reads = [
+            u.prompt_per_second
+            for row in own
+            if (u := row.usage).prompt_per_second > 0 and u.input_tokens >= LONG_ENOUGH
+        ]
         writes = [u.tokens_per_second for row in own if (u := row.usage).tokens_per_second > 0]
         known[model] = replace(
             cost,

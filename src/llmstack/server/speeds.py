@@ -24,7 +24,7 @@ MOST: Final = 200
 #: The weight of the newest measurement.
 _NEWEST: Final = 0.4
 #: Shorter prompts tell more about overhead than about speed.
-_LONG_ENOUGH: Final = 64
+LONG_ENOUGH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +71,28 @@ class Speeds:
     def answered(self, row: ActivityRow) -> None:
         """The activity log tells of an answer."""
         usage = row.usage
-        if row.backend not in ("", "local") or usage.input_tokens < _LONG_ENOUGH:
+        # What was cached took no time: a long prompt of which little was read tells nothing.
+        read = usage.charged().input - max(usage.cache_tokens, 0)
+        if row.backend not in ("", "local") or read < LONG_ENOUGH:
             return
-        if usage.prompt_per_second > 0:
+        if _positive(usage.prompt_per_second):
             known = self.of(row.model)
             speed = _mean(known.prefill, usage.prompt_per_second)
             self._known[row.model] = replace(known, prefill=speed)
 
     def save(self) -> None:
         """Write what is new to the file; a full disk is a warning."""
-        if self._known == self._saved:
+        known = dict(self._known)  # the loop goes on learning while a thread writes
+        if known == self._saved:
             return
         rows = {
             model: {"load_seconds": speed.load_seconds, "prefill": speed.prefill}
-            for model, speed in list(self._known.items())[-MOST:]
+            for model, speed in list(known.items())[-MOST:]
         }
         text = json.dumps({"version": VERSION, "models": rows}, indent=1)
         try:
             write_atomically(self._path, text + "\n")
-            self._saved = dict(self._known)
+            self._saved = known
         except OSError as error:
             log.warning("how fast models load and read cannot be kept: %s", error)
 

@@ -56,6 +56,10 @@ def test_what_opencode_sends_is_recognised(request_: Recorded) -> None:
                                      "conversation so far, paying", "has_tools": True}),
         ("probe", {"last_user": "quota", "max_output": 1, "user_turns": 1, "tokens": 8}),
         ("probe", {"last_user": "hi", "max_output": 16, "user_turns": 1, "tokens": 8}),
+        (
+            "turn",
+            {"last_user": "Design a cache", "max_output": 8, "user_turns": 1, "tokens": 9},
+        ),
         ("turn", {"last_user": "hi", "max_output": 4096, "user_turns": 1, "tokens": 8}),
         ("turn", {"last_user": "hi", "max_output": 1, "user_turns": 1, "has_tools": True}),
         ("follow-up", {"last_user": "yes", "user_turns": 2}),

@@ -30,6 +30,8 @@ _HEAD: Final = 600
 _PROBED: Final = 16
 #: Prompts of a probe are no longer, in tokens.
 _PROBE: Final = 64
+#: Nor is what they say, in characters, unless one token is all that is wanted.
+_HI: Final = 24
 
 _DECLARED: Final[dict[str, Kind]] = {
     "title": "title",
@@ -158,4 +160,8 @@ def _compacts(said: str) -> bool:
 def _is_probe(view: RequestView) -> bool:
     if view.max_output is None or view.user_turns > 1 or view.has_images:
         return False
-    return 0 < view.max_output <= _PROBED and view.tokens <= _PROBE
+    if not 0 < view.max_output <= _PROBED or view.tokens > _PROBE:
+        return False
+    # People ask for a few tokens too, when they try things out; what they say is longer than "hi".
+    said = view.last_user
+    return view.max_output == 1 or (len(said) <= _HI and len(said.split()) <= 2)

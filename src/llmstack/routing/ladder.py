@@ -51,7 +51,7 @@ class Ladder:
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
     it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
     are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
-    ``substitutes`` are tiers that would play a role if another did not: a turn that began on one stays.
+    ``substitutes`` would play a role if another tier did not: a turn that began on one stays.
     ``sticky`` asks for ``route``'s thrift, and ``limit`` is the most seconds that a step of the
     ladder is worth (``price``).
     """

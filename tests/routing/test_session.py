@@ -58,6 +58,13 @@ def test_a_body_names_the_session() -> None:
     assert one.session != client_of(body(path, metadata={"user_id": "user_1_session_3"})).session
 
 
+def test_talks_that_share_a_cache_key_are_told_apart() -> None:
+    """It may be an application's own: "yes" in one talk has nothing to do with another's turn."""
+    one = RequestView("chat", first_user="sort my mail", session="app")
+    two = RequestView("chat", first_user="design a cache", session="app")
+    assert client_of(one).session != client_of(two).session
+
+
 @pytest.mark.parametrize("odd", [{"metadata": [1]}, {"metadata": {"user_id": 3}}, {"metadata": 1}])
 def test_odd_members_name_nothing(odd: dict[str, object]) -> None:
     view = body("/v1/messages", **odd)

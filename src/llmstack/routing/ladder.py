@@ -51,7 +51,7 @@ class Ladder:
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
     it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
     are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
-    ``seconds`` are tiers that would play a role if another did not: a turn that began on one stays.
+    ``substitutes`` would play a role if another tier did not: a turn that began on one stays.
     ``sticky`` asks for ``route``'s thrift, and ``limit`` is the most seconds that a step of the
     ladder is worth (``price``).
     """
@@ -62,7 +62,7 @@ class Ladder:
     mid: int = 32_000
     multi_turn: int = 6
     missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    seconds: Mapping[str, Rung] = field(default_factory=lambda: MappingProxyType({}))
+    substitutes: Mapping[str, Rung] = field(default_factory=lambda: MappingProxyType({}))
     sticky: bool = True
     limit: float = 45.0
 
@@ -71,7 +71,7 @@ class Ladder:
         for rung in self.rungs.values():
             if rung.model == model:
                 return rung
-        return self.seconds.get(model)
+        return self.substitutes.get(model)
 
     def role_of(self, model: str) -> Role | None:
         """The first role that ``model`` plays."""
@@ -97,7 +97,7 @@ def ladder(
     """
     rungs: dict[Role, Rung] = {}
     missed: dict[Role, tuple[str, ...]] = {}
-    seconds: dict[str, Rung] = {}
+    substitutes: dict[str, Rung] = {}
     for role, ini_role, name in _ROLES:
         skipped: list[str] = []
         for tier in _players(stack, ini_role, name):
@@ -106,7 +106,7 @@ def ladder(
             rung = Rung(tier.name, max(tier.ctx_size, 0))
             if role in rungs:
                 if tier.name not in unavailable:
-                    seconds[tier.name] = rung
+                    substitutes[tier.name] = rung
             elif tier.name in unavailable:
                 skipped.append(_plain(f"{tier.name} {unavailable[tier.name]}"))
             else:
@@ -121,7 +121,7 @@ def ladder(
         mid=routing.mid_fidelity_ceiling,
         multi_turn=routing.multi_turn,
         missed=MappingProxyType(missed),
-        seconds=MappingProxyType(seconds),
+        substitutes=MappingProxyType(substitutes),
         sticky=routing.sticky,
         limit=routing.switch_cost_limit,
     )

@@ -78,9 +78,10 @@ def client_of(
     if named:
         session = _key(b"id", owner, named)
     elif view.session:
-        # Claude Code's sub-agents say the same id; how a talk began tells them apart.
-        began = view.first_user[:500] if view.dialect == "messages" else ""
-        session = _key(b"body", owner, _bytes(view.session), _bytes(began))
+        # Claude Code's sub-agents say the same id, and some applications one cache key for all
+        # their talks; how a talk began tells them apart.
+        began = _bytes(view.first_user[:500])
+        session = _key(b"body", owner, _bytes(view.session), began)
     else:
         session = fingerprint(view, owner)
     parent = _first(found, _PARENT)

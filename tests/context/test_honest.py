@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstack.context import draft
 from llmstack.context.body import apply, read_history
 from llmstack.context.checkpoint import Checkpoint
 from llmstack.context.checkpoints import Checkpoints
 from llmstack.context.edits import CutText, Note, ReplaceResult
 from llmstack.context.needs import Fitted
-from llmstack.context.phrases import partly
+from llmstack.context.phrases import partly, same
 from llmstack.context.settings import ContextSettings
 from llmstack.dialects.layout import Layout
 
@@ -86,9 +85,9 @@ def test_a_conversation_that_fits_into_a_grown_window_is_whole_again() -> None:
         assert whole.body is request.body
         assert not whole.report.applied
         assert not whole.report.checkpoint
-        same = Server().fit(asked("chat", body("chat", LONG), 5000, store=kept))
-        assert isinstance(same, Fitted)
-        assert same.body == first.body
+        small = Server().fit(asked("chat", body("chat", LONG), 5000, store=kept))
+        assert isinstance(small, Fitted)
+        assert small.body == first.body
 
 
 def test_a_log_of_ours_is_no_placeholder_and_can_be_removed() -> None:
@@ -101,14 +100,13 @@ def test_a_log_of_ours_is_no_placeholder_and_can_be_removed() -> None:
 
 def test_the_work_on_many_copies_grows_as_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
     count, written = 400, 0
-    plain = draft.same
 
     def counted(result: ToolResult, earlier: ToolResult) -> str:
         nonlocal written
         written += 1
-        return plain(result, earlier)
+        return same(result, earlier)
 
-    monkeypatch.setattr(draft, "same", counted)
+    monkeypatch.setattr("llmstack.context.draft.same", counted)
     copies: list[Turn] = [("round", (Use("same words\n" * 100, path="a.py"),))] * count
     always = ContextSettings(policy="always", margin=0)
     result = Server().fit(asked("chat", body("chat", [("user", "task"), *copies]), 9000, always))

@@ -67,7 +67,7 @@ async def test_a_body_that_only_its_model_can_read_is_recorded_with_its_tokens(
     model = Anything(8192, b'{"choices": [], "usage": %b}' % usage)
     body = b'{"model":"raw","messages":[{"role":"user","content":"hi","x":1e400}]}'
     async with house_with(tmp_path, model) as (house, _):
-        assert (await ask(house.port, "POST", "/v1/chat/completions", body)).status == 200
+        assert (await ask(house.door, "POST", "/v1/chat/completions", body)).status == 200
         (row,) = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
     assert row["tokens"]["input_tokens"] == 900
 

@@ -87,3 +87,15 @@ async def test_a_summary_is_recorded_since_it_costs_what_answers_cost(tmp_path: 
     assert len(model.asked) == len(rows) == 2
     assert [row["metadata"]["reason"] for row in rows].count(REASON) == 1
     assert all(row["tokens"]["input_tokens"] > 0 for row in rows)
+
+
+async def test_off_leaves_the_front_of_a_prompt_as_it_is_too(tmp_path: Path) -> None:
+    model = Model(8192)
+    body = conversation(1)
+    body["messages"][0]["content"] = "You are a coder.\nCurrent date: 2026-11-21 19:32:20"
+    sent = json.dumps(body).encode()
+    async with house_with(tmp_path, model) as (house, _):
+        headers = [("X-LLMStack-Context", "off")]
+        got = await ask(house.gateway, "POST", "/v1/chat/completions", sent, headers)
+    assert got.status == 200
+    assert model.asked == [sent]

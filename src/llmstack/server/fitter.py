@@ -153,7 +153,8 @@ class Fitter:
             return None
         settings = self._settings_for(stop.known_as, stop.scope["headers"])
         done: tuple[str, ...] = ()
-        if settings.hygiene and stop.kind == LOCAL:  # others mind their own caches
+        # Others mind their own caches, and off leaves all of a request as it is.
+        if settings.hygiene and settings.policy != "off" and stop.kind == LOCAL:
             body, done = clean(path, stop.body)
             if done:
                 stop = replace(stop, body=body)

@@ -98,10 +98,17 @@ def test_calls_keep_their_results_and_the_first_task_and_last_user_turn_stay(
 def test_what_was_compacted_is_left_alone_the_second_time(
     api: Api, policy: Policy, turns: list[Turn], window: int
 ) -> None:
+    """With ``always``, which acts earlier, a body that comes back without its checkpoint may lose a
+    little more, once.
+    """
     first = Server().fit(asked(api, body(api, turns), window, _settings(policy)))
     if isinstance(first, Fitted):
         second = Server().fit(asked(api, first.body, window, _settings(policy)))
         assert isinstance(second, Fitted)
+        if policy == "always" and second.body != first.body:
+            assert len(second.body) < len(first.body)
+            first, second = second, Server().fit(asked(api, second.body, window, _settings(policy)))
+            assert isinstance(second, Fitted)
         assert second.body == first.body
 
 

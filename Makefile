@@ -40,6 +40,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.start
 	@$(BIN)/python -m benchmarks.swap
 	@$(BIN)/python -m benchmarks.relay $(ARGS)
+	@$(BIN)/python -m benchmarks.context
 
 clean:
 	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache

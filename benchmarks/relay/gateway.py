@@ -24,10 +24,12 @@ def plan(config: Path, port: int) -> StackPlan:
     stack = parse_stack(default_ini(), "models.ini").stack
     settings = replace(stack.settings, router_port=port, engine_port=0)
     stack = replace(stack, settings=settings)
+    swap = load_swap(config, os.environ)
     return StackPlan(
         work=WorkDir(config.parent),
         stack=stack,
-        swap=load_swap(config, os.environ),
+        swap=swap,
+        runs=swap,
         swap_text=config.read_text(encoding="utf-8"),
         ladder=ladder(stack),
         llama_server=LlamaServer((), "PATH"),

@@ -6,6 +6,7 @@ request-time branch (``RequestError``) into an HTTP answer with ``status`` and `
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,6 +70,28 @@ class BadRequest(RequestError):
 
     status = 400
     code = "bad_request"
+
+
+class ContextOverflow(RequestError):
+    """The prompt is longer than the model's window has room for; all numbers are tokens.
+
+    ``n_ctx`` is the window, of which ``maximum`` is for the prompt. The words are those by which
+    agents know that they have to compact their history.
+    """
+
+    status = 400
+    code = "context_length_exceeded"
+
+    def __init__(self, n_prompt_tokens: int, maximum: int, n_ctx: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {n_ctx} tokens. However, your messages"
+            f" resulted in {n_prompt_tokens} tokens, which exceeds the context window:"
+            f" {maximum} of it are for the prompt.",
+            fix="Compact the conversation, or start a new one.",
+        )
+        self.n_prompt_tokens = n_prompt_tokens
+        self.maximum = maximum
+        self.n_ctx = n_ctx
 
 
 class BodyTooLarge(RequestError):
@@ -170,3 +193,54 @@ class PeerUnreachable(RequestError):
 
     status = 502
     code = "bad_gateway"
+
+
+class BackendFailed(RequestError):
+    """A model that others host did not answer, or refused to.
+
+    ``status``, ``code`` and ``retry_after`` are those of this one failure. ``elsewhere`` says
+    whether another tier may well answer what this one did not.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int = 502,
+        code: str = "bad_gateway",
+        retry_after: float | None = None,
+        elsewhere: bool = False,
+        why: str = "",
+        fix: str = "",
+    ) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.status = status
+        self.code = code
+        self.retry_after = None if retry_after is None else max(0, ceil(retry_after))
+        self.elsewhere = elsewhere
+
+
+class BudgetSpent(RequestError):
+    """A tier has cost what its budget allows; ``retry_in`` seconds later the budget starts anew."""
+
+    status = 429
+    code = "budget_exceeded"
+
+    def __init__(self, tier: str, budget: str, limit: float, spent: float, retry_in: float) -> None:
+        super().__init__(
+            f"{tier} is over its {budget}: ${spent:.4f} of ${limit:g} spent",
+            fix=f"Ask another tier, wait until the budget starts anew, or raise {budget}.",
+        )
+        self.retry_after = max(1, ceil(retry_in))
+
+
+class ClientNotConfigured(LlmstackError):
+    """The Python client does not know where its server is, or what it was told is no address."""
+
+
+class ExtraMissing(LlmstackError):
+    """An optional part of llmstack is not installed; ``fix`` names it."""
+
+
+class BadAnswer(LlmstackError):
+    """A server answered the Python client with success, but not with what was asked for."""

@@ -66,7 +66,8 @@ METRICS = {
     "mean_itl_ms": 20,
     "speculative_decoding": {"num_draft_tokens": 10, "num_accepted_draft_tokens": 4},
 }
-TIMED = found(1, 3, 23, prompt_per_second=10.0, tokens_per_second=15.0, model_ms=300.75)
+TIMED = found(1, 3, 23, prompt_per_second=10.0, tokens_per_second=15.0, model_ms=300.75,
+              apart_tokens=23)  # fmt: skip
 DECOY = {"content": [{"input": {"usage": {"input_tokens": 99}, "timings": {"prompt_n": 99}}}]}
 LARGE = 'lots of "usage" \\ text {[ ' * 6000
 
@@ -92,7 +93,7 @@ ANSWERS = [
         JSON,
         b'{"timings":{"prompt_n":0,"predicted_n":7,"prompt_per_second":null,"draft_n":9,'
         b'"draft_n_accepted":0},"usage":{"prompt_tokens":1,"cache_read_input_tokens":2}}',
-        found(0, 7, 2, draft_tokens=9, draft_acc_tokens=0),
+        found(0, 7, 2, draft_tokens=9, draft_acc_tokens=0, apart_tokens=2),
     ),
     Answer(
         "vLLM",
@@ -180,7 +181,7 @@ ANSWERS = [
             {"type": "message_delta", "usage": {"output_tokens": 3}},
             done=False,
         ),
-        found(1, 3, 23),
+        found(1, 3, 23, apart_tokens=23),
         "/v1/messages",
     ),
     Answer(
@@ -225,6 +226,64 @@ ANSWERS = [
         SSE,
         f"x{LARGE}\n".encode() + events({"usage": OPENAI}),
         found(24, 3, 8),
+    ),
+    Answer(
+        "reasoning and a written cache, OpenRouter",
+        JSON,
+        b'{"usage":{"prompt_tokens":50,"completion_tokens":9,"prompt_tokens_details":'
+        b'{"cached_tokens":8,"cache_write_tokens":30},"completion_tokens_details":'
+        b'{"reasoning_tokens":7}}}',
+        found(50, 9, 8, reasoning_tokens=7, cache_write_tokens=30),
+    ),
+    Answer(
+        "reasoning and a written cache, Anthropic",
+        SSE,
+        events(
+            {
+                "message": {
+                    "usage": {
+                        "input_tokens": 4,
+                        "cache_creation_input_tokens": 30,
+                        "cache_read_input_tokens": 8,
+                        "output_tokens": 1,
+                    }
+                }
+            },
+            {"usage": {"output_tokens": 9}},
+            done=False,
+        ),
+        found(4, 9, 8, cache_write_tokens=30, apart_tokens=38),
+        "/v1/messages",
+    ),
+    Answer(
+        "caches of two lifetimes",
+        JSON,
+        b'{"usage":{"input_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":10,'
+        b'"ephemeral_1h_input_tokens":20}}}',
+        found(4, 0, cache_write_tokens=30, apart_tokens=30),
+        "/v1/messages",
+    ),
+    Answer(
+        "reasoning, Responses",
+        JSON,
+        b'{"usage":{"input_tokens":50,"output_tokens":9,"input_tokens_details":'
+        b'{"cached_tokens":8,"cache_write_tokens":2},"output_tokens_details":'
+        b'{"reasoning_tokens":7}}}',
+        found(50, 9, 8, reasoning_tokens=7, cache_write_tokens=2),
+        "/v1/responses",
+    ),
+    Answer(
+        "a cache, DeepSeek",
+        JSON,
+        b'{"usage":{"prompt_tokens":50,"prompt_cache_hit_tokens":8,"prompt_tokens_details":null}}',
+        found(50, 0, 8),
+    ),
+    Answer(
+        "details that are none",
+        JSON,
+        b'{"usage":{"prompt_tokens":1,"prompt_tokens_details":"x","completion_tokens_details":[1],'
+        b'"cache_creation":{"x":"y"}}}',
+        found(1, 0),
     ),
     Answer(
         "a response that is text", SSE, events({"response": "x", "usage": OPENAI}), found(24, 3, 8)

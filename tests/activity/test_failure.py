@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmstack.activity.failure import error_message
+from llmstack.activity.failure import error_message, told_problem
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,25 @@ def test_message(status: int, body: bytes, message: str) -> None:
     # The name of 422 changed in Python 3.13.
     assert error_message(status, body).startswith(message)
     assert len(error_message(status, body)) <= max(len(message), len("422 Unprocessable Content"))
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        (b'{"error":{"message":"a","code":502}}', "a"),
+        (b'{"type":"error","error":{"type":"api_error","message":"a"}}', "a"),
+        (b'{"type":"error","code":"server_error","message":"a","param":null}', "a"),
+        (b'{"type":"response.failed","response":{"error":{"message":"a"}}}', "a"),
+        (b'{"error":"a"}', "a"),
+        (b'{"error":{"code":1}}', "the answer failed"),
+        (b'{"type":"error"}', "the answer failed"),
+        (b'{"error":null,"choices":[]}', ""),
+        (b'{"type":"response.completed","response":{"error":null}}', ""),
+        (b'{"type":"response.failed","response":"error"}', ""),
+        (b'["error"]', ""),
+        (b'{"error', ""),
+        (b"[" * 100_000, ""),
+    ],
+)
+def test_a_stream_s_own_problem(event: bytes, problem: str) -> None:
+    assert told_problem(event) == problem

@@ -63,6 +63,25 @@ def test_models_are_in_the_same_text() -> None:
     assert len(names) == len(set(names))
 
 
+def test_what_tiers_have_cost_is_shown_beside_what_they_may() -> None:
+    rows = [
+        {
+            "tier": "t",
+            "today_usd": 1.5,
+            "month_usd": 20.25,
+            "budget_usd_per_day": None,
+            "budget_usd_per_month": 50,
+            "over": None,
+        }
+    ]
+    text = metrics_text(None, spending=rows).decode()
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        'llmstack_tier_spent_usd{tier="t",period="day"} 1.5',
+        'llmstack_tier_spent_usd{tier="t",period="month"} 20.25',
+        'llmstack_tier_budget_usd{tier="t",period="month"} 50',
+    ]
+
+
 def test_before_the_first_sample_there_is_nothing() -> None:
     assert metrics_text(None) == b""
     assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"

@@ -34,6 +34,33 @@ def test_a_request_counts_its_status_tokens_times_and_speeds() -> None:
     assert not any("generation" in line for line in lines)
 
 
+def test_costs_and_the_tokens_that_are_priced_apart_are_counted() -> None:
+    metrics = ModelMetrics(["m"])
+    usage = Usage(10, 20, 5, reasoning_tokens=7, cache_write_tokens=3, found=True)
+    for _ in range(2):
+        metrics.request(ActivityRow("m", "/x", 200, 0, usage=usage, cost_usd=0.25))
+    metrics.request(ActivityRow("m", "/x", 200, 0, cost_usd=None))
+    lines = shown(metrics)
+    for line in (
+        'llmstack_model_cost_usd_total{model="m"} 0.5',
+        'llmstack_model_reasoning_tokens_total{model="m"} 14',
+        'llmstack_model_cache_written_tokens_total{model="m"} 6',
+    ):
+        assert line in lines
+
+
+def test_a_model_that_a_backend_has_answered_for_has_its_own_series() -> None:
+    metrics = ModelMetrics()
+    metrics.request(ActivityRow("ollama/none", "/x", 404, 0, backend="ollama"))
+    metrics.request(ActivityRow("ollama/a", "/x", 200, 0, backend="ollama"))
+    metrics.request(ActivityRow("ollama/a", "/x", 502, 0))
+    assert shown(metrics) == [
+        'llmstack_model_requests_total{model="ollama/a",status="200"} 1',
+        'llmstack_model_requests_total{model="ollama/a",status="502"} 1',
+        'llmstack_model_requests_total{model="other",status="404"} 1',
+    ]
+
+
 def test_names_of_clients_make_no_series() -> None:
     metrics = ModelMetrics(["m"])
     for number in range(100):

@@ -56,6 +56,22 @@ def test_what_llmstack_knows_more_is_text_in_the_metadata() -> None:
     }
 
 
+def test_what_an_answer_cost_and_where_it_came_from_is_metadata_too() -> None:
+    usage = Usage(10, 20, reasoning_tokens=7, cache_write_tokens=3, found=True)
+    row = ActivityRow(
+        "m", "/x", 200, 0, usage=usage, backend="bedrock", instead_of="code-smart",
+        cost_usd=0.0000125,
+    )  # fmt: skip
+    assert row.to_json()["metadata"] == {
+        "backend": "bedrock",
+        "instead_of": "code-smart",
+        "reasoning_tokens": "7",
+        "cache_write_tokens": "3",
+        "cost_usd": "0.0000125",
+    }
+    assert ActivityRow("m", "/x", 200, 0, cost_usd=0.0).to_json()["metadata"] == {"cost_usd": "0"}
+
+
 def test_a_row_without_usage_has_zeros_and_no_optional_members() -> None:
     shown = ActivityRow("m", "/x", 200, 0).to_json()
     assert set(shown["tokens"].values()) == {0}

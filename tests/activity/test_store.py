@@ -62,11 +62,16 @@ def test_a_row_comes_back_as_it_was_given(store: ActivityStore) -> None:
         client="c",
         tier="t",
         reason="r",
+        backend="openai",
+        instead_of="i",
+        cost_usd=0.25,
+        usage=Usage(reasoning_tokens=4, cache_write_tokens=5),
     )
     assert store.add(given) == 1
     (found,) = store.ask(ActivityQuery()).result().rows
     assert found.to_json() == {**given.to_json(), "id": 1}
-    assert found.ttft_ms == 1
+    assert (found.ttft_ms, found.cost_usd) == (1, 0.25)
+    assert (found.usage.reasoning_tokens, found.usage.cache_write_tokens) == (4, 5)
 
 
 def test_text_that_is_no_unicode_is_kept_as_well_as_can_be(store: ActivityStore) -> None:

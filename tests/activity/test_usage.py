@@ -91,6 +91,17 @@ def test_what_cannot_be_decoded_is_a_problem_and_no_usage(body: bytes) -> None:
     assert msgspec.structs.replace(usage, problem="") == Usage()
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_the_error_that_ends_a_stream_is_a_problem(size: int) -> None:
+    body = b'event: ping\ndata: {"error":null,"message":"no"}\n\n'
+    body += b'event: error\ndata: {"type":"error","error":{"message":"boom"}}\n\n'
+    body += b'data: {"error":"a later one"}\n\n'
+    meter = UsageMeter("/v1/messages", SSE)
+    for at in range(0, len(body), size):
+        meter.feed(body[at : at + size])
+    assert meter.result() == Usage(problem="boom")
+
+
 def test_other_encodings_are_read_as_they_are() -> None:
     answer = ANSWERS[0]
     assert metered(answer, [answer.body], "br") == answer.usage

@@ -43,6 +43,8 @@ def _value(key: SwapKey) -> st.SearchStrategy[Any]:
             right = st.sampled_from([*key.choices, "a", "run ${PORT}", "http://h"])
         case "integer":
             right = st.integers(-2, 200)
+        case "share":
+            right = st.floats(-0.5, 1.5, allow_nan=False)
         case "boolean":
             right = st.booleans()
         case "texts":

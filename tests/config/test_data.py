@@ -43,17 +43,34 @@ def test_the_default_file_loads_without_a_warning() -> None:
     assert loaded.stack.routing == Routing()
 
 
-def test_the_hosted_tier_can_be_switched_on() -> None:
-    """With the fence taken off, the file still loads; the hosted tier is left out by name."""
-    text = default_ini()
+def opened(text: str) -> str:
+    """``text`` with its fence taken off."""
     begin, rest = text.split("to switch it on ----\n")
     block, end = rest.split("; ---- code-ultra: end")
-    opened = begin + "\n" + block.replace(";", "") + end.partition("\n")[2]
-    loaded = parse_stack(opened, "models.ini")
-    assert loaded.stack.tier("code-ultra") is None
-    assert len(loaded.stack.tiers) == 4
-    (warning,) = loaded.warnings
-    assert "hosted tiers are not served by this version, and code-ultra is left out" in str(warning)
+    return begin + "\n" + block.replace(";", "") + end.partition("\n")[2]
+
+
+@pytest.mark.parametrize("variant", ["gguf", "anthropic"])
+def test_the_hosted_tier_can_be_switched_on(variant: str) -> None:
+    """With the fence taken off, the file still loads without a warning."""
+    loaded = parse_stack(opened(default_ini(variant)), "models.ini")
+    assert loaded.warnings == ()
+    ultra = tier(loaded.stack, "code-ultra")
+    assert ultra.role == "ultra"
+    assert ultra.hosted is not None
+
+
+@pytest.mark.parametrize(("variant", "backend"), [("bedrock", "bedrock"), ("anthropic", "openai")])
+def test_the_hosted_variants_load_without_a_warning(variant: str, backend: str) -> None:
+    """Every tier of the spec's variants is hosted, priced, and falls back on another."""
+    loaded = parse_stack(default_ini(variant), "models.ini")
+    assert loaded.warnings == ()
+    stack = loaded.stack
+    assert stack.local == ()
+    assert {"fast", "agent", "plan"} <= {one.role for one in stack.tiers}
+    assert all(one.hosted and one.hosted.backend == backend for one in stack.tiers)
+    assert all(one.ctx_size and one.prices.input and one.prices.output for one in stack.tiers)
+    assert all(one.fallback for one in stack.tiers if one.role != "fast")
 
 
 def test_the_demo_shows_every_step_of_the_ladder() -> None:

@@ -26,6 +26,8 @@ def test_every_variable_overrides_its_setting() -> None:
         "ROUTER_ULTRA_MODEL": "code-smart",
         "ROUTER_PLAN_MODEL": "plan-uncensored",
         "ROUTER_UNCENSORED_MODEL": "planner",
+        "ROUTER_STICKY": "off",
+        "ROUTER_SWITCH_COST_LIMIT": "2m",
         "ROUTER_HOST": "0.0.0.0",
         "ROUTER_PORT": "20101",
     }
@@ -35,6 +37,7 @@ def test_every_variable_overrides_its_setting() -> None:
     assert routing.high_fidelity_ceiling == 16_384
     assert routing.mid_fidelity_ceiling == 40_000
     assert routing.multi_turn == 3
+    assert (routing.sticky, routing.switch_cost_limit) == (False, 120)
     assert routing.plan_signal_words == ("sketch", "think it over")
     assert routing.agent_signal_words == ("hack",)
     assert routing.ultra_triggers == ("[max]", "max:")

@@ -41,10 +41,29 @@ def test_section_names_and_the_byte_order_mark_are_mended() -> None:
     assert migrated("\ufeff[routing]\nmulti_turn = 3\n") == "[ROUTING]\nmulti_turn = 3\n"
 
 
-def test_a_tier_behind_a_proxy_needs_a_person() -> None:
+def test_a_known_provider_behind_the_proxy_is_asked_itself() -> None:
+    """W4: what the proxy was told is written out, and the file is then read without a warning."""
+    text = (
+        "[a]\nctx_size = 8k\nmodel = anthropic/claude-x ; dear\nmodel_next = anthropic/claude-y\n"
+        "[b]\nbackend = litellm\nmodel = openrouter/x/y\nctx_size = 8k"
+    )
+    once = migrated(text)
+    assert once == (
+        "[a]\nctx_size = 8k\nmodel_name = claude-x ; dear\nbackend = openai\n"
+        "base_url = https://api.anthropic.com/v1\napi_key_env = ANTHROPIC_API_KEY\n"
+        "model_name_next = claude-y\n"
+        "[b]\nbackend = openai\nmodel_name = x/y\nbase_url = https://openrouter.ai/api/v1\n"
+        "api_key_env = OPENROUTER_API_KEY\nctx_size = 8k"
+    )
+    loaded = parse_stack(once, "models.ini")
+    assert loaded.warnings == ()
+    assert [one.hosted.model for one in loaded.stack.tiers if one.hosted] == ["claude-x", "x/y"]
+
+
+def test_another_provider_behind_the_proxy_needs_a_person() -> None:
     """Nobody can know where an arbitrary LiteLLM model is served; the note says what to write."""
-    migration = migrate("[a]\nmodel = anthropic/claude\n", "models.ini")
-    assert migration.text == "[a]\nmodel = anthropic/claude\n"
+    migration = migrate("[a]\nmodel = vertex_ai/gem\n", "models.ini")
+    assert migration.text == "[a]\nmodel = vertex_ai/gem\n"
     assert "models.ini:2" in migration.notes[0]
     assert "base_url" in migration.notes[0]
 
@@ -85,5 +104,5 @@ def test_migrating_twice_is_migrating_once_and_keeps_the_meaning(text: str) -> N
         before = parse_stack(text, "models.ini").stack
     except ConfigError:
         return
-    assert parse_stack(once, "models.ini").stack.tiers == before.tiers
+    assert parse_stack(once, "models.ini").stack.local == before.local
     assert migrated(once) == once

@@ -44,13 +44,14 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     known = {"$ref", "type", "enum", "anyOf", "pattern", "minimum", "maxLength", "properties"}
     known |= {"additionalProperties", "propertyNames", "items", "required", "description"}
     known |= {"default", "deprecated", "$schema", "title", "$defs", "patternProperties"}
+    known |= {"exclusiveMinimum", "maximum"}
     assert schema.keys() <= known
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/").replace("%20", " ")
         return faults(value, root["$defs"][name], root, at)
-    if "anyOf" in schema:
-        tried = [faults(value, option, root, at) for option in schema["anyOf"]]
-        return [] if [] in tried else [f"{at}: none of {len(tried)}"]
+    options = schema.get("anyOf", [])
+    if options and all(faults(value, option, root, at) for option in options):
+        return [f"{at}: none of {len(options)}"]
     if "enum" in schema and value not in schema["enum"]:
         return [f"{at}: not one of {schema['enum']}"]
     kinds = schema.get("type", [])
@@ -60,8 +61,8 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     found = []
     if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
         found.append(f"{at}: not like {schema['pattern']}")
-    if is_of(value, "number") and value < schema.get("minimum", value):
-        found.append(f"{at}: less than {schema['minimum']}")
+    if is_of(value, "number"):
+        found += out_of_range(value, schema, at)
     if isinstance(value, list):
         for index, item in enumerate(value):
             found += faults(item, schema.get("items", {}), root, f"{at}[{index}]")
@@ -78,6 +79,14 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
                 else faults(item, inner, root, f"{at}.{key}")
             )
     return found
+
+
+def out_of_range(value: float, schema: dict[str, Any], at: str) -> list[str]:
+    if value < schema.get("minimum", value):
+        return [f"{at}: less than {schema['minimum']}"]
+    if value <= schema.get("exclusiveMinimum", value - 1):
+        return [f"{at}: not more than {schema['exclusiveMinimum']}"]
+    return [f"{at}: more than {schema['maximum']}"] if value > schema.get("maximum", value) else []
 
 
 def check(text: str) -> list[str]:
@@ -221,6 +230,8 @@ def test_what_the_schema_refuses_the_reader_tells(text: str) -> None:
         "models: {m: {cmd: x, ttl: '${t}', memory: '${m}', name: 7, env: [1]}}",
         "apiKeys: [a, 1, {sha256: b, name: n}]",
         "peers:",
+        "peers: {p: {proxy: 'http://h', discover: true}}",
+        "peers: {p: {proxy: 'http://h', models: [x]}}",
         "macros: {a: 1, b: true, c: 1.5, d: x}",
         "performance: {every: '${e}'}",
         "x-common: &c {ttl: 5}\nmodels: {m: {<<: *c, x-note: [1]}}",

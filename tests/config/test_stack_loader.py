@@ -78,14 +78,6 @@ def test_the_newer_generation_means_the_older_roles() -> None:
     assert "code-ultra is left out" in warning.message
 
 
-@pytest.mark.parametrize("line", ["aws_model_id = x", "model = a/b", "backend = bedrock"])
-def test_a_hosted_tier_is_left_out_with_a_warning(line: str) -> None:
-    """A hosted tier does not make the file unusable, and is not dropped silently."""
-    loaded = load(f"[a]\n{HUB}[b]\nrole = ultra\n{line}\n")
-    assert [tier.name for tier in loaded.stack.tiers] == ["a"]
-    assert [warning.severity for warning in loaded.warnings] == ["warning"]
-
-
 def test_backend_gguf_keeps_the_local_model() -> None:
     """An explicit backend wins over a model id."""
     loaded = load(f"[a]\nbackend = gguf\naws_model_id = x\n{HUB}")
@@ -93,7 +85,7 @@ def test_backend_gguf_keeps_the_local_model() -> None:
     assert "only hosted tiers use it" in loaded.warnings[0].message
 
 
-@pytest.mark.parametrize("text", ["", "[ROUTING]\n", "[a]\naws_model_id = x\n"])
+@pytest.mark.parametrize("text", ["", "[ROUTING]\n", "[a]\nmodel = x/y\n"])
 def test_a_stack_without_a_tier_is_refused(text: str) -> None:
     """A file from which nothing can be served is an error."""
     assert any(
@@ -282,10 +274,11 @@ def test_routing_is_effective() -> None:
     routing = load(
         f"[a]\n{HUB}[ROUTING]\nhigh_fidelity_ceiling = 20k\nmid_fidelity_ceiling = 40k\n"
         "multi_turn = 10\nplan_signal_words = should we, design\n  trade-off\n"
-        "ultra_triggers = [big], big:\n"
+        "ultra_triggers = [big], big:\nsticky = off\nswitch_cost_limit = 90\n"
     ).stack.routing
     assert (routing.high_fidelity_ceiling, routing.mid_fidelity_ceiling) == (20_480, 40_960)
     assert routing.multi_turn == 10
+    assert (routing.sticky, routing.switch_cost_limit) == (False, 90)
     assert routing.plan_signal_words == ("should we", "design", "trade-off")
     assert routing.ultra_triggers == ("[big]", "big:")
     assert routing.agent_signal_words == ()

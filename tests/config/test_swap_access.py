@@ -44,6 +44,20 @@ apiKeys:
     )
 
 
+def test_a_key_may_name_what_is_yet_to_be_found() -> None:
+    config = parse(
+        """
+peers: {p: {proxy: "http://h", discover: true}, q: {proxy: "http://h", models: [x]}}
+apiKeys: [{key: sk-1, models: [p/org/model:Q4, x]}]
+"""
+    )
+    assert config.api_keys[0].models == {"p/org/model:Q4", "q/x"}
+    (message,) = messages(
+        "peers: {q: {proxy: 'http://h', models: [x]}}\napiKeys: [{key: k, models: [q/y]}]"
+    )
+    assert "unknown model" in message
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [

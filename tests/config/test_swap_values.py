@@ -346,9 +346,22 @@ peers:
     ]
 
 
+def test_a_peer_may_be_asked_for_its_models_instead_of_listing_them() -> None:
+    config = parse("peers: {p: {proxy: 'http://h', discover: true}}")
+    assert config.peers["p"].discover
+    assert config.peers["p"].models == ()
+    config = parse("peers: {p: {proxy: 'http://h', discover: true, models: [x]}}")
+    assert config.peers["p"].models == ("x",)
+    assert not parse("peers: {p: {proxy: 'http://h', models: [x]}}").peers["p"].discover
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "peers: {p: {proxy: 'http://h', discover: false}}",
+            "peers.p: peer models can not be empty.",
+        ),
         ("peers: {p: {models: [x]}}", "peers.p: proxy is required."),
         ("peers: {p: {proxy: 'http://h'}}", "peers.p: peer models can not be empty."),
         ("peers: {p: {proxy: 'http://h', models: []}}", "peers.p: peer models can not be empty."),

@@ -9,19 +9,21 @@ Usage: ``python -m tests.e2e.agent_session SPECIFICATION`` with the path of a JS
 project once the stack is up; variables that they print as ``export NAME=VALUE`` are set, as a user
 would do it. ``{project}`` in a value of ``environ`` stands for the project. The report holds the
 network interfaces that the sandbox sees and for each run its exit status, its output, the seconds
-it took and the requests that the gateway logged meanwhile.
+it took, the requests that the gateway logged meanwhile and how often each model was loaded.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,7 @@ class Sandbox:
     def run(self, argv: list[str]) -> dict[str, Any]:
         """One command; what came of it."""
         before = len(self._logged_until_now())
+        loaded = self._loads()
         begun = time.monotonic()
         process = subprocess.Popen(
             argv,
@@ -87,7 +90,14 @@ class Sandbox:
         took = round(time.monotonic() - begun, 1)
         requests = self._logged_until_now()[before:]
         report = {"status": process.returncode, "out": out, "err": err}
-        return {**report, "seconds": took, "requests": requests}
+        loads = self._loads() - loaded
+        return {**report, "seconds": took, "requests": requests, "loads": loads}
+
+    def _loads(self) -> Counter[str]:
+        """How often each model has been loaded so far."""
+        text = self.stack.request("GET", "/metrics").body.decode()
+        pattern = r'^llmstack_model_load_seconds_count\{model="([^"]+)"\} (\d+)'
+        return Counter({name: int(count) for name, count in re.findall(pattern, text, re.M)})
 
     def _logged_until_now(self) -> list[str]:
         """The log lines about requests, once those of the last run are written."""

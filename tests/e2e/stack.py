@@ -143,7 +143,8 @@ class Answer:
 class Stack:
     """One work directory. As a context manager it ends whatever runs there and looks for leftovers.
 
-    ``ini`` is the models.ini; free ports are put in it. The daemon is not started by itself: see
+    ``ini`` is the models.ini; free ports are put in it, and for ``{door}`` the base URL of the
+    engine's own door, where a tier may be hosted. The daemon is not started by itself: see
     ``start`` and ``serve``.
     """
 
@@ -154,7 +155,7 @@ class Stack:
         ports = "".join(f"{key} = {first + number}\n" for number, key in enumerate(keys))
         self.work.state.mkdir(parents=True, exist_ok=True)
         ini = re.sub(rf"(?m)^({'|'.join(keys)}) = .*\n", "", ini)
-        ini = ini.replace("[DEFAULT]\n", f"[DEFAULT]\n{ports}", 1)
+        ini = ini.replace("[DEFAULT]\n", f"[DEFAULT]\n{ports}", 1).replace("{door}", self.door)
         self.work.models_ini.write_text(ini, "utf-8")
 
     @property

@@ -14,6 +14,7 @@ import pytest
 from llmstack.config.templates import render_demo_ini
 from tests.e2e.agents import Session, answered_by, npm_program, tiny_stack
 from tests.e2e.loopback_only import wrap
+from tests.e2e.stack import models_ini
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,3 +156,23 @@ def test_connected_without_a_variable_a_tool_is_used_through_auto(connected: Ses
 def test_connected_the_plan_agent_is_on_its_tier_and_cannot_write(connected: Session) -> None:
     assert ("plan", "200", False) in answered_by(connected.run(1))
     assert not (connected.project / "plan.txt").exists()
+
+
+def test_a_tool_is_used_through_a_hosted_tier(
+    opencode: str, tiny_chat: Path, tmp_path: Path
+) -> None:
+    """The agent's tier is at a server that speaks OpenAI's API: here the engine's own door."""
+    settings = {"path": str(tiny_chat), "size_gb": "0.1", "sampler": "temp=0", "ctx_size": "32768"}
+    there = {"backend": "openai", "base_url": "{door}", "model_name": "code-fast"}
+    tiers = {
+        "code-fast": {"role": "fast", **settings},
+        "code-smart": {"role": "agent", **there, "ctx_size": "32768", "sampler": "temp=0"},
+    }
+    ini = models_ini(tiers, ollama="off", max_output_tokens="512")
+    runs = [[opencode, *RUNS[0]]]
+    run = Session(tmp_path, ini, {**INSTALLED, "files": FILES, "runs": runs}).run(0)
+    (used,) = tools_used(run)
+    assert used["tool"] == "read"
+    assert "the secret is 4711" in used["output"]
+    assert "I have read main.py." in run["out"]
+    assert answered_by(run).count(("code-smart", "200", True)) == 2

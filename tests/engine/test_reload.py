@@ -220,3 +220,37 @@ async def test_a_lease_that_outlives_a_removed_model_counts_when_the_model_is_ba
             await scene.ask("a")
         lease.release()
         (await scene.load("a")).release()
+
+
+async def test_a_process_that_is_kept_runs_on_and_the_next_one_is_as_configured() -> None:
+    """What is set at run time must not stop a process before its user says so."""
+    new = config(model("a", cmd="a --new"), model("b", cmd="b --new"), together=True)
+    async with stage(config(model("a"), model("b"), together=True)) as scene:
+        (await scene.load("a")).release()
+        (await scene.load("b")).release()
+        await scene.engine.reconfigure(new, keep={"a"})
+        assert scene.launcher.living() == ["a"]
+        runs = scene.engine.runs("a")
+        assert runs is not None
+        assert "--new" not in runs.cmd
+        assert scene.engine.runs("b") is None
+        lease = scene.engine.try_lease(scene.engine.resolve("a"))
+        assert lease is not None, "it serves as before"
+        lease.release()
+        await scene.engine.unload("a")
+        (await scene.load("a")).release()
+        assert scene.launcher.of("a")[-1].argv[-1] == "--new"
+
+
+async def test_keeping_does_not_spare_a_process_that_has_to_go() -> None:
+    async with stage(config(model("a"))) as scene:
+        lease = await scene.load("a")
+        going = scene.go(scene.engine.reconfigure(config(model("a", cmd="a --new"))))
+        await settle()
+        newer = config(model("a", cmd="a --new --newer"))
+        scene.go(scene.engine.reconfigure(newer, keep={"a"}))
+        await settle()
+        lease.release()
+        await settle()
+        assert scene.engine.state("a") is State.STOPPED
+        await going

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from llmstack.http1 import Broken, Pool, Unreachable
+from tests.http1.certificate import self_signed
 from tests.http1.raw_server import CHUNKED, OK, Peer, always, ask, chunk, serving, sized, until
 
 if TYPE_CHECKING:
@@ -21,23 +20,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, signed by itself, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if not openssl:
-        pytest.skip("no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    both = folder / "both.pem"
-    both.write_bytes(key.read_bytes() + cert.read_bytes())
-    return both
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ LADDERS: dict[str, Ladder] = {
     "all small": ladder(
         shipped(windows={name: 2_000 + index for index, name in enumerate(WINDOWS)})
     ),
-    "agent busy": ladder(shipped(), unavailable=frozenset({"code-smart"})),
+    "agent busy": ladder(shipped(), unavailable={"code-smart": "is busy"}),
     "renamed": ladder(stack(*(replace(item, name=f"my-{item.name}") for item in shipped().tiers))),
     "low ceilings": ladder(
         shipped(high_fidelity_ceiling=100, mid_fidelity_ceiling=200, multi_turn=2)

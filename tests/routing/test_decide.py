@@ -196,7 +196,7 @@ SIZES: list[Row] = [
     ("local", "hi", {}, SMART, HIGH),
     ("no agent", "hi", {}, FAST, "<= 12000 tokens, no agent tier"),
     ("no agent", "hi", {"tokens": 20_000}, FAST, "<= 32000 tokens, no agent tier"),
-    ("agent busy", "hi", {"tokens": 20_000}, ULTRA, "<= 32000 tokens, no agent tier"),
+    ("agent busy", "hi", {"tokens": 20_000}, ULTRA, "<= 32000 tokens, code-smart is busy"),
     ("agent busy", "hi", {"tokens": 40_000, "has_tools": True}, FAST, "tools present above"),
     ("no fast", "hi", {"tokens": 40_000}, SMART, "few turns above 32000, no fast tier"),
     ("only fast", "design it", {}, FAST, HIGH),

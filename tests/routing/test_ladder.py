@@ -10,7 +10,7 @@ from tests.routing.stacks import shipped, stack, tier
 
 
 def names(of: Stack, *unavailable: str) -> dict[str, str]:
-    rungs = ladder(of, frozenset(unavailable)).rungs
+    rungs = ladder(of, dict.fromkeys(unavailable, "is busy")).rungs
     return {role: rung.model for role, rung in rungs.items()}
 
 
@@ -48,6 +48,23 @@ def test_the_first_available_of_several_tiers_with_a_role_plays_it() -> None:
     assert names(two) == {"agent": "a"}
     assert names(two, "a") == {"agent": "b"}
     assert names(two, "a", "b") == {}
+
+
+def test_a_role_is_played_by_others_while_its_named_player_cannot_be_asked() -> None:
+    named = stack(tier("a", "agent"), tier("b", "agent"), tier("x"), players=(("agent", "x"),))
+    assert names(named) == {"agent": "x"}
+    assert names(named, "x") == {"agent": "a"}
+    assert names(named, "x", "a") == {"agent": "b"}
+
+
+def test_the_ladder_says_who_was_missed_and_why_in_plain_ascii() -> None:
+    made = ladder(
+        stack(tier("a", "agent"), tier("b\u00e9", "agent"), tier("c", "agent"), tier("f", "fast")),
+        {"a": "circuit open", "b\u00e9": "no\ncredentials", "other": "gone"},
+    )
+    assert dict(made.missed) == {"agent": ("a circuit open", "b? no?credentials")}
+    assert made.rungs["agent"].model == "c"
+    assert not ladder(shipped()).missed
 
 
 def test_tiers_with_other_roles_are_never_chosen() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmstack.dialects import read
-from llmstack.routing import decide, requested
+from llmstack.routing import decide, mode_of, requested
 from tests.dialects.recorded import RECORDED, Recorded, recorded
 from tests.routing.stacks import LADDERS
 
@@ -30,6 +30,14 @@ def test_a_plan_request_without_its_tools_goes_to_the_plan_tier() -> None:
     body = {**request.body, "tools": [], "model": "auto"}
     view = read(request.path, Recorded("", "", body).wire)
     assert decide(view, LADDERS["full"]).model == "plan"
+
+
+def test_a_client_in_plan_mode_gets_the_plan_tier_tools_or_not() -> None:
+    request = recorded("plan_design")
+    view = read(request.path, request.asking_for("auto"))
+    assert view.has_tools
+    decision = decide(view, LADDERS["full"], mode_of(view))
+    assert (decision.model, decision.reason) == ("plan", "plan mode of the client")
 
 
 def test_tools_count_towards_the_size() -> None:

@@ -60,16 +60,8 @@ class SmallDoor:
             name = scope["query_string"].decode().removeprefix("model=")
         scope["llmstack.reason"] = "named by the client"
         model = self._dispatcher.resolve(scope, name)
-        await self._dispatcher.serve(
-            scope,
-            receive,
-            send,
-            model,
-            body,
-            extra=[],
-            raw_path=rest,
-            stream=bool(asked.get("stream")),
-        )
+        stop = self._dispatcher.here(scope, model, body, rest, stream=bool(asked.get("stream")))
+        await self._dispatcher.serve(receive, send, stop, extra=[])
 
 
 @dataclass
@@ -154,8 +146,12 @@ async def watched(
     raw: Sequence[str] = (),
     captures: bool = False,
     door: Callable[[Dispatcher, Activity], App] = SmallDoor,
+    **accounts: Any,
 ) -> AsyncIterator[Watched]:
-    """Run it. Raw upstreams play the models named in ``raw``, which may all be loaded."""
+    """Run it. Raw upstreams play the models named in ``raw``, which may all be loaded.
+
+    ``accounts`` is for ``Activity``: prices, budgets and the like.
+    """
     upstreams = {name: RawUpstream() for name in raw}
     players = {
         name: SwapModel(
@@ -173,7 +169,7 @@ async def watched(
     logger.setLevel(logging.INFO)
     listener = socket.create_server(("127.0.0.1", 0))
     engine, pool = Engine(swap), Pool()
-    activity = Activity(engine, captures=captures)
+    activity = Activity(engine, captures=captures, **accounts)
     app = door(Dispatcher(engine, pool, activity), activity)
     server = HttpServers([(app, listener)], drain=5)
     try:

@@ -101,14 +101,20 @@ def tier(name: str, role: str, ctx_size: int = 0) -> Tier:
     return Tier(name, role, Weights(path="none.gguf"), ctx_size=ctx_size)
 
 
-def plan_for(root: Path, swap: SwapConfig, tiers: Sequence[Tier] = ()) -> StackPlan:
-    """The plan of a stack with any free ports."""
+def plan_for(
+    root: Path,
+    swap: SwapConfig,
+    tiers: Sequence[Tier] = (),
+    *,
+    ollama: str = "off",
+    routing: Routing | None = None,
+) -> StackPlan:
+    """The plan of a stack with any free ports. An Ollama of this machine is not looked for."""
     work = WorkDir(root)
     work.state.mkdir(parents=True, exist_ok=True)
     work.models_ini.write_bytes(b"; \xc3\xa9 as it was written\r\n[one]\n")
-    stack = Stack(
-        str(work.models_ini), Settings(router_port=0, engine_port=0), tuple(tiers), Routing()
-    )
+    settings = Settings(router_port=0, engine_port=0, ollama=ollama)
+    stack = Stack(str(work.models_ini), settings, tuple(tiers), routing or Routing())
     return StackPlan(
         work=work,
         stack=stack,
@@ -124,7 +130,13 @@ def plan_for(root: Path, swap: SwapConfig, tiers: Sequence[Tier] = ()) -> StackP
 
 @asynccontextmanager
 async def running(
-    root: Path, swap: SwapConfig, *, tiers: Sequence[Tier] = (), raw: Sequence[str] = ()
+    root: Path,
+    swap: SwapConfig,
+    *,
+    tiers: Sequence[Tier] = (),
+    raw: Sequence[str] = (),
+    ollama: str = "off",
+    routing: Routing | None = None,
 ) -> AsyncIterator[House]:
     """Run a stack. Models named in ``raw`` are added; raw upstreams play them."""
     upstreams = {name: RawUpstream() for name in raw}
@@ -139,8 +151,9 @@ async def running(
         for name, upstream in upstreams.items()
     }
     models = {**swap.models, **players}
-    groups = tuple(replace(group, members=tuple(models)) for group in swap.groups)
-    stack = RunningStack(plan_for(root, replace(swap, models=models, groups=groups), tiers))
+    groups = tuple(replace(group, members=(*group.members, *players)) for group in swap.groups)
+    swap = replace(swap, models=models, groups=groups)
+    stack = RunningStack(plan_for(root, swap, tiers, ollama=ollama, routing=routing))
     house = House(stack, WorkDir(root), upstreams)
     await stack.start()
     try:

@@ -54,8 +54,10 @@ async def test_the_tokens_of_a_real_model_are_counted_streamed_or_not(
     tinywords: SwapConfig,
 ) -> None:
     async with watched(tinywords) as house:
-        whole = await ask(house.port, "POST", CHAT, chat("tiny", max_tokens=5))
-        streamed = await ask(house.port, "POST", CHAT, chat("tiny", max_tokens=5, stream=True))
+        whole = await ask(house.port, "POST", CHAT, chat("tiny", max_tokens=5, temperature=0))
+        streamed = await ask(
+            house.port, "POST", CHAT, chat("tiny", max_tokens=5, temperature=0, stream=True)
+        )
         second, first = await house.rows()
         counted = await house.metrics()
     assert (whole.status, streamed.status) == (200, 200)

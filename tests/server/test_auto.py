@@ -43,7 +43,7 @@ async def test_auto_goes_by_size(house: House) -> None:
     [
         (CHAT, chat("auto")),
         ("/v1/completions", {"prompt": "hi"}),
-        ("/v1/messages", {**chat("auto"), "max_tokens": 5}),
+        ("/v1/messages", {**chat("auto"), "max_tokens": 500}),
         ("/v1/messages/count_tokens", chat("auto")),
         ("/v1/responses", {"model": "auto", "input": "hi"}),
     ],

@@ -50,6 +50,7 @@ async def test_a_load_is_announced_ahead_of_the_models_own_stream(tmp_path: Path
         got = await ask(house.gateway, "POST", CHAT, chat("slow", stream=True))
     assert got.status == 200
     assert got.header("x-llmstack-model") == "slow"
+    assert got.header("x-llamaswap-prompt-optimized") == "false"  # it was fitted before the load
     assert "loading model: slow" in thought(got)
     assert "Done! (" in thought(got)
     spoken = [c["choices"][0]["delta"].get("content") for c in chunks(got) if c.get("choices")]

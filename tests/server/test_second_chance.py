@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.backends.second_chance import has_died, may_repeat
 from llmstack.engine import State
 from llmstack.engine.events import Events, ModelChanged
 from llmstack.errors import UpstreamUnreachable
 from llmstack.http1 import Pool, Unreachable
-from llmstack.server.second_chance import has_died, may_repeat
 from tests.server.conftest import free_ports
 from tests.server.house import fake, one_at_a_time, running
 from tests.server.wire import ask, chat

@@ -97,6 +97,23 @@ def test_aider_gets_address_models_and_windows(place: Place) -> None:
     assert windows["openai/smart"]["max_input_tokens"] == 16_384
 
 
+def test_agents_that_count_costs_are_told_those_of_hosted_tiers(place: Place) -> None:
+    """aider has prices of one token, opencode of a million."""
+    stack = parse_stack(
+        "[a]\nbackend = openai\nbase_url = http://x\nmodel_name = m\nctx_size = 200000\n"
+        "price_input_per_1m = 3\nprice_output_per_1m = 15\n",
+        "models.ini",
+    ).stack
+    hosted = endpoint(stack, BASE, {}, needs_key=False)
+    told = json.loads(written("aider", place, hosted)[".aider.model.metadata.json"])
+    opencode = json.loads(written("opencode", place, hosted)["opencode.json"])
+    assert opencode["provider"]["llama.cpp"]["models"]["a"]["cost"]["output"] == 15
+    for name in ("openai/a", "openai/auto"):
+        assert told[name]["max_input_tokens"] == 200_000
+        assert told[name]["input_cost_per_token"] * 1_000_000 == pytest.approx(3)
+        assert told[name]["output_cost_per_token"] * 1_000_000 == pytest.approx(15)
+
+
 def test_aiders_own_settings_stay(place: Place) -> None:
     """Comments and other keys are kept; a key that is set twice is a message, not a guess."""
     path = place.project / ".aider.conf.yml"

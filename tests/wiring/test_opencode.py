@@ -169,3 +169,42 @@ def test_a_description_puts_no_secret_into_the_configuration() -> None:
     assert "{env:" not in rendered
     assert "{file:" not in rendered
     assert "(env:TOKEN}(file:~/.ssh/id} {x}" in rendered
+
+
+def test_a_hosted_tier_has_its_window_its_limit_and_its_price() -> None:
+    """Without prices opencode counts what others host as free."""
+    stack = parse_stack(
+        """
+[code-fast]
+role = fast
+hf_repo = a/b
+hf_file = fast.gguf
+[code-smart]
+role = agent
+backend = openai
+base_url = https://example.org/v1
+model_name = m
+ctx_size = 200000
+max_output_tokens = 32000
+price_input_per_1m = 3
+price_output_per_1m = 15
+price_cache_read_per_1m = 0.3
+price_cache_write_per_1m = 3.75
+[box]
+backend = peer
+base_url = http://box
+""",
+        "models.ini",
+    ).stack
+    models = opencode_config(stack, "http://x")["provider"]["llama.cpp"]["models"]
+    assert list(models) == ["auto", "code-fast", "code-smart"]
+    for name in ("auto", "code-smart"):
+        assert models[name]["limit"] == {"context": 200000, "output": 32000}
+        assert models[name]["cost"] == {
+            "input": 3,
+            "output": 15,
+            "cache_read": 0.3,
+            "cache_write": 3.75,
+        }
+    assert models["code-fast"]["cost"]["output"] == 0
+    assert "attachment" not in models["code-smart"], "nobody knows whether it sees images"

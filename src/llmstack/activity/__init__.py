@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmstack.activity.query import ActivityQuery, parse_query, parse_rfc3339
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow, rfc3339
+    from llmstack.activity.spend import Exceeded, Spend
     from llmstack.activity.store import ActivityStore
     from llmstack.activity.tally import Usage
     from llmstack.activity.usage import UsageMeter
@@ -34,12 +35,14 @@ __all__ = [
     "CaptureCache",
     "Client",
     "Events",
+    "Exceeded",
     "Inflight",
     "InflightTable",
     "ModelMetrics",
     "Page",
     "Recording",
     "Sampler",
+    "Spend",
     "Usage",
     "UsageMeter",
     "detect_hardware",
@@ -63,12 +66,14 @@ __getattr__ = exports(
         "CaptureCache": "captures",
         "Client": "events",
         "Events": "events",
+        "Exceeded": "spend",
         "Inflight": "inflight",
         "InflightTable": "inflight",
         "ModelMetrics": "model_metrics",
         "Page": "reading",
         "Recording": "captures",
         "Sampler": "performance",
+        "Spend": "spend",
         "Usage": "tally",
         "UsageMeter": "usage",
         "detect_hardware": "hardware",

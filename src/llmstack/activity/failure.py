@@ -26,6 +26,28 @@ def error_message(status: int, body: bytes) -> str:
     return f"{status} {reason(status)}".rstrip()
 
 
+def told_problem(event: bytes) -> str:
+    """Why a stream failed, if ``event`` of it says so; else empty.
+
+    An error is the member ``error`` in most APIs; of the responses API an event of type ``error``,
+    or a response that failed.
+    """
+    try:
+        told = json.loads(event)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    failed = told.get("response") if told.get("type") == "response.failed" else told
+    error = failed.get("error") if isinstance(failed, dict) else None
+    if not error:
+        if told.get("type") != "error":
+            return ""
+        error = told
+    message = error.get("message") if isinstance(error, dict) else error
+    return shortened(message) if isinstance(message, str) and message else "the answer failed"
+
+
 def reason(status: int) -> str:
     """The standard name of an HTTP status, empty for numbers without one."""
     try:

@@ -5,7 +5,7 @@ Names and labels of the former: llama-swap's behaviour report, section 5.6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmstack.activity.exposition import Family, render
 
@@ -29,16 +29,35 @@ _GPU: tuple[tuple[str, str, Callable[[Gpu], float | None]], ...] = (
 
 
 def metrics_text(
-    moment: Moment | None, models: ModelMetrics | None = None, states: Mapping[str, str] = {}
+    moment: Moment | None,
+    models: ModelMetrics | None = None,
+    states: Mapping[str, str] = {},
+    spending: Iterable[Mapping[str, Any]] = (),
 ) -> bytes:
-    """The text for the latest sample and the models (``exposition.CONTENT_TYPE``)."""
+    """The text for the latest sample, the models and tiers' costs (``exposition.CONTENT_TYPE``)."""
     families: list[Family] = []
     if moment:
         families += host_families(moment.host)
         families += gpu_families(moment.gpus)
     if models:
         families += models.families(states)
+    families += spend_families(spending)
     return render(families)
+
+
+def spend_families(spending: Iterable[Mapping[str, Any]]) -> list[Family]:
+    """What tiers have cost in this day and month, and what they may cost."""
+    spent = Family("llmstack_tier_spent_usd", "gauge", "Cost of the local day or month so far.")
+    limit = Family("llmstack_tier_budget_usd", "gauge", "What the tier may cost in it.")
+    for row in spending:
+        for period, so_far, key in (
+            ("day", "today_usd", "budget_usd_per_day"),
+            ("month", "month_usd", "budget_usd_per_month"),
+        ):
+            labels = (("tier", row["tier"]), ("period", period))
+            spent.add(row[so_far], labels)
+            limit.add(row[key], labels)
+    return [spent, limit]
 
 
 def host_families(host: Host) -> list[Family]:

@@ -45,11 +45,23 @@ _HISTOGRAMS = {
 class _Series:
     """What is counted of one model."""
 
-    __slots__ = ("cached", "evictions", "histograms", "input", "output", "requests", "swaps")
+    __slots__ = (
+        "cached",
+        "cost",
+        "evictions",
+        "histograms",
+        "input",
+        "output",
+        "reasoning",
+        "requests",
+        "swaps",
+        "written",
+    )
 
     def __init__(self) -> None:
         self.requests: dict[int, int] = {}
-        self.input = self.output = self.cached = self.swaps = 0
+        self.input = self.output = self.cached = self.written = self.reasoning = self.swaps = 0
+        self.cost: float | None = None
         self.evictions: dict[str, int] = {}
         self.histograms = {kind: Histogram(bounds) for kind, (_, _, bounds) in _HISTOGRAMS.items()}
 
@@ -67,7 +79,9 @@ class ModelMetrics:
 
     def request(self, row: ActivityRow) -> None:
         """A request has ended."""
-        series = self._of(row.model)
+        # What a backend has answered is a model, whatever it is called.
+        named = bool(row.backend) and row.resp_status_code == 200
+        series = self._of(row.model, named=named)
         requests, status = series.requests, row.resp_status_code
         requests[status] = requests.get(status, 0) + 1
         histograms = series.histograms
@@ -75,6 +89,8 @@ class ModelMetrics:
             histograms["ttft"].observe(row.ttft_ms / 1000)
         if row.queue_ms is not None:
             histograms["queue"].observe(row.queue_ms / 1000)
+        if row.cost_usd is not None:
+            series.cost = (series.cost or 0.0) + row.cost_usd
         usage = row.usage
         if not usage.found:
             return
@@ -82,6 +98,8 @@ class ModelMetrics:
         series.output += usage.output_tokens
         if usage.cache_tokens > 0:
             series.cached += usage.cache_tokens
+        series.written += usage.cache_write_tokens
+        series.reasoning += usage.reasoning_tokens
         if usage.prompt_per_second > 0:
             histograms["prompt"].observe(usage.prompt_per_second)
         if usage.tokens_per_second > 0:
@@ -114,11 +132,18 @@ class ModelMetrics:
             ("input", "Prompt tokens; with llama-server those that were not cached."),
             ("output", "Generated tokens."),
             ("cached", "Prompt tokens that were taken from the cache."),
+            ("cache_written", "Prompt tokens that were written to a cache."),
+            ("reasoning", "Generated tokens that were spent on reasoning."),
         ):
             family = Family(f"llmstack_model_{kind}_tokens_total", "counter", text)
             for model, counted in series:
-                family.add(getattr(counted, kind) or None, (("model", model),))
+                count = counted.written if kind == "cache_written" else getattr(counted, kind)
+                family.add(count or None, (("model", model),))
             families.append(family)
+        cost = Family("llmstack_model_cost_usd_total", "counter", "What answers have cost.")
+        for model, counted in series:
+            cost.add(counted.cost, (("model", model),))
+        families.append(cost)
         for kind, (name, text, _) in _HISTOGRAMS.items():
             family = Family(name, "histogram", text)
             for model, counted in series:
@@ -136,8 +161,8 @@ class ModelMetrics:
                 state.add(int(states[model] == name), (("model", model), ("state", name)))
         return [*families, swaps, evictions, state]
 
-    def _of(self, model: str) -> _Series:
-        name = model if model in self._models else OTHER
+    def _of(self, model: str, *, named: bool = False) -> _Series:
+        name = model if named or model in self._models or model in self._series else OTHER
         series = self._series.get(name)
         if series is None:
             series = self._series[name] = _Series()

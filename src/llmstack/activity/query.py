@@ -28,6 +28,7 @@ COLUMNS = {
     "prompt_speed": "prompt_per_second",
     "gen_speed": "tokens_per_second",
     "duration": "duration_ms",
+    "cost": "cost_usd",
 }
 _MOST_ROWS = 999
 #: SQLite's largest integer.

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: What llmstack knows beyond llama-swap's row; shown as texts in ``metadata``.
-EXTRAS = ("ttft_ms", "queue_ms", "load_ms", "client", "tier", "reason")
+EXTRAS = (
+    "ttft_ms",
+    "queue_ms",
+    "load_ms",
+    "client",
+    "tier",
+    "reason",
+    "backend",
+    "instead_of",
+)
 
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
@@ -29,7 +38,9 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
     the epoch. ``duration_ms`` counts from the request's arrival, so it includes waiting and
     loading. ``ttft_ms`` (to the answer's first bytes), ``queue_ms`` and ``load_ms`` are None where
     they do not apply. ``client`` is the name of the key that was used, ``tier`` and ``reason`` are
-    routing's.
+    routing's. ``backend`` says what answered (``local``, ``bedrock``, ``openai``, ``ollama``,
+    ``peer``), ``instead_of`` which tier was asked first. ``cost_usd`` is None where no price is
+    known.
     """
 
     model: str
@@ -47,6 +58,9 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
     client: str = ""
     tier: str = ""
     reason: str = ""
+    backend: str = ""
+    instead_of: str = ""
+    cost_usd: float | None = None
     id: int = 0
 
     def to_json(self, *, has_capture: bool = False) -> dict[str, Any]:
@@ -78,9 +92,20 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
             value = getattr(self, name)
             if value is not None and value != "":
                 metadata.setdefault(name, str(value))
+        if usage.reasoning_tokens:
+            metadata.setdefault("reasoning_tokens", str(usage.reasoning_tokens))
+        if usage.cache_write_tokens:
+            metadata.setdefault("cache_write_tokens", str(usage.cache_write_tokens))
+        if self.cost_usd is not None:
+            metadata.setdefault("cost_usd", usd(self.cost_usd))
         if metadata:
             row["metadata"] = metadata
         return row
+
+
+def usd(amount: float) -> str:
+    """Dollars to a billionth, without an exponent: ``0.00125``."""
+    return f"{amount:.9f}".rstrip("0").rstrip(".")
 
 
 def rfc3339(seconds: float) -> str:

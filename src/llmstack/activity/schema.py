@@ -11,12 +11,14 @@ from llmstack.activity.tally import Usage
 from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from llmstack.activity.spend import Sums
 
 # Step 1 is llama-swap's table, so that a database it has written is taken over and can be given
-# back; step 2 adds what llmstack knows more. llama-swap's two indexes are left out: they cost every
-# row a third of its writing, and looking through all rows that are kept takes some hundredths of a
-# second.
+# back; step 2 adds what llmstack knows more, step 3 what answers cost: the sums of each day stay
+# when rows go. llama-swap's two indexes are left out: they cost every row a third of its writing,
+# and looking through all rows that are kept takes some hundredths of a second.
 _STEPS = (
     """
 CREATE TABLE IF NOT EXISTS activity (
@@ -46,20 +48,33 @@ ALTER TABLE activity ADD COLUMN client TEXT NOT NULL DEFAULT '';
 ALTER TABLE activity ADD COLUMN tier TEXT NOT NULL DEFAULT '';
 ALTER TABLE activity ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 """,
+    """
+ALTER TABLE activity ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE activity ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE activity ADD COLUMN backend TEXT NOT NULL DEFAULT '';
+ALTER TABLE activity ADD COLUMN instead_of TEXT NOT NULL DEFAULT '';
+ALTER TABLE activity ADD COLUMN cost_usd REAL;
+CREATE TABLE spend (
+    tier TEXT NOT NULL,
+    day TEXT NOT NULL,
+    nano_usd INTEGER NOT NULL,
+    PRIMARY KEY (tier, day)
+) WITHOUT ROWID;
+""",
 )
 _COLUMNS = (
     "id, ts_created, model_id, req_path, resp_content_type, resp_status_code, cache_tokens,"
     " draft_tokens, draft_acc_tokens, input_tokens, output_tokens, prompt_per_second,"
     " tokens_per_second, duration_ms, error_msg, metadata_json, ttft_ms, queue_ms, load_ms,"
-    " client, tier, reason"
+    " client, tier, reason, reasoning_tokens, cache_write_tokens, backend, instead_of, cost_usd"
 )
 SELECT = f"SELECT {_COLUMNS} FROM activity"  # noqa: S608 - constants
 #: Milliseconds to wait for another program that has locked the file.
 PATIENCE = 1000
 #: Rows of one statement: older SQLite takes at most 999 values.
-AT_ONCE = 40
+AT_ONCE = 36
 _INSERT = f"INSERT INTO activity ({_COLUMNS}) VALUES "  # noqa: S608 - constants
-_VALUES = f"({','.join('?' * 22)})"
+_VALUES = f"({','.join('?' * 27)})"
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -102,6 +117,29 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, ActivityRow
         connection.execute(_INSERT + ",".join([_VALUES] * len(some)), values)
 
 
+def charge(connection: sqlite3.Connection, due: Mapping[tuple[str, str], int]) -> Sums:
+    """Add what is ``due`` to the sums, and return all those of the tiers' months."""
+    found: Sums = {}
+    for (tier, day), nano in due.items():
+        connection.execute(
+            "INSERT INTO spend VALUES (?, ?, ?)"
+            " ON CONFLICT (tier, day) DO UPDATE SET nano_usd = nano_usd + excluded.nano_usd",
+            (tier, day, nano),
+        )
+    for tier, month in {(tier, day[:7]) for tier, day in due}:
+        found |= read_spend(connection, tier, month)
+    return found
+
+
+def read_spend(connection: sqlite3.Connection, tier: str = "", month: str = "") -> Sums:
+    """The sums in the database, all or those of a tier's month."""
+    rows = connection.execute(
+        "SELECT tier, day, nano_usd FROM spend WHERE ? = '' OR (tier = ? AND day BETWEEN ? AND ?)",
+        (tier, tier, f"{month}-01", f"{month}-31"),
+    )
+    return {(tier, day): int(nano) for tier, day, nano in rows}
+
+
 def _values(number: int, row: ActivityRow) -> tuple[Any, ...]:
     usage = row.usage
     metadata = json.dumps(dict(row.metadata)) if row.metadata else ""
@@ -112,6 +150,8 @@ def _values(number: int, row: ActivityRow) -> tuple[Any, ...]:
         *(usage.prompt_per_second, usage.tokens_per_second, row.duration_ms),
         *(_storable(row.error_msg), _storable(metadata), row.ttft_ms, row.queue_ms, row.load_ms),
         *(_storable(row.client), _storable(row.tier), _storable(row.reason)),
+        *(usage.reasoning_tokens, usage.cache_write_tokens, _storable(row.backend)),
+        *(_storable(row.instead_of), row.cost_usd),
     )
 
 
@@ -125,6 +165,8 @@ def to_row(values: tuple[Any, ...]) -> ActivityRow:
         output_tokens=values[10],
         prompt_per_second=values[11],
         tokens_per_second=values[12],
+        reasoning_tokens=values[22],
+        cache_write_tokens=values[23],
     )
     return ActivityRow(
         id=values[0],
@@ -143,6 +185,9 @@ def to_row(values: tuple[Any, ...]) -> ActivityRow:
         client=values[19],
         tier=values[20],
         reason=values[21],
+        backend=values[24],
+        instead_of=values[25],
+        cost_usd=values[26],
     )
 
 
@@ -154,8 +199,16 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             why=f"It has version {version}; this llmstack knows {len(_STEPS)}.",
             fix="Upgrade llmstack, or set store.path to another file.",
         )
-    for number, step in enumerate(_STEPS[version:], version + 1):
-        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+    if version == len(_STEPS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have done it while this one waited.
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for step in _STEPS[version:]:
+        for statement in step.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {max(version, len(_STEPS))}")
+    connection.execute("COMMIT")
 
 
 def _unusable(path: str, error: sqlite3.Error) -> LlmstackError:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmstack.activity.reading import read_page, read_stats
-from llmstack.activity.schema import connect, insert
+from llmstack.activity.schema import charge, connect, insert, read_spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow
+    from llmstack.activity.spend import Spend
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ class ActivityStore:
     ``max_age`` (seconds) drops older ones too. Everything may be called from any thread; questions
     see every row that was added before them. Without a file, rows are only put into tables when
     somebody asks. With one, what cannot be written (a full disk, a file that another program has
-    locked) is tried again, with a warning; nobody who adds rows notices.
+    locked) is tried again, with a warning; nobody who adds rows notices. ``spend`` learns what
+    tiers have cost according to the file, and what rows cost is written with them.
 
     Raises:
         LlmstackError: the file cannot be used.
@@ -70,6 +72,7 @@ class ActivityStore:
         now: Callable[[], float] = time.time,
         gather: float = _GATHER,
         again: float = _AGAIN,
+        spend: Spend | None = None,
     ) -> None:
         self._connection = connect(":memory:" if path is None else str(path))
         #: Whether rows are kept in a file.
@@ -83,6 +86,9 @@ class ActivityStore:
         self._again = again
         self._count: int = self._connection.execute("SELECT count(*) FROM activity").fetchone()[0]
         self._last_id = self._newest_id()
+        self._spend = spend
+        if spend:
+            spend.written({}, read_spend(self._connection))
         self._age_checked = float("-inf")
         self._fresh: deque[_Entry] = deque(maxlen=WAITING if self.on_disk else self._rows)
         self._jobs: deque[_Job] = deque()
@@ -190,13 +196,31 @@ class ActivityStore:
                 self.lost += len(rows)
                 self._roll_back()
                 self._warn(f"{len(rows)} rows are lost: {error}")
+                self._charge_for_lost(rows)
 
     def _write(self, rows: Sequence[_Entry]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         insert(self._connection, rows)
         self._count += len(rows)
         self._prune(self._connection)
+        self._commit(rows)
+
+    def _commit(self, rows: Sequence[_Entry]) -> None:
+        """End the transaction, with what ``rows`` have cost in it."""
+        spend = self._spend
+        due = spend.due(row for _, row in rows) if spend else {}
+        found = charge(self._connection, due) if due else {}
         self._connection.execute("COMMIT")
+        if spend and due:
+            spend.written(due, found)
+
+    def _charge_for_lost(self, rows: Sequence[_Entry]) -> None:
+        """What rows that cannot be kept have cost is spent all the same."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._commit(rows)
+        except Exception:  # noqa: BLE001 - it goes on counting until the process ends
+            self._roll_back()
 
     def _put_back(self, rows: Sequence[_Entry]) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """Reads the token counts out of an answer while it streams by.
 
 Small pieces gather first, because a search costs more than the bytes it goes through. Events of a
-stream without one of three key names are passed over after three searches; those with one are
+stream without one of four key names are passed over after four searches; those with one are
 decoded. At most ``HELD`` bytes are held, and what gathers: longer lines and bodies are scanned as
 they come (``llmstack.activity.scan``) and not kept. How the bytes are cut into pieces makes no
 difference.
@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.activity.failure import error_message
+from llmstack.activity.failure import error_message, told_problem
 from llmstack.activity.inflate import Inflate
 from llmstack.activity.scan import MemberScanner
 from llmstack.activity.tally import Tally
 
 if TYPE_CHECKING:
+    from llmstack.activity.estimate import TextLength
     from llmstack.activity.tally import Usage
 
 #: Longest line or body that is kept to be decoded, in bytes.
 HELD = 64 * 1024
 #: Bytes that gather before they are looked at.
 BLOCK = 8 * 1024
-_KEYS = (b'"usage"', b'"timings"', b'"metrics"')
+_ERROR = b'"error"'
+_KEYS = (b'"usage"', b'"timings"', b'"metrics"', _ERROR)
 _BRACKETS = (b"{", b"[")
 #: What is looked for in a document, as ``MemberScanner`` names it.
 _NAMES = ("usage", "response.usage", "message.usage", "timings", "metrics")
@@ -58,7 +60,8 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 class UsageMeter:
     """The token counts of one answer to a request for ``path``.
 
-    ``content_type`` and ``encoding`` are the answer's headers. Feed the body's bytes as they pass.
+    ``content_type`` and ``encoding`` are the answer's headers. ``text`` counts the answer's words
+    too. Feed the body's bytes as they pass.
     """
 
     __slots__ = (
@@ -70,17 +73,26 @@ class UsageMeter:
         "_long",
         "_opened",
         "_pending",
+        "_problem",
         "_size",
         "_skip",
         "_tally",
+        "_text",
         "content_type",
     )
 
     def __init__(
-        self, path: str, content_type: str, encoding: str | None = None, *, held: int = HELD
+        self,
+        path: str,
+        content_type: str,
+        encoding: str | None = None,
+        *,
+        held: int = HELD,
+        text: TextLength | None = None,
     ) -> None:
         self.content_type = content_type
         self._tally = Tally()
+        self._text = text
         self._inflate = Inflate.of(encoding) if encoding else None
         self._events = content_type.strip().lower().startswith("text/event-stream")
         self._array = path.startswith(_ARRAYS)
@@ -94,6 +106,8 @@ class UsageMeter:
         self._long: MemberScanner | None = None
         self._opened = False  # the first byte of a body has been judged
         self._skip = False  # the rest of this line or body has nothing to say
+        #: What an error event told, empty without one.
+        self._problem = ""
 
     @property
     def held_bytes(self) -> int:
@@ -116,7 +130,8 @@ class UsageMeter:
             self._finish_long()
         elif self._pending and not self._skip:
             self._body(bytes(self._pending))
-        return self._tally.result(self._inflate.finish() if self._inflate else "")
+        problem = self._inflate.finish() if self._inflate else ""
+        return self._tally.result(problem or self._problem)
 
     def failure(self, status: int) -> str:
         """What an answer that is no success says went wrong."""
@@ -135,9 +150,13 @@ class UsageMeter:
         feed = self._feed_events if self._events else self._feed_body
         if self._inflate is None:
             feed(data)
-        else:
-            for piece in self._inflate.feed(data):
-                feed(piece)
+            if self._text is not None:
+                self._text.feed(data)
+            return
+        for piece in self._inflate.feed(data):
+            feed(piece)
+            if self._text is not None:
+                self._text.feed(piece)
 
     # Event streams.
 
@@ -178,6 +197,8 @@ class UsageMeter:
             self._long.feed(line[5:])
             self._finish_long()
         else:
+            if _ERROR in line:
+                self._problem = self._problem or told_problem(line[5:])
             self._take(*_find(line[5:]))
 
     # Whole bodies.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.download import wanted_here
 from llmstack.cli.here import work_dir
+from llmstack.cli.hosted_view import hosted_rows, print_rows
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from llmstack.config.workdir import WorkDir
     from llmstack.hub.standing import Standing
+    from llmstack.server.plan import StackPlan
 
 EXAMPLES = """examples:
-  llmstack check            files here and on the hub, and whether llama-swap.yaml is up to date
+  llmstack check            files here and on the hub, whether llama-swap.yaml is up to date, and
+                            whether hosted tiers have what they need here; none of them is asked
   llmstack check --strict   exit status 1 when something is missing, newer or drifted
   llmstack check --json     the same for a script
   llmstack check --catalogue
@@ -53,33 +56,47 @@ def run(arguments: Namespace) -> int:
 
     work = work_dir()
     wanted = wanted_here(work)
-    drifts = drift(work)
+    plan = _planned(work)
+    drifts = drift(plan)
+    hosted = hosted_rows(plan.stack, plan.channel, os.environ)
     rows = standings(wanted) if wanted else []
     if arguments.json:
-        report = {"files": [asdict(row) for row in rows], "drift": [asdict(one) for one in drifts]}
+        report = {
+            "files": [asdict(row) for row in rows],
+            "drift": [asdict(one) for one in drifts],
+            "hosted": [asdict(row) for row in hosted],
+        }
         print(json.dumps(report, indent=1))
     else:
         _print(rows, drifts)
+        print_rows(hosted)
         if not rows and not drifts:
             print("[OK] no tier needs a file from the hub; llama-swap.yaml is up to date")
     well = not drifts and all(row.state == "here" and not row.problem for row in rows)
+    well = well and not any(row.problem for row in hosted)
     return 1 if arguments.strict and not well else 0
 
 
-def drift(work: WorkDir) -> list[Drift]:
-    """Tiers whose generated configuration is not that of models.ini.
+def _planned(work: WorkDir) -> StackPlan:
+    """The stack on the project's channel.
 
     Raises:
         LlmstackError: models.ini cannot be used.
     """
     from llmstack.config.marker import Marker, effective_marker
-    from llmstack.config.swap_loader import parse_swap
-    from llmstack.errors import ConfigError
     from llmstack.server.plan import plan_stack
     from llmstack.server.record import living_daemon
 
     marker: Marker = effective_marker(work, daemon_lives=living_daemon(work) is not None)
-    plan = plan_stack(work, os.environ, channel="next" if marker.channel == "next" else "current")
+    return plan_stack(work, os.environ, channel="next" if marker.channel == "next" else "current")
+
+
+def drift(plan: StackPlan) -> list[Drift]:
+    """Tiers whose generated configuration is not that of models.ini."""
+    from llmstack.config.swap_loader import parse_swap
+    from llmstack.errors import ConfigError
+
+    work = plan.work
     if not work.swap_yaml.is_file():
         return [Drift("*", "there is no llama-swap.yaml yet: llmstack configure")]
     try:

@@ -47,6 +47,7 @@ COMMANDS = {
     "models": Command("models", "List the models that can be asked for.", "Use"),
     "run": Command("run", "Ask one question and stream the answer.", "Use"),
     "route": Command("route", "Show which tier 'auto' would choose, and why.", "Use"),
+    "eval": Command("eval", "Measure how well 'auto' chooses.", "Use"),
     "version": Command("version", "Print the version.", "Use"),
     "help": Command("version", "Print this overview, or 'llmstack help COMMAND'.", "Use"),
 }

@@ -63,13 +63,23 @@ def _file(arguments: Namespace) -> Path:
 
 
 def _validate(path: Path, *, as_json: bool) -> int:
+    from llmstack.cli.hosted_view import hosted_rows
     from llmstack.config import apply_environment, load_stack
+    from llmstack.config.problems import Problem as Found
 
     problems: Sequence[Problem] = ()
     try:
         loaded = load_stack(path)
         problems = loaded.warnings
-        apply_environment(loaded.stack, os.environ)
+        stack = apply_environment(loaded.stack, os.environ)
+        problems = [
+            *problems,
+            *(
+                Found(str(path), None, f"[{row.tier}] {row.problem}.", "", "warning")
+                for row in hosted_rows(stack, "current", os.environ)
+                if row.problem
+            ),
+        ]
     except ConfigError as error:
         problems = error.problems
     errors = [problem for problem in problems if problem.severity == "error"]

@@ -72,6 +72,9 @@ def _stack(work: WorkDir) -> Stack:
 def _print(fit: StackFit) -> None:
     from llmstack.cli.fit_view import show
 
+    if not fit.loads:
+        print("[=] no tier runs on this machine")
+        return
     show(fit.loads, fit.totals, fit.room)
     for note in fit.notes:
         print(f"\n[*] {note}")

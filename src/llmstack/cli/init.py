@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_any_channel, chosen, explicit
-from llmstack.config import default_ini
+from llmstack.config.templates import VARIANTS, default_ini
 from llmstack.config.workdir import WorkDir
 from llmstack.errors import LlmstackError
 
@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   llmstack init                          begin a project here: .llmstack/models.ini and AGENTS.md
   llmstack init --profile auto           models whose tiers fit together in this machine's memory
   llmstack init --profile gpu-24gb+64gb  the same for a GPU of 24 GB beside 64 GB of memory
+  llmstack init --variant bedrock        begin with hosted models: Claude at AWS Bedrock
   llmstack init --force                  write models.ini again; the old one is models.ini.bak
   llmstack init --external http://HOST:10101
                                          begin a thin client of another machine's stack
@@ -38,9 +39,10 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--variant",
-        choices=("gguf",),
+        choices=tuple(VARIANTS),
         default="gguf",
-        help="the kind of models to begin with (only local ones yet)",
+        help="the models to begin with: local ones (gguf), or Claude at AWS Bedrock or at "
+        "Anthropic",
     )
     add_any_channel(parser)
 
@@ -64,7 +66,12 @@ def begin_project(arguments: Namespace, work: WorkDir, marker: Marker) -> None:
             if getattr(arguments, option):
                 raise LlmstackError("a thin client has no models.ini", fix=f"Drop --{option}.")
     else:
-        ini = _for_profile(arguments, work) if arguments.profile else default_ini()
+        if arguments.profile and arguments.variant != "gguf":
+            raise LlmstackError(
+                f"--variant {arguments.variant} has no local models to choose",
+                fix="Drop --profile or --variant.",
+            )
+        ini = _for_profile(arguments, work) if arguments.profile else default_ini(arguments.variant)
         for path, done in project.begin(work, ini, force=arguments.force).items():
             mark = "[=]" if done == "kept" else "[OK]"
             print(f"{mark} {done} {path}")

@@ -81,12 +81,19 @@ def _rows(answer: Any) -> list[dict[str, Any]]:
 def _declared(work: WorkDir) -> list[dict[str, Any]]:
     from llmstack.server.plan import plan_stack
 
-    stack = plan_stack(work, os.environ).stack
+    plan = plan_stack(work, os.environ)
+    stack = plan.stack
     auto = _row("auto", "chooses the tier", "", 0)
-    return [auto] + [
-        _row(tier.name, tier.description, "", tier.ctx_size, list(tier.aliases))
-        for tier in stack.tiers
+    rows = [auto]
+    for tier in stack.tiers:
+        elsewhere = tier.elsewhere(plan.channel)
+        state = elsewhere.backend if elsewhere else ""
+        rows.append(_row(tier.name, tier.description, state, tier.ctx_size, list(tier.aliases)))
+    rows += [
+        _row(f"{source.name}/...", source.description, source.hosted.backend, 0)
+        for source in stack.sources
     ]
+    return rows
 
 
 def _row(

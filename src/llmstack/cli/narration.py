@@ -44,7 +44,8 @@ class Narrator:
     def begin(self, plan: StackPlan, gateway: str) -> None:
         """What is about to run."""
         tiers = ", ".join(tier.name for tier in plan.stack.tiers)
-        self.say(f"[*] llama-server: {plan.llama_server.source}")
+        if plan.llama_server:
+            self.say(f"[*] llama-server: {plan.llama_server.source}")
         self.say(f"[*] gateway {gateway}/v1 with tiers {tiers}")
 
     def model_changed(self, event: ModelChanged) -> None:

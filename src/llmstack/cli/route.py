@@ -6,10 +6,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from llmstack.cli.here import work_dir
-from llmstack.errors import LlmstackError
+from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.hosted_view import hosted_rows
+from llmstack.errors import DaemonError, LlmstackError
+from llmstack.wiring.shell_prompt import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -21,7 +24,11 @@ EXAMPLES = """examples:
   llmstack route --file request.json     a recorded request body; - reads standard input
   llmstack route --json "fix the test"
 
-Needs no running daemon. Without a models.ini the shipped four tiers are used."""
+Asks the running daemon, which knows what is loaded and what a switch costs. Without one, or with
+--offline, models.ini decides alone; without a models.ini, the shipped four tiers."""
+
+#: What an explanation must have to be shown.
+_SHOWN = {"model", "reason", "tokens", "tried", "kind", "session"}
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -31,32 +38,50 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--path", default="/v1/chat/completions", help="the route the body was sent to"
     )
+    parser.add_argument("--offline", action="store_true", help="do not ask the daemon")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: Namespace) -> int:
     """Decide as the gateway would, and print the rules that were tried."""
-    from llmstack.dialects import read
-    from llmstack.routing import decide, ladder
-
-    decision = decide(read(arguments.path, _body(arguments)), ladder(_stack()))
+    body = _body(arguments)
+    told = None if arguments.offline else _daemons(arguments.path, body)
+    told = told or _own(arguments.path, body)
     if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "model": decision.model,
-                    "reason": decision.reason,
-                    "tokens": decision.tokens,
-                    "tried": decision.tried,
-                },
-                indent=1,
-            )
-        )
+        print(json.dumps(told, indent=1))
         return 0
-    print(f"{decision.model}   {decision.reason}   about {decision.tokens} tokens")
-    for rule in decision.tried:
-        print(f"     {rule}")
+    print(printable(f"{told['model']}   {told['reason']}   about {told['tokens']} tokens"))
+    lines = [*told["tried"], f"kind: {told['kind']}", f"session: {told['session']}"]
+    for line in lines:
+        print(printable(f"     {line}"))
     return 0
+
+
+def _daemons(path: str, body: bytes) -> dict[str, Any] | None:
+    """What the daemon of this work directory says, None when none runs."""
+    from llmstack.client.http import post_json
+    from llmstack.server.record import living_daemon
+
+    record = living_daemon(work_dir())
+    if record is None:
+        return None
+    told = post_json(record.gateway, f"/api/route?{urlencode({'path': path})}", body, key=api_key())
+    if not isinstance(told, dict) or not told.keys() >= _SHOWN or type(told["tried"]) is not list:
+        raise DaemonError(f"{record.gateway} does not explain its routing", fix="Restart it.")
+    return told
+
+
+def _own(path: str, body: bytes) -> dict[str, Any]:
+    """What models.ini says, of a session that begins."""
+    from llmstack.dialects import read
+    from llmstack.routing import Choice, client_of, kind_of, ladder, mode_of, route
+
+    view = read(path, body)
+    client = client_of(view)
+    kind, mode = kind_of(view, path), mode_of(view)
+    stack = own_stack()
+    routed = route(view, ladder(stack, _unusable(stack)), kind=kind, mode=mode)
+    return Choice(routed, client, kind, mode).report()
 
 
 def _body(arguments: Namespace) -> bytes:
@@ -73,7 +98,22 @@ def _body(arguments: Namespace) -> bytes:
     return json.dumps({"model": "auto", "messages": [message]}).encode()
 
 
-def _stack() -> Stack:
+def _unusable(stack: Stack) -> dict[str, str]:
+    """The hosted tiers that cannot answer on this machine, each said; none if that were all."""
+    problems = {
+        row.tier: row.problem
+        for row in hosted_rows(stack, "current", os.environ)
+        if row.problem and row.model
+    }
+    if len(problems) == len(stack.tiers):
+        return {}
+    for tier, problem in problems.items():
+        print(f"[!] without {printable(f'{tier}: {problem}')}", file=sys.stderr)
+    return dict.fromkeys(problems, "is not usable")
+
+
+def own_stack() -> Stack:
+    """The stack of this directory, else the shipped one."""
     from llmstack.config import default_ini
     from llmstack.config.environment import apply_environment
     from llmstack.config.marker import read_marker

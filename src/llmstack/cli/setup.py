@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
+from llmstack.config.templates import VARIANTS
 from llmstack.errors import DaemonError, LlmstackError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   llmstack setup --skip-wait       fetch them in the background
   llmstack setup --skip-download   fetch nothing now
   llmstack setup --profile 32gb    with models for another machine's memory
+  llmstack setup --variant bedrock with hosted models: nothing is fetched
 
 Never asks. A step that fails does not keep the others from being done; the exit status is then 1.
 Called again, it does what is not done yet."""
@@ -33,9 +35,15 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
         "--profile",
-        default="auto",
         metavar="NAME",
         help="the memory to choose models for, where there is no models.ini yet (default auto)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=tuple(VARIANTS),
+        default="gguf",
+        help="the models to begin with, where there is no models.ini yet: local ones (gguf), or "
+        "Claude at AWS Bedrock or at Anthropic",
     )
     parser.add_argument("--skip-download", action="store_true", help="fetch no models")
     parser.add_argument(
@@ -92,7 +100,10 @@ def _project(work: WorkDir, arguments: Namespace) -> bool:
 
     marker = read_marker(work.default_channel) or Marker("current")
     if not work.models_ini.is_file():
-        begin_project(Namespace(force=False, profile=arguments.profile), work, marker)
+        profile = arguments.profile or ("auto" if arguments.variant == "gguf" else None)
+        begin_project(
+            Namespace(force=False, profile=profile, variant=arguments.variant), work, marker
+        )
     elif work.opencode_json.is_file():
         print(f"[=] {work.models_ini} is there")
         return True
@@ -119,7 +130,8 @@ def _engine(work: WorkDir, _: Namespace) -> bool:
     from llmstack.cli import install_llama_swap
     from llmstack.config import load_stack
 
-    if load_stack(work.models_ini).stack.settings.engine == "embedded":
+    stack = load_stack(work.models_ini).stack
+    if stack.settings.engine == "embedded" or not stack.local:
         print("[=] llmstack's own; nothing to fetch")
         return True
     return install_llama_swap.run(Namespace(force=False)) == 0

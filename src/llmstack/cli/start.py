@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_channel, require_chosen
 from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.hosted_view import hosted_rows
 from llmstack.cli.subshell import open_shell
 from llmstack.errors import DaemonError
+from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -71,13 +73,19 @@ def planned(arguments: Namespace, work: WorkDir, marker: Marker) -> StackPlan:
 
     channel: Channel = arguments.channel or ("next" if marker.channel == "next" else "current")
     plan = plan_stack(work, _environ(arguments), channel=channel)
-    if channel == "next" and not any(tier.weights_next for tier in plan.stack.tiers):
+    if channel == "next" and not any(
+        tier.weights_next or tier.hosted_next for tier in plan.stack.tiers
+    ):
         raise DaemonError(
             "nothing is queued for the next channel",
-            fix=f"Add hf_file_next to a tier of {plan.stack.source}, or start without --next.",
+            fix=f"Add hf_file_next, or another key in _next, to a tier of {plan.stack.source}, or "
+            "start without --next.",
         )
     for warning in plan.warnings:
         print(f"[!] {warning}", file=sys.stderr)
+    for row in hosted_rows(plan.stack, plan.channel, os.environ):
+        if row.problem:
+            print(f"[!] {printable_text(f'{row.tier}: {row.problem}')}", file=sys.stderr)
     if missing := _not_here(plan):
         print(
             f"[!] not on this machine yet: {', '.join(missing)}. The model server fetches a model "

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmstack.cli.here import api_key, channel, work_dir
+from llmstack.cli.hosted_view import print_sources, print_state
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.wiring.shell_prompt import printable, printable_text
 
@@ -65,7 +66,7 @@ def _queued(work: WorkDir) -> list[str]:
         stack = load_stack(work.models_ini).stack
     except (LlmstackError, OSError):
         return []
-    return [tier.name for tier in stack.tiers if tier.weights_next]
+    return [tier.name for tier in stack.tiers if tier.weights_next or tier.hosted_next]
 
 
 def _memory(pid: int | None) -> int | None:
@@ -121,5 +122,7 @@ def _print(state: dict[str, Any]) -> None:
         memory = f"  {model['memory'] / 1e9:.1f} GB" if model.get("memory") else ""
         since = f"{model['since_s']:>8.1f} s"
         print(f"     {model['id']:<20} {model['state']:<9} {since}{memory}{busy}")
+    print_state(state.get("hosted"))
+    print_sources(state.get("sources"))
     if state["queued"]:
         print(f"     on the next channel: {', '.join(state['queued'])}")

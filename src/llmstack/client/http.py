@@ -38,8 +38,20 @@ def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> An
         raise DaemonError(f"{base}{path} did not answer with JSON", why=str(error)) from error
 
 
-def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> str:
+def post_json(base: str, path: str, body: bytes, limit: float = LIMIT, *, key: str = "") -> Any:
+    """The decoded answer to the JSON ``body``; see ``get_json``."""
+    try:
+        return json.loads(get_text(base, path, limit, key=key, body=body))
+    except (ValueError, RecursionError) as error:
+        raise DaemonError(f"{base}{path} did not answer with JSON", why=str(error)) from error
+
+
+def get_text(
+    base: str, path: str, limit: float = LIMIT, *, key: str = "", body: bytes | None = None
+) -> str:
     """The body of ``GET base+path``, which is UTF-8. ``key`` is an API key to show.
+
+    With a JSON ``body`` of the request's it is a POST.
 
     Raises:
         DaemonError: no answer, not a 200, no text, or more than ``LARGEST`` bytes.
@@ -49,9 +61,13 @@ def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> st
             prefix = urlsplit(base).path.rstrip("/")
             connection.connect()
             with _within(connection.sock, limit + PATIENCE):
-                connection.request("GET", f"{prefix}{path}", headers=_headers(key))
+                headers = _headers(key)
+                if body is not None:
+                    headers["content-type"] = "application/json"
+                method = "GET" if body is None else "POST"
+                connection.request(method, f"{prefix}{path}", body, headers)
                 with connection.getresponse() as answer:
-                    body = answer.read(LARGEST + 1)
+                    told = answer.read(LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise DaemonError(f"{base} does not answer", why=str(error)) from error
     if answer.status in (401, 403):
@@ -60,12 +76,12 @@ def get_text(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> st
             fix="Put a key of that server in the variable LLMSTACK_API_KEY.",
         )
     if answer.status != 200:
-        why = body.decode("utf-8", "replace")[:500]
+        why = told.decode("utf-8", "replace")[:500]
         raise DaemonError(f"{base}{path} answered {answer.status}", why=why)
-    if len(body) > LARGEST:
+    if len(told) > LARGEST:
         raise DaemonError(f"{base}{path} is larger than {LARGEST >> 20} MiB")
     try:
-        return body.decode("utf-8")
+        return told.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DaemonError(f"{base}{path} is not text", why=str(error)) from error
 

@@ -6,7 +6,8 @@ from llmstack.lazy import exports
 
 if TYPE_CHECKING:
     from llmstack.config.environment import apply_environment
-    from llmstack.config.keys import KEYS, Key
+    from llmstack.config.key import Key
+    from llmstack.config.keys import KEYS
     from llmstack.config.problems import Problem
     from llmstack.config.stack import (
         Channel,
@@ -47,7 +48,7 @@ __getattr__ = exports(
         "apply_environment": "environment",
         "Channel": "stack",
         "default_ini": "templates",
-        "Key": "keys",
+        "Key": "key",
         "KEYS": "keys",
         "load_stack": "stack_loader",
         "LoadedStack": "stack_loader",

@@ -20,7 +20,7 @@ def split_command(text: str) -> tuple[str, ...]:
     that names the quoting mistake.
     """
     try:
-        arguments = shlex.split(_join_lines(strip_comments(text)), comments=False, posix=True)
+        arguments = shlex.split(join_lines(strip_comments(text)), comments=False, posix=True)
     except ValueError as error:
         cause = str(error).rstrip(".").lower()
         raise ValueError(f"cannot split the command: {cause}") from None
@@ -29,7 +29,8 @@ def split_command(text: str) -> tuple[str, ...]:
     return tuple(arguments)
 
 
-def _join_lines(text: str) -> str:
+def join_lines(text: str) -> str:
+    """``text`` with a blank for each backslash at the end of a line."""
     lines = []
     for line in text.split("\n"):
         trimmed = line.rstrip()

@@ -1,4 +1,4 @@
-"""Environment variables that override what ``models.ini`` says."""
+"""Environment variables that override what ``models.ini`` says, and those that it names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmstack.config.fields import split_words
-from llmstack.config.numbers import BadValueError, parse_port, parse_tokens, shown
+from llmstack.config.numbers import (
+    BadValueError,
+    parse_bool,
+    parse_port,
+    parse_seconds,
+    parse_tokens,
+    shown,
+)
 from llmstack.config.problems import Problem, nearest
 from llmstack.config.read_settings import (
     CEILINGS_FIX,
@@ -16,12 +23,14 @@ from llmstack.config.read_settings import (
     parse_turns,
     ports_fault,
 )
+from llmstack.config.variables import expand
 from llmstack.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from llmstack.config.stack import Stack
+    from llmstack.config.hosted import Hosted
+    from llmstack.config.stack import Stack, Tier
 
 #: Where problems with variables are said to be.
 SOURCE = "environment"
@@ -30,6 +39,8 @@ _ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HIGH_FIDELITY_CEILING": ("high_fidelity_ceiling", parse_tokens),
     "ROUTER_MID_FIDELITY_CEILING": ("mid_fidelity_ceiling", parse_tokens),
     "ROUTER_MULTI_TURN": ("multi_turn", parse_turns),
+    "ROUTER_STICKY": ("sticky", parse_bool),
+    "ROUTER_SWITCH_COST_LIMIT": ("switch_cost_limit", parse_seconds),
     "ROUTER_PLAN_SIGNAL_WORDS": ("plan_signal_words", split_words),
     "ROUTER_AGENT_SIGNAL_WORDS": ("agent_signal_words", split_words),
     "ROUTER_ULTRA_TRIGGERS": ("ultra_triggers", split_words),
@@ -61,7 +72,9 @@ def variable_of(key: str) -> str | None:
 def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
     """The stack with the ``ROUTER_*`` variables of ``environ`` put over it.
 
-    An empty variable counts as unset. Raises ``ConfigError`` with all bad values.
+    Hosted tiers and sources get the values of the variables that they name as ``$NAME``; one that
+    is unset stays as written, and is that tier's problem (``backends.static_problem``). An empty
+    variable counts as unset. Raises ``ConfigError`` with all bad values.
     """
     problems: list[Problem] = []
     players = tuple(_players(stack, environ, problems))
@@ -69,11 +82,38 @@ def apply_environment(stack: Stack, environ: Mapping[str, str]) -> Stack:
     settings = replace(stack.settings, **_read(_SETTINGS, environ, problems))
     if not problems and (fault := ceilings_fault(routing)):
         problems.append(Problem(SOURCE, None, f"{fault}.", CEILINGS_FIX))
-    if not problems and (fault := ports_fault(settings, len(stack.tiers))):
+    if not problems and (fault := ports_fault(settings, len(stack.local))):
         problems.append(Problem(SOURCE, None, f"ROUTER_PORT: {fault}.", PORTS_FIX))
     if problems:
         raise ConfigError(problems)
-    return replace(stack, routing=routing, settings=settings)
+    return replace(
+        stack,
+        routing=routing,
+        settings=settings,
+        tiers=tuple(_with_variables(tier, environ) for tier in stack.tiers),
+        sources=tuple(
+            replace(source, hosted=_expanded(source.hosted, environ)) for source in stack.sources
+        ),
+    )
+
+
+def _with_variables(tier: Tier, environ: Mapping[str, str]) -> Tier:
+    if tier.hosted is None:
+        return tier
+    upgrade = tier.hosted_next and _expanded(tier.hosted_next, environ)
+    return replace(tier, hosted=_expanded(tier.hosted, environ), hosted_next=upgrade)
+
+
+def _expanded(hosted: Hosted, environ: Mapping[str, str]) -> Hosted:
+    """Without its headers: what they name is a secret, and is read where it is sent."""
+    return replace(
+        hosted,
+        model=expand(hosted.model, environ),
+        base_url=expand(hosted.base_url, environ).rstrip("/"),
+        region=expand(hosted.region, environ),
+        profile=expand(hosted.profile, environ),
+        endpoint_url=expand(hosted.endpoint_url, environ).rstrip("/"),
+    )
 
 
 def _players(

@@ -100,7 +100,7 @@ def _meaning(key: SwapKey) -> str:
     if key.choices:
         parts.append(f"One of: {', '.join(key.choices)}.")
     if key.required:
-        parts.append("Required.")
+        parts.append(f"Required without {key.unless}." if key.unless else "Required.")
     elif key.default not in {None, "", ()}:
         parts.append(f"Default: {shown_default(key)}.")
     if key.addition:

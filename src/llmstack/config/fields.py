@@ -65,9 +65,9 @@ class Fields:
             )
         )
 
-    def read(self, key: str, parse: Callable[[str], T]) -> T | None:
+    def read(self, key: str, parse: Callable[[str], T], *, variables: bool = False) -> T | None:
         """The parsed value, or None where it is absent, empty or wrong."""
-        text = self.text(key)
+        text = self.text(key, variables=variables)
         if not text:
             return None
         try:
@@ -76,8 +76,11 @@ class Fields:
             self.error(key, error.what, error.fix)
             return None
 
-    def text(self, key: str) -> str | None:
-        """The value as safe single-line text, or None where it is absent or unsafe."""
+    def text(self, key: str, *, variables: bool = False) -> str | None:
+        """The value as safe single-line text, or None where it is absent or unsafe.
+
+        ``variables`` allows ``${NAME}``: the value stands in no generated file.
+        """
         entry = self.entry(key)
         if entry is None:
             return None
@@ -88,7 +91,7 @@ class Fields:
                 "An indented line continues the value above it; remove the blanks before it.",
             )
             return None
-        return entry.value if self._safe(key, entry.value) else None
+        return entry.value if variables or self._safe(key, entry.value) else None
 
     def choice(self, key: str, choices: Iterable[str]) -> str | None:
         """The value in lower case, which must be one of ``choices``."""
@@ -112,10 +115,10 @@ class Fields:
             return ()
         return split_words(entry.value)
 
-    def lines(self, key: str) -> tuple[str, ...]:
-        """The lines of the value that hold something."""
+    def lines(self, key: str, *, variables: bool = False) -> tuple[str, ...]:
+        """The lines of the value that hold something; ``variables`` as for ``text``."""
         entry = self.entry(key)
-        if entry is None or not self._safe(key, entry.value):
+        if entry is None or not (variables or self._safe(key, entry.value)):
             return ()
         return tuple(line.strip() for line in entry.value.split("\n") if line.strip())
 

@@ -6,31 +6,9 @@ section.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-SectionKind = Literal["DEFAULT", "tier", "ROUTING"]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key.
-
-    ``kind`` says how the value is written, ``default`` what holds without it (empty: nothing).
-    ``hosted`` keys belong to models that others host; this version reads past them.
-    """
-
-    section: SectionKind
-    name: str
-    kind: str
-    default: str
-    meaning: str
-    hosted: bool = False
-
-
-def _hosted(name: str, kind: str, meaning: str) -> Key:
-    return Key("tier", name, kind, "", meaning, hosted=True)
-
+from llmstack.config.hosted import BACKENDS
+from llmstack.config.hosted_keys import HOSTED, PRICES
+from llmstack.config.key import Key, SectionKind
 
 _SETTINGS = (
     Key("DEFAULT", "host", "host", "127.0.0.1", "Address that the model servers listen on."),
@@ -59,6 +37,13 @@ _SETTINGS = (
         "0",
         "Megabytes of prompts and answers to keep in memory for a look at them, 0 for none.",
     ),
+    Key(
+        "DEFAULT",
+        "ollama",
+        "off or URL",
+        "",
+        "Where Ollama is, or off; without it OLLAMA_HOST and Ollama's own port are tried.",
+    ),
 )
 
 _TIER = (
@@ -71,17 +56,31 @@ _TIER = (
         "What the tier is for: fast, agent, plan, plan-uncensored, ultra or publish; the names "
         "build, chat and nofilter-chat are understood too.",
     ),
-    Key("tier", "backend", "gguf, bedrock or litellm", "", "Where the model runs, when unclear."),
-    Key("tier", "hf_repo", "owner/name", "", "Hub repository of the model."),
-    Key("tier", "hf_file", "file name", "", "File in hf_repo."),
-    Key("tier", "hf_repo_next", "owner/name", "hf_repo", "Repository on the next channel."),
-    Key("tier", "hf_file_next", "file name", "", "File that the next channel serves."),
+    Key(
+        "tier",
+        "backend",
+        ", ".join(("gguf", *BACKENDS)),
+        "gguf; bedrock with aws_model_id",
+        "Where the model is: here (gguf), or at one of the others.",
+    ),
+    Key("tier", "hf_repo", "owner/name", "", "Hub repository of the model.", of="local"),
+    Key("tier", "hf_file", "file name", "", "File in hf_repo.", of="local"),
+    Key(
+        "tier",
+        "hf_repo_next",
+        "owner/name",
+        "hf_repo",
+        "Repository on the next channel.",
+        of="local",
+    ),
+    Key("tier", "hf_file_next", "file name", "", "File that the next channel serves.", of="local"),
     Key(
         "tier",
         "path",
         "path",
         "",
         "A local GGUF file instead of hf_repo and hf_file; relative to the folder of models.ini.",
+        of="local",
     ),
     Key(
         "tier",
@@ -97,6 +96,7 @@ _TIER = (
         "yarn (scale=N, orig_ctx=N, type=ARCH)",
         "",
         "Context extension; type is optional and lifts the cap at the trained length.",
+        of="local",
     ),
     Key(
         "tier",
@@ -105,11 +105,34 @@ _TIER = (
         "",
         "Sampling defaults, used where a request does not say.",
     ),
-    Key("tier", "chat_template", "text", "", "Chat template instead of the model's own."),
-    Key("tier", "size_gb", "GB", "", "Size of the model, for eviction; counted as 5 if unknown."),
-    Key("tier", "size_gb_next", "GB", "size_gb", "Size of the model on the next channel."),
-    Key("tier", "quant", "text", "", "Quantisation, for display."),
-    Key("tier", "quant_next", "text", "", "Quantisation on the next channel, for display."),
+    Key(
+        "tier", "chat_template", "text", "", "Chat template instead of the model's own.", of="local"
+    ),
+    Key(
+        "tier",
+        "size_gb",
+        "GB",
+        "",
+        "Size of the model, for eviction; counted as 5 if unknown.",
+        of="local",
+    ),
+    Key(
+        "tier",
+        "size_gb_next",
+        "GB",
+        "size_gb",
+        "Size of the model on the next channel.",
+        of="local",
+    ),
+    Key("tier", "quant", "text", "", "Quantisation, for display.", of="local"),
+    Key(
+        "tier",
+        "quant_next",
+        "text",
+        "",
+        "Quantisation on the next channel, for display.",
+        of="local",
+    ),
     Key(
         "tier",
         "aliases",
@@ -123,6 +146,7 @@ _TIER = (
         "seconds",
         "by role",
         "Idle time after which the model is unloaded, 0 for never; 20m and 1h are understood.",
+        of="local",
     ),
     Key(
         "tier",
@@ -130,28 +154,53 @@ _TIER = (
         "boolean",
         "true for role fast",
         "Whether to load the model when the daemon starts.",
+        of="local",
     ),
     Key("tier", "description", "text", "the section's name", "A line for people to read."),
-    Key("tier", "price_input_per_1m", "USD", "", "Price of a million input tokens."),
-    Key("tier", "price_output_per_1m", "USD", "", "Price of a million output tokens."),
-    Key("tier", "price_cache_read_per_1m", "USD", "", "Price of a million cached input tokens."),
-    Key("tier", "price_cache_write_per_1m", "USD", "", "Price of caching a million tokens."),
 )
 
 #: How a model server is started. A tier may say it for itself; ``[DEFAULT]`` says it for all.
 _SERVER = (
-    Key("tier", "n_gpu_layers", "integer", "999", "Layers to put on the GPU, 0 for none."),
-    Key("tier", "flash_attn", "on, off or auto", "on", "Whether to use flash attention."),
-    Key("tier", "jinja", "boolean", "true", "Whether to use the model's own chat template."),
-    Key("tier", "threads", "integer", "-1", "CPU threads of a model server, -1 for all."),
-    Key("tier", "cache_type_k", "cache type", "q8_0", "Number format of the key cache."),
-    Key("tier", "cache_type_v", "cache type", "q8_0", "Number format of the value cache."),
+    Key(
+        "tier",
+        "n_gpu_layers",
+        "integer",
+        "999",
+        "Layers to put on the GPU, 0 for none.",
+        of="local",
+    ),
+    Key(
+        "tier", "flash_attn", "on, off or auto", "on", "Whether to use flash attention.", of="local"
+    ),
+    Key(
+        "tier",
+        "jinja",
+        "boolean",
+        "true",
+        "Whether to use the model's own chat template.",
+        of="local",
+    ),
+    Key(
+        "tier", "threads", "integer", "-1", "CPU threads of a model server, -1 for all.", of="local"
+    ),
+    Key(
+        "tier", "cache_type_k", "cache type", "q8_0", "Number format of the key cache.", of="local"
+    ),
+    Key(
+        "tier",
+        "cache_type_v",
+        "cache type",
+        "q8_0",
+        "Number format of the value cache.",
+        of="local",
+    ),
     Key(
         "tier",
         "parallel",
         "integer",
         "the server's own",
         "Requests that it answers side by side; they share the context window.",
+        of="local",
     ),
     Key(
         "tier",
@@ -159,14 +208,18 @@ _SERVER = (
         "path or off",
         "what the hub has",
         "Multimodal projector: a local file, or off for none.",
+        of="local",
     ),
-    Key("tier", "draft_path", "path", "", "A small local GGUF for speculative decoding."),
+    Key(
+        "tier", "draft_path", "path", "", "A small local GGUF for speculative decoding.", of="local"
+    ),
     Key(
         "tier",
         "extra_args",
         "words",
         "",
         "Further flags of llama-server, quoted as in a shell; they come last and win.",
+        of="local",
     ),
     Key(
         "tier",
@@ -174,18 +227,56 @@ _SERVER = (
         "NAME=value, one a line",
         "",
         "Further environment variables of the model server; no credentials.",
+        of="local",
     ),
 )
 
-_HOSTED = (
-    _hosted("aws_model_id", "text", "Bedrock model of a hosted tier."),
-    _hosted("aws_model_id_next", "text", "Bedrock model on the next channel."),
-    _hosted("aws_region", "text", "AWS region of a hosted tier."),
-    _hosted("aws_region_next", "text", "AWS region on the next channel."),
-    _hosted("aws_profile", "text", "AWS profile that holds the credentials."),
-    _hosted("aws_endpoint_url", "URL", "Bedrock address other than the region's own."),
-    _hosted("model", "text", "Provider and model of a hosted tier."),
-    _hosted("model_next", "text", "Provider and model on the next channel."),
+#: How requests are fitted into a tier's window.
+_CONTEXT = (
+    Key(
+        "tier",
+        "context_policy",
+        "off, limit_only, always or llm_assisted",
+        "limit_only",
+        "What is done so that requests fit: nothing; something when one does not fit; the same "
+        "earlier, from context_trigger on; or with a summary of what is left out. Without a known "
+        "window nothing is done.",
+    ),
+    Key(
+        "tier",
+        "truncation_mode",
+        "sliding_window or strict_error",
+        "sliding_window",
+        "With limit_only: whether what does not fit is shortened or refused.",
+    ),
+    Key(
+        "tier",
+        "context_trigger",
+        "share",
+        "0.85",
+        "Share of the room for prompts at which it is done.",
+    ),
+    Key(
+        "tier",
+        "context_target",
+        "share",
+        "0.6",
+        "Share of that room to which a prompt is then shortened.",
+    ),
+    Key(
+        "tier",
+        "context_keep_recent",
+        "integer",
+        "4",
+        "Last turns and tool rounds that are never shortened.",
+    ),
+    Key(
+        "tier",
+        "prompt_hygiene",
+        "boolean",
+        "true",
+        "Whether volatile lines at the front of prompts are made stable, for the server's cache.",
+    ),
 )
 
 _ROUTING = (
@@ -221,10 +312,26 @@ _ROUTING = (
         "built in",
         "Marks that ask for the plan-uncensored tier, written like ultra_triggers.",
     ),
+    Key(
+        "ROUTING",
+        "sticky",
+        "boolean",
+        "true",
+        "Whether auto minds what a switch costs: a turn stays on its model, side work goes to what "
+        "is loaded, and a session moves when it is worth it; off is the bare ladder.",
+    ),
+    Key(
+        "ROUTING",
+        "switch_cost_limit",
+        "seconds",
+        "45",
+        "Seconds of loading and reading that a step from the agent to the ultra or plan tier is "
+        "worth; with 0 a session moves only when it is asked to.",
+    ),
 )
 
 #: All keys, in the order of the reference.
-KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *_SERVER, *_HOSTED, *_ROUTING)
+KEYS: tuple[Key, ...] = (*_SETTINGS, *_TIER, *_CONTEXT, *PRICES, *_SERVER, *HOSTED, *_ROUTING)
 
 #: Names under which people keep credentials. They are refused wherever they stand: the file is
 #: shown to other machines.
@@ -243,13 +350,26 @@ SECRET_KEYS = frozenset(
         "auth",
         "authorization",
         "bearer",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
         "password",
         "secret",
         "token",
         "hf_token",
     }
 )
-_SECRET_ENDINGS = ("_key", "_keys", "_token", "_secret", "_password", "apikey")
+_SECRET_ENDINGS = (
+    "_key",
+    "_keys",
+    "_token",
+    "_secret",
+    "_password",
+    "_credentials",
+    "_passphrase",
+    "apikey",
+)
 
 
 def names(section: SectionKind) -> tuple[str, ...]:
@@ -259,9 +379,9 @@ def names(section: SectionKind) -> tuple[str, ...]:
     return tuple(key.name for key in KEYS if key.section == section)
 
 
-def hosted_names() -> frozenset[str]:
-    """The key names that only hosted tiers use."""
-    return frozenset(key.name for key in KEYS if key.hosted)
+def names_for(*uses: str) -> frozenset[str]:
+    """The key names whose ``of`` is one of ``uses``."""
+    return frozenset(key.name for key in KEYS if key.of in uses)
 
 
 def is_secret(name: str) -> bool:

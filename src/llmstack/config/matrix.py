@@ -1,11 +1,13 @@
 """Which tiers may be loaded together, as the ``matrix`` of a llama-swap file.
 
 The rules: all fast tiers stay beside every other tier; a plan and a plan-uncensored tier may be
-loaded together; otherwise one large tier at a time. Two tiers of one role are alternatives.
+loaded together; otherwise one large tier at a time. Two tiers of one role are alternatives. Hosted
+tiers take no memory here and are not in it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _CHATS = ("plan", "plan-uncensored")
 
 def build_matrix(stack: Stack, channel: Channel) -> dict[str, Any] | None:
     """The ``matrix`` mapping, or None where no two tiers may be loaded together."""
+    stack = replace(stack, tiers=stack.local)
     letters = _variables(stack.tiers)
     sets = _sets(stack, {tier.name: letter for letter, tier in letters.items()})
     if not any("&" in expression for expression in sets.values()):

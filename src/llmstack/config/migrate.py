@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmstack.config.ini import DEFAULT, read_ini
+from llmstack.config.litellm import todays_keys
 from llmstack.config.roles import role_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("ctx_size", "max_output_tokens", "high_fidelity_ceiling", "mid_fidelity_ceiling")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-_BEDROCK = re.compile(r"bedrock/(?:converse/)?(?P<id>[^/]+)")
 _ROUTING = "ROUTING"
 
 
@@ -60,6 +60,13 @@ class _Work:
             indent, name, equals = match.groups()
             self.lines[number] = f"{indent}{key or name}{equals}{value}{old[match.end() :]}"
 
+    def add(self, entry: Entry, key: str, value: str) -> None:
+        """Write another key below ``entry``."""
+        number = entry.line - 1
+        line = self.lines[number]
+        ending = line[len(line.rstrip("\r\n")) :] or "\n"
+        self.lines[number] = line.rstrip("\r\n") + f"{ending}{key} = {value}{ending}"
+
     def rename(self, section: Section, name: str) -> None:
         if section.line is not None:
             number = section.line - 1
@@ -89,22 +96,30 @@ def _role(section: Section, work: _Work) -> None:
 
 
 def _hosted(section: Section, document: Document, work: _Work) -> None:
-    """``model = bedrock/ID`` behind a proxy is ``aws_model_id = ID`` of ``backend = bedrock``."""
+    """``model = PROVIDER/NAME`` behind a proxy is today's ``backend`` and what belongs to it."""
     model = section.entries.get("model")
     if model is None:
         return
-    backend = section.entries.get("backend")
-    match = _BEDROCK.fullmatch(model.value)
-    if match is None:
+    keys = todays_keys(model.value)
+    if not keys:
         work.notes.append(
             f"{document.source}:{model.line}: [{section.name}] model = {model.value} went through "
             "a LiteLLM proxy. Say where the model is served: backend, base_url, model_name and "
             "api_key_env."
         )
         return
-    work.set(model, match["id"], key="aws_model_id")
+    named = "aws_model_id" if "aws_model_id" in keys else "model_name"
+    work.set(model, keys[named], key=named)
     upgrade = section.entries.get("model_next")
-    if upgrade and (later := _BEDROCK.fullmatch(upgrade.value)):
-        work.set(upgrade, later["id"], key="aws_model_id_next")
+    if upgrade:
+        later = todays_keys(upgrade.value)
+        if later and {**later, named: ""} == {**keys, named: ""}:
+            work.set(upgrade, later[named], key=f"{named}_next")
+    backend = section.entries.get("backend")
     if backend is not None:
-        work.set(backend, "bedrock")
+        work.set(backend, keys["backend"])
+    elif "aws_model_id" not in keys:
+        work.add(model, "backend", keys["backend"])
+    for key in ("base_url", "api_key_env"):
+        if key in keys and key not in section.entries:
+            work.add(model, key, keys[key])

@@ -1,12 +1,13 @@
 """What a requested model name stands for: profiles first, then selectors, then models and peers.
 
-Local ids win over aliases, both over bare names of peer models; a bare name that several peers
-offer stands for none of them. Pins and selectors do not chain. Pure.
+Local ids win over aliases, both over hosted tiers, and these over bare names of peer models; a bare
+name that several peers offer stands for none of them. What was found and not declared has no bare
+name, so that it cannot take one. Pins and selectors do not chain. Pure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """``model`` of a peer. ``name`` is what led to it: ``PEER/MODEL`` or the bare name."""
+    """``model`` of a peer, or of another source of models.
+
+    ``name`` is what led to it: ``PEER/MODEL`` or the bare name.
+    """
 
     peer: str
     model: str
@@ -44,11 +48,27 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedModel:
+    """A tier that others host. ``name`` is what led to it: its id or an alias."""
+
+    id: str
+    name: str
+
+    @property
+    def canonical(self) -> str:
+        """The one name among all names of the target."""
+        return self.id
+
+
+Choice = Local | Remote | HostedModel
+
+
+@dataclass(frozen=True, slots=True)
 class Selected:
     """A selector, whose strategy has to choose one of ``targets``."""
 
     selector: Selector
-    targets: tuple[Local | Remote, ...]
+    targets: tuple[Choice, ...]
 
     @property
     def canonical(self) -> str:
@@ -71,7 +91,7 @@ class Unknown:
     candidates: tuple[str, ...] = ()
 
 
-Target = Local | Remote | Selected | Disabled | Unknown
+Target = Choice | Selected | Disabled | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +103,7 @@ class Names:
     bare: Mapping[str, tuple[Remote, ...]]
     selectors: Mapping[str, Selected] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    hosted: Mapping[str, HostedModel] = field(default_factory=dict)
 
     def resolve(
         self, requested: str, active_profile: str | None = None, *, selectors: bool = True
@@ -102,9 +123,9 @@ class Names:
             return selected
         return self.model(name)
 
-    def model(self, name: str) -> Local | Remote | Unknown:
+    def model(self, name: str) -> Choice | Unknown:
         """The model called ``name``, without profiles and selectors."""
-        found = self.local.get(name) or self.canonical.get(name)
+        found = self.local.get(name) or self.hosted.get(name) or self.canonical.get(name)
         if found is not None:
             return found
         offers = self.bare.get(name, ())
@@ -115,7 +136,8 @@ class Names:
     def known(self) -> tuple[str, ...]:
         """Every name that resolves without a profile, selectors first."""
         unique = [name for name, offers in self.bare.items() if len(offers) == 1]
-        return tuple(dict.fromkeys([*self.selectors, *self.local, *self.canonical, *unique]))
+        named = [*self.selectors, *self.local, *self.hosted, *self.canonical, *unique]
+        return tuple(dict.fromkeys(named))
 
 
 def allows(key: ApiKey, target: Target) -> bool:
@@ -152,6 +174,20 @@ def with_selectors(
         targets = tuple(target for target in found if not isinstance(target, Unknown))
         selected[name] = Selected(selector, targets)
     return Names(names.local, names.canonical, names.bare, selected, dict(profiles))
+
+
+def with_hosted(
+    names: Names, tiers: Mapping[str, Iterable[str]], found: Mapping[str, Iterable[str]]
+) -> Names:
+    """``names`` and those of hosted ``tiers`` (id: aliases) and of ``found`` models (by source)."""
+    hosted = {alias: HostedModel(tier, alias) for tier, also in tiers.items() for alias in also}
+    hosted |= {tier: HostedModel(tier, tier) for tier in tiers}
+    canonical = dict(names.canonical)
+    for source, models in found.items():
+        for model in models:
+            full = f"{source}/{model}"
+            canonical.setdefault(full, Remote(source, model, full))
+    return replace(names, canonical=canonical, hosted=hosted)
 
 
 def names_of(config: SwapConfig) -> Names:

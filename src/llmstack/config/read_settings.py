@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 from llmstack.config.numbers import (
     MAX_PORT,
     BadValueError,
+    parse_bool,
     parse_int,
     parse_port,
+    parse_seconds,
     parse_tokens,
     shown,
 )
+from llmstack.config.read_context import read_context
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.stack import Routing, Settings
+from llmstack.config.upstream_url import parse_url
 
 if TYPE_CHECKING:
     from llmstack.config.fields import Fields
@@ -43,6 +47,8 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         llama_server_bin=fields.read("llama_server_bin", lambda text: _program(text, base)),
         server=read_server(fields, base),
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
+        ollama=_or(fields.read("ollama", _ollama), default.ollama),
+        context=read_context(fields),
     )
 
 
@@ -82,6 +88,10 @@ def read_routing(fields: Fields) -> Routing:
         agent_signal_words=fields.words("agent_signal_words"),
         ultra_triggers=fields.words("ultra_triggers"),
         uncensored_triggers=fields.words("uncensored_triggers"),
+        sticky=_or(fields.read("sticky", parse_bool), default.sticky),
+        switch_cost_limit=_or(
+            fields.read("switch_cost_limit", parse_seconds), default.switch_cost_limit
+        ),
     )
     if fault := ceilings_fault(routing):
         key = "high_fidelity_ceiling"
@@ -117,6 +127,18 @@ def parse_turns(text: str) -> int:
 
 def _megabytes(text: str) -> int:
     return parse_int(text, minimum=0, maximum=MAX_CAPTURES)
+
+
+def _ollama(text: str) -> str:
+    """``off`` for nowhere, empty for the usual places, else a URL."""
+    if text.lower() in ("auto", "on", "true", "yes", "1"):
+        return ""
+    if text.lower() in ("off", "none", "false", "no", "0"):
+        return "off"
+    try:
+        return parse_url(text)
+    except BadValueError as error:
+        raise BadValueError(error.what, "Write off, or a URL: http://HOST:11434.") from None
 
 
 def _program(text: str, base: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from llmstack.config.fields import NAME
 from llmstack.config.grammars import SAMPLER_NAMES, parse_rope, parse_sampler
-from llmstack.config.keys import hosted_names
+from llmstack.config.hosted import Budget
 from llmstack.config.numbers import (
     BadValueError,
     parse_bool,
@@ -19,6 +20,8 @@ from llmstack.config.numbers import (
     shown,
 )
 from llmstack.config.problems import nearest
+from llmstack.config.read_context import read_context
+from llmstack.config.read_hosted import GGUF, read_hosted, warn_of_others
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.roles import ROLES, default_ttl, role_of
 from llmstack.config.stack import Prices, Sampler, Tier, Weights
@@ -31,56 +34,64 @@ if TYPE_CHECKING:
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def read_tier(fields: Fields, base: Path) -> Tier | None:
-    """The tier of a section, without its aliases; None if it is hosted.
+def read_tier(fields: Fields, base: Path, kind: str) -> Tier:
+    """The tier of a section, without its aliases and fallback.
 
-    All values are read and checked in either case. A tier without usable weights has an error
-    recorded in ``fields``.
+    ``kind`` is ``gguf`` or a key of ``BACKENDS``. What is missing or wrong is recorded in
+    ``fields``.
     """
-    weights = _weights(fields, base)
-    weights_next = _weights_next(fields, weights)
-    role = _role(fields)
-    ttl = fields.read("ttl", parse_seconds)
-    preload = fields.read("preload", parse_bool)
-    tier = Tier(
-        name=fields.own.name,
-        role=role,
-        weights=weights or Weights(),
-        weights_next=weights_next,
-        label=fields.text("tier") or "",
-        description=fields.text("description") or fields.own.name,
-        ctx_size=fields.read("ctx_size", parse_tokens) or 0,
-        max_output_tokens=fields.read("max_output_tokens", _some_tokens),
-        rope=fields.read("rope_scaling", parse_rope),
-        sampler=_sampler(fields),
-        chat_template=fields.text("chat_template") or None,
-        ttl=default_ttl(role) if ttl is None else ttl,
-        preload=role == "fast" if preload is None else preload,
-        server=read_server(fields, base),
-        prices=_prices(fields),
-    )
-    if is_hosted(fields):
-        _leave_out(fields)
-        return None
+    tier = _tier(fields)
+    warn_of_others(fields, kind)
+    if kind != GGUF:
+        hosted, hosted_next = read_hosted(fields, kind)
+        tier = replace(tier, hosted=hosted, hosted_next=hosted_next)
+        if not tier.ctx_size:
+            fields.warning(
+                "ctx_size",
+                "nobody knows the context window of the model, and agents are told of 8192 tokens",
+                "Add a line ctx_size = ... with the window in tokens, such as 200000 or 128k.",
+            )
+    else:
+        weights = _weights(fields, base)
+        ttl = fields.read("ttl", parse_seconds)
+        preload = fields.read("preload", parse_bool)
+        tier = replace(
+            tier,
+            weights=weights or Weights(),
+            weights_next=_weights_next(fields, weights),
+            rope=fields.read("rope_scaling", parse_rope),
+            chat_template=fields.text("chat_template") or None,
+            ttl=default_ttl(tier.role) if ttl is None else ttl,
+            preload=tier.role == "fast" if preload is None else preload,
+            server=read_server(fields, base),
+        )
     _check_sizes(fields, tier)
     return tier
 
 
-def is_hosted(fields: Fields) -> bool:
-    """Whether the section is served by others: by ``backend``, else by a model id of theirs."""
-    backend = fields.choice("backend", ("gguf", "bedrock", "litellm"))
-    if backend:
-        return backend != "gguf"
-    return fields.has("aws_model_id") or fields.has("model")
-
-
-def _leave_out(fields: Fields) -> None:
-    key = next((key for key in ("backend", "aws_model_id", "model") if fields.has(key)), "tier")
-    local = fields.has("path") or fields.has("hf_repo")
-    fields.warning(
-        key,
-        f"hosted tiers are not served by this version, and {fields.own.name} is left out",
-        "Write backend = gguf to serve its local model." if local else "",
+def _tier(fields: Fields) -> Tier:
+    """What tiers of every kind have."""
+    prices, budget = _prices(fields), _budget(fields)
+    if budget and prices.input is None and prices.output is None:
+        key = "budget_usd_per_day" if fields.has("budget_usd_per_day") else "budget_usd_per_month"
+        fields.warning(
+            key,
+            "without prices nobody knows what the tier costs, and the budget is never spent",
+            "Add price_input_per_1m and price_output_per_1m.",
+        )
+    return Tier(
+        name=fields.own.name,
+        role=_role(fields),
+        weights=Weights(),
+        label=fields.text("tier") or "",
+        description=fields.text("description") or fields.own.name,
+        ctx_size=fields.read("ctx_size", parse_tokens) or 0,
+        max_output_tokens=fields.read("max_output_tokens", _some_tokens),
+        sampler=_sampler(fields),
+        ttl=0,
+        prices=prices,
+        budget=budget,
+        context=read_context(fields),
     )
 
 
@@ -90,8 +101,6 @@ def _weights(fields: Fields, base: Path) -> Weights | None:
     file = fields.read("hf_file", parse_hub_file)
     size = fields.read("size_gb", parse_gigabytes)
     quant = fields.text("quant") or ""
-    if is_hosted(fields):
-        return None
     has_path, has_repo, has_file = (fields.has(key) for key in ("path", "hf_repo", "hf_file"))
     if has_path and (has_repo or has_file):
         other = "hf_repo" if has_repo else "hf_file"
@@ -180,6 +189,19 @@ def _prices(fields: Fields) -> Prices:
     )
 
 
+def _budget(fields: Fields) -> Budget:
+    def dollars(text: str) -> float:
+        amount = parse_decimal(text, minimum=0, maximum=1_000_000)
+        if amount == 0:
+            raise BadValueError("with 0 nothing could be asked", "Remove the line for no limit.")
+        return amount
+
+    return Budget(
+        per_day=fields.read("budget_usd_per_day", dollars),
+        per_month=fields.read("budget_usd_per_month", dollars),
+    )
+
+
 def _check_sizes(fields: Fields, tier: Tier) -> None:
     limit = int(tier.rope.scale * tier.rope.orig_ctx) if tier.rope else None
     if limit is not None and tier.ctx_size > limit:
@@ -220,11 +242,3 @@ def parse_hub_file(text: str) -> str:
             "Write the file's name as the hub shows it; a file on this machine goes in path.",
         )
     return text
-
-
-def warn_of_hosted_keys(fields: Fields) -> None:
-    """Warn of keys in a local section, or in ``[DEFAULT]``, that only hosted tiers would use."""
-    for key in sorted(hosted_names() & fields.own.entries.keys()):
-        fields.warning(
-            key, "only hosted tiers use it, and this version serves none", "Remove the line."
-        )

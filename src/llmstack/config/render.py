@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from llmstack.config.context_settings import written
 from llmstack.config.matrix import build_matrix
 from llmstack.config.problems import Problem
 from llmstack.config.server_flags import common_flags, tier_flags
@@ -35,15 +36,15 @@ _NOTICE = {
 def render_swap(
     stack: Stack,
     *,
-    llama_server: tuple[str, ...],
+    llama_server: tuple[str, ...] = (),
     channel: Channel = "current",
     removed_flags: Container[str] = (),
 ) -> str:
-    """The YAML text of the configuration that serves ``channel``.
+    """The YAML text of the configuration that serves ``channel``: the tiers that run here.
 
-    ``llama_server`` is the command that starts a model server. ``removed_flags`` names flags that
-    this server does not know; they are left out together with their values. Raises
-    ``ConfigError`` if the command cannot stand in a configuration.
+    ``llama_server`` is the command that starts a model server, empty where none runs.
+    ``removed_flags`` names flags that this server does not know; they are left out together with
+    their values. Raises ``ConfigError`` if the command cannot stand in a configuration.
     """
     _check_command(llama_server)
     config: dict[str, Any] = {
@@ -57,18 +58,18 @@ def render_swap(
         # Prompts are not stored unless asked, neither by a llama-swap that reads this.
         "captureBuffer": stack.settings.capture_buffer,
         "macros": {
-            "llama_server": shlex.join(llama_server),
+            **({"llama_server": shlex.join(llama_server)} if llama_server else {}),
             "server_defaults": _join(
                 common_flags(stack.settings, stack.settings.server), removed_flags
             ),
         },
         "models": {
-            tier.name: _model(tier, stack.settings, channel, removed_flags) for tier in stack.tiers
+            tier.name: _model(tier, stack.settings, channel, removed_flags) for tier in stack.local
         },
     }
     if (matrix := build_matrix(stack, channel)) is not None:
         config["matrix"] = matrix
-    if preload := [tier.name for tier in stack.tiers if tier.preload]:
+    if preload := [tier.name for tier in stack.local if tier.preload]:
         config["hooks"] = {"on_startup": {"preload": _Flow(preload)}}
     header = (
         f"# yaml-language-server: $schema={SCHEMA}\n"
@@ -102,6 +103,8 @@ def _model(
         "ttl": tier.ttl,
         **({"env": env} if env else {}),
         "aliases": _Flow(tier.aliases),
+        # A real llama-swap has no use for these keys, and an editor would mark them in its file.
+        **(written(tier.context) if settings.engine == "embedded" else {}),
         "metadata": {
             "tier": tier.label,
             "role": tier.role,

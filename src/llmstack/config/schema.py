@@ -47,8 +47,11 @@ def _section(table: Table) -> dict[str, Any]:
         "properties": {key.name: _property(key) for key in table.values()},
         "patternProperties": {f"^{TEMPLATE}": {}},
     }
-    if required := [key.name for key in table.values() if key.required]:
+    if required := [key.name for key in table.values() if key.required and not key.unless]:
         schema["required"] = required
+    for key in table.values():
+        if key.unless:  # one such key is all that a table has
+            schema["anyOf"] = [{"required": [name]} for name in (key.name, key.unless)]
     return schema
 
 
@@ -69,6 +72,8 @@ def _value(key: SwapKey) -> dict[str, Any]:
             return {"anyOf": [{"enum": [*key.choices, None]}, _pattern(f"^{_MACRO}$")]}
         case "integer":
             return _integer(key)
+        case "share":
+            return _share()
         case "boolean":
             return {"type": ["boolean", "string", "null"], "pattern": _BOOLEAN}
         case "duration":
@@ -110,6 +115,11 @@ def _integer(key: SwapKey) -> dict[str, Any]:
     if key.minimum is not None:
         schema["minimum"] = key.minimum
     return schema
+
+
+def _share() -> dict[str, Any]:
+    kinds = ["number", "string", "null"]
+    return {"type": kinds, "pattern": f"^{_MACRO}$", "exclusiveMinimum": 0, "maximum": 1}
 
 
 def _map(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmstack.config.context_settings import ContextSettings
+from llmstack.config.hosted import Budget, Hosted, Source
+
 Channel = Literal["current", "next"]
 
 #: Roles that routing, residency, aliases and time to live know by name.
@@ -85,7 +88,8 @@ class Tier:
 
     ``ctx_size`` is in tokens, 0 when not stated. ``ttl`` is in seconds of idleness, 0 for never.
     ``weights_next`` is what the ``next`` channel serves, None when nothing is queued. ``preload``
-    says whether it is loaded when the daemon starts.
+    says whether the model is loaded when the daemon starts. A tier with ``hosted`` runs elsewhere
+    and has neither weights, ttl nor preload. ``fallback`` names tiers that answer in its place.
     """
 
     name: str
@@ -104,6 +108,15 @@ class Tier:
     preload: bool = False
     server: ServerOptions = field(default_factory=ServerOptions)
     prices: Prices = field(default_factory=Prices)
+    hosted: Hosted | None = None
+    hosted_next: Hosted | None = None
+    fallback: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    context: ContextSettings = field(default_factory=ContextSettings)
+
+    def elsewhere(self, channel: Channel) -> Hosted | None:
+        """Where ``channel`` has the model, None when it runs here."""
+        return self.hosted_next if channel == "next" and self.hosted_next else self.hosted
 
     def effective(self, channel: Channel) -> Weights:
         """The weights that ``channel`` serves."""
@@ -116,7 +129,8 @@ class Routing:
 
     Ceilings are in estimated prompt tokens, ``multi_turn`` in user turns. An empty word list
     means the built-in list. ``players`` are roles with the tiers that must play them, whatever
-    the tiers say.
+    the tiers say. ``sticky`` keeps sessions where they are while a switch costs more than it gives,
+    and ``switch_cost_limit`` is the most seconds of loading and reading that one is worth.
     """
 
     high_fidelity_ceiling: int = 12_000
@@ -127,6 +141,8 @@ class Routing:
     ultra_triggers: tuple[str, ...] = ()
     uncensored_triggers: tuple[str, ...] = ()
     players: tuple[tuple[str, str], ...] = ()
+    sticky: bool = True
+    switch_cost_limit: int = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +158,29 @@ class Settings:
     llama_server_bin: str | None = None
     server: ServerOptions = field(default_factory=ServerOptions)
     capture_buffer: int = 0
+    #: Where Ollama is looked for: empty for its usual places, ``off`` for nowhere, else a URL.
+    ollama: str = ""
+    #: For models that are no tiers' own, such as those of sources.
+    context: ContextSettings = field(default_factory=ContextSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything one ``models.ini`` declares. ``source`` is the file it was read from."""
+    """Everything one ``models.ini`` declares.
+
+    ``source`` is the file it was read from. ``sources`` are sections that are no tiers.
+    """
 
     source: str
     settings: Settings
     tiers: tuple[Tier, ...]
     routing: Routing = field(default_factory=Routing)
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def local(self) -> tuple[Tier, ...]:
+        """The tiers that run here."""
+        return tuple(tier for tier in self.tiers if tier.hosted is None)
 
     def tier(self, name: str) -> Tier | None:
         """The tier of that name, or None."""

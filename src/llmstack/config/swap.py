@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from llmstack.config.context_settings import UNTOUCHED, ContextSettings
 from llmstack.config.go_regex import compile_go
 from llmstack.config.swap_parts import (
     ApiKey,
@@ -80,6 +81,7 @@ class SwapModel:
     capabilities: Capabilities | None = None
     memory: int | None = None
     forward_api_key: bool = False
+    context: ContextSettings = UNTOUCHED
     line: int | None = None
 
 

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
-def read_api_keys(top: Section, names: Names) -> tuple[tuple[ApiKey, ...], tuple[str, ...]]:
-    """The keys, known by their digests, and those that are written in the clear."""
+def read_api_keys(
+    top: Section, names: Names, finding: tuple[str, ...] = ()
+) -> tuple[tuple[ApiKey, ...], tuple[str, ...]]:
+    """The keys, known by their digests, and those that are written in the clear.
+
+    Nobody knows yet what the peers ``finding`` have; a key may name it all the same.
+    """
     report = top.report
     entries = top.raw("apiKeys", "keys")
     if entries is None:
@@ -52,7 +57,7 @@ def read_api_keys(top: Section, names: Names) -> tuple[tuple[ApiKey, ...], tuple
         if section is None:
             keys.append(ApiKey(digest))
             continue
-        scope = _scope(section, names) if "models" in section else None
+        scope = _scope(section, names, finding) if "models" in section else None
         keys.append(ApiKey(digest, name, scope, section.boolean("admin")))
     return tuple(keys), tuple(clear)
 
@@ -100,13 +105,15 @@ def _digest(
     return sha256(text.encode()).hexdigest()
 
 
-def _scope(section: Section, names: Names) -> frozenset[str]:
+def _scope(section: Section, names: Names, finding: tuple[str, ...]) -> frozenset[str]:
     """Canonical names of the models that the key may use."""
     found = set()
     for index, name in enumerate(section.texts("models")):
         target = names.resolve(name)
         if not isinstance(target, Unknown) and hasattr(target, "canonical"):
             found.add(target.canonical)
+        elif name.startswith(tuple(f"{peer}/" for peer in finding)):
+            found.add(name)
         elif isinstance(target, Unknown) and not has_macro(name):
             message = f'{section.label("models")} references unknown model "{name}"'
             path = (*section.at("models"), index)

@@ -192,6 +192,22 @@ class Section:
         self._wrong(self.at(key), "a whole number", value, "Write digits without quotes.")
         return default
 
+    def share(self, key: str) -> float:
+        """A number above 0 and up to 1."""
+        known = self._key(key, "share")
+        default = float(known.default) if known and isinstance(known.default, float) else 1.0
+        value = self._values.get(key)
+        if value is None or has_macro(value):
+            return default
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1:
+            return float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            message = f"{self.label(key)}: {text_of(value)} is not above 0 and up to 1"
+            self.report.error(self.at(key), message, f"Write {default:g}, say.")
+        else:
+            self._wrong(self.at(key), "a number", value, f"Write {default:g}, say.")
+        return default
+
     def seconds(self, key: str, message: str = "") -> int:
         """A whole number that is not negative; ``message`` is said otherwise."""
         value = self.integer(key)

@@ -14,6 +14,7 @@ from typing import Literal
 Kind = Literal[
     "text",
     "integer",
+    "share",
     "boolean",
     "duration",
     "size",
@@ -33,19 +34,21 @@ Kind = Literal[
 class SwapKey:
     """One key.
 
-    ``default`` holds when the key is missing or null. ``inner`` names the table of a section.
-    ``addition`` marks what llama-swap itself does not know (it ignores such keys), ``deprecated``
-    what is understood only for old files. The value of a ``secret`` key is never shown.
+    ``default`` holds when the key is missing or null. ``inner`` names the table of a section. A
+    ``required`` key may be missing where the key ``unless`` is there. ``addition`` marks what
+    llama-swap itself does not know (it ignores such keys), ``deprecated`` what is understood only
+    for old files. The value of a ``secret`` key is never shown.
     """
 
     name: str
     kind: Kind
-    default: str | int | bool | tuple[str, ...] | None
+    default: str | float | int | bool | tuple[str, ...] | None
     meaning: str
     inner: str = ""
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     required: bool = False
+    unless: str = ""
     addition: bool = False
     deprecated: bool = False
     secret: bool = False
@@ -68,6 +71,11 @@ def text(name: str, meaning: str, default: str = "", *, choices: tuple[str, ...]
 def integer(name: str, default: int, meaning: str, minimum: int | None = None) -> SwapKey:
     """A key whose value is a whole number."""
     return SwapKey(name, "integer", default, meaning, minimum=minimum)
+
+
+def share(name: str, default: float, meaning: str) -> SwapKey:
+    """A key whose value is a number above 0 and up to 1."""
+    return SwapKey(name, "share", default, meaning)
 
 
 def boolean(name: str, meaning: str, *, default: bool = False) -> SwapKey:

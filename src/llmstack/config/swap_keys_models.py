@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from llmstack.config.context_settings import POLICIES, TRUNCATIONS
 from llmstack.config.swap_keys import (
     SwapKey,
     Table,
@@ -11,6 +12,7 @@ from llmstack.config.swap_keys import (
     integer,
     of_kind,
     section,
+    share,
     table,
     text,
     texts,
@@ -50,6 +52,35 @@ _FILTERS = table(
         "model is never touched.",
     ),
     of_kind("setParamsByID", "free map", _ID_PARAMS),
+)
+
+_CONTEXT = tuple(
+    replace(key, addition=True)
+    for key in (
+        text(
+            "contextPolicy",
+            "What is done so that requests fit the window: nothing; something when one does not "
+            "fit; the same earlier, from contextTrigger on; or with a summary, written by the "
+            "model, of what is left out. Without a known window nothing is done. A model with any "
+            "of these keys has limit_only unless it says otherwise, one with none has off.",
+            choices=POLICIES,
+        ),
+        text(
+            "truncationMode",
+            "With limit_only: whether what does not fit is shortened or refused.",
+            "sliding_window",
+            choices=TRUNCATIONS,
+        ),
+        share("contextTrigger", 0.85, "Share of the room for prompts at which it is done."),
+        share("contextTarget", 0.6, "Share of that room to which a prompt is then shortened."),
+        integer("contextKeepRecent", 4, "Last turns and tool rounds that are never shortened.", 0),
+        boolean(
+            "promptHygiene",
+            "Whether volatile lines at the front of prompts are made stable, for the sake of the "
+            "server's cache.",
+            default=True,
+        ),
+    )
 )
 
 MODEL_TABLES: dict[str, Table] = {
@@ -105,6 +136,7 @@ MODEL_TABLES: dict[str, Table] = {
             ),
             addition=True,
         ),
+        *_CONTEXT,
         replace(
             integer("healthCheckTimeout", 0, "No effect here: the top level's counts.", 0),
             deprecated=True,
@@ -137,6 +169,11 @@ MODEL_TABLES: dict[str, Table] = {
         replace(
             texts("models", "Models that it serves; each is also known as PEER/MODEL."),
             required=True,
+            unless="discover",
+        ),
+        replace(
+            boolean("discover", "Ask it which models it serves, and offer them as PEER/MODEL too."),
+            addition=True,
         ),
         section("filters", "peer filters", "What to change in requests before they are forwarded."),
         section("timeouts", "peer timeouts", "Limits of the connection to it."),

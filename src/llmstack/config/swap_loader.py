@@ -107,7 +107,8 @@ def _build(top: Section, source: Source) -> SwapConfig:
     selectors = read_selectors(top.sections("selectors"), names, reserved, routing)
     names = with_selectors(names, selectors, {})
     profiles = read_profiles(_profile_sections(top), names, reserved)
-    api_keys, clear_keys = read_api_keys(top, names)
+    finding = tuple(peer.id for peer in peers.values() if peer.discover)
+    api_keys, clear_keys = read_api_keys(top, names, finding)
     preload = _read_preload(top.section("hooks"), models)
     return SwapConfig(
         source=source.document.source,

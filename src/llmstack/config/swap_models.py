@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from llmstack.config.context_settings import (
+    POLICIES,
+    SWAP_KEYS,
+    TRUNCATIONS,
+    UNTOUCHED,
+    ContextSettings,
+    Policy,
+    Truncation,
+    read_policy,
+    read_truncation,
+    share_fault,
+)
 from llmstack.config.macros import has_macro
 from llmstack.config.problems import nearest
 from llmstack.config.redact import masked
 from llmstack.config.swap import Capabilities, SwapModel
 from llmstack.config.swap_commands import command_faults
+from llmstack.config.swap_fields import shorten
 from llmstack.config.swap_filters import check_id_params, read_filters, read_timeouts
 from llmstack.config.swap_keys_models import MODALITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llmstack.config.swap_fields import Report, Section
+
+T = TypeVar("T")
 
 _CONCURRENCY = 10
 #: An id that llama-swap gives its own route and more room.
@@ -82,8 +97,54 @@ def _read_model(section: Section, model_id: str, defaults: ModelDefaults) -> Swa
         capabilities=_capabilities(section, model_id),
         memory=section.size("memory"),
         forward_api_key=section.boolean("forwardApiKey"),
+        context=_context(section, model_id),
         line=report.line(section.path),
     )
+
+
+def _context(section: Section, model_id: str) -> ContextSettings:
+    policy: Policy | None = _named(section, "contextPolicy", read_policy, POLICIES, model_id)
+    truncation: Truncation | None = _named(
+        section, "truncationMode", read_truncation, TRUNCATIONS, model_id
+    )
+    trigger, target = section.share("contextTrigger"), section.share("contextTarget")
+    if fault := share_fault(trigger, target):
+        key = "contextTarget" if "contextTarget" in section else "contextTrigger"
+        message = f"model {model_id}: contextTarget must be below contextTrigger: {fault}"
+        section.report.error(section.at(key), message, "Write 0.6 and 0.85, say.")
+    recent = section.integer("contextKeepRecent")
+    if recent < 0:
+        message = f"model {model_id}: contextKeepRecent: must be >= 0"
+        section.report.error(section.at("contextKeepRecent"), message, "Write 4, say.")
+    if not any(key in section for key in SWAP_KEYS.values()):
+        return UNTOUCHED
+    return ContextSettings(
+        policy=policy or "limit_only",
+        truncation=truncation or "sliding_window",
+        trigger=trigger,
+        target=target,
+        keep_recent=max(recent, 0),
+        hygiene=section.boolean("promptHygiene"),
+    )
+
+
+def _named(
+    section: Section,
+    key: str,
+    read: Callable[[str], T | None],
+    choices: tuple[str, ...],
+    model_id: str,
+) -> T | None:
+    """One of ``choices`` in any case; an empty text is none."""
+    text = section.text(key)
+    named = read(text)
+    if named is None and text.strip() and not has_macro(text):
+        message = (
+            f"model {model_id}: {key}: {shorten(masked(text))!r} is not one of {', '.join(choices)}"
+        )
+        fix = nearest(text.strip().lower(), choices) or f"Write {' or '.join(choices)}."
+        section.report.error(section.at(key), message, fix)
+    return named
 
 
 def read_mapping(section: Section, key: str) -> Mapping[str, Any]:

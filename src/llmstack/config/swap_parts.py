@@ -98,7 +98,10 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another server whose ``models`` are served under their own and ``PEER/MODEL`` names."""
+    """Another server whose ``models`` are served under their own and ``PEER/MODEL`` names.
+
+    With ``discover`` all others that it has are, too, under ``PEER/MODEL`` only.
+    """
 
     id: str
     proxy: str
@@ -106,6 +109,7 @@ class Peer:
     api_key: str = field(default="", repr=False)
     filters: Filters = Filters()
     timeouts: Timeouts = Timeouts(response_header=60)
+    discover: bool = False
 
 
 @dataclass(frozen=True, slots=True)

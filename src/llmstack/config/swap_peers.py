@@ -29,6 +29,7 @@ def _read_peer(section: Section, peer_id: str) -> Peer:
         api_key=section.text("apiKey"),
         filters=read_filters(section.section("filters"), f"peer {peer_id}"),
         timeouts=read_timeouts(section.section("timeouts")),
+        discover=section.boolean("discover"),
     )
 
 
@@ -42,9 +43,11 @@ def _proxy(section: Section, peer_id: str) -> str:
 
 def _models(section: Section, peer_id: str) -> tuple[str, ...]:
     models = section.texts("models")
-    if not models and not (section["models"] and not isinstance(section["models"], list)):
+    told = models or (section["models"] and not isinstance(section["models"], list))
+    if not told and not section.boolean("discover"):
         message = f"peers.{peer_id}: peer models can not be empty"
-        section.report.error(section.path, message, "List the models that it serves.")
+        fix = "List the models that it serves, or write discover: true."
+        section.report.error(section.path, message, fix)
     found: dict[str, None] = {}
     for index, model in enumerate(models):
         path = (*section.at("models"), index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from llmstack.config.problems import Problem
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 _UNWRITABLE = re.compile(r"\s[;]|\$\{|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
 
 
-def default_ini() -> str:
-    """The ``models.ini`` that a new project starts with."""
-    return _data("models.ini")
+#: Kinds of models that a project can begin with, and the file of each.
+VARIANTS = MappingProxyType(
+    {"gguf": "models.ini", "bedrock": "bedrock.ini", "anthropic": "anthropic.ini"}
+)
+
+
+def default_ini(variant: str = "gguf") -> str:
+    """The ``models.ini`` that a new project starts with; ``variant`` is a key of ``VARIANTS``."""
+    return _data(VARIANTS[variant])
 
 
 def profile_template() -> str:

@@ -66,6 +66,21 @@ class WorkDir:
         return self.state / "activity.db"
 
     @property
+    def calibrations(self) -> Path:
+        """What models' tokenizers make of text, as their answers told."""
+        return self.state / "calibrations.json"
+
+    @property
+    def speeds(self) -> Path:
+        """How fast models load and read here, as far as it was measured."""
+        return self.state / "speeds.json"
+
+    @property
+    def overrides(self) -> Path:
+        """What was set for models at run time."""
+        return self.state / "overrides.json"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

@@ -79,7 +79,8 @@ def number(value: Any) -> float | None:
     """A number that is not negative, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value if value >= 0 and math.isfinite(value) else None
+    # Whole numbers may be too large to ask whether they are finite.
+    return value if 0 <= value < math.inf else None
 
 
 def _native(event: dict[str, Any]) -> Piece:

@@ -14,7 +14,7 @@ from llmstack.dialects.estimate import (
     tokens,
     value_size,
 )
-from llmstack.dialects.text import spoken, texts, unquoted
+from llmstack.dialects.text import reminders, spoken, texts, unquoted
 from llmstack.dialects.view import Dialect, RequestView
 from llmstack.dialects.wire import (
     ABSENT,
@@ -91,7 +91,9 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
         system.extend(texts(body.instructions))
     size = sum(map(text_size, system))
     turns: list[str] = []
-    has_images = False
+    #: The last user message, and what harnesses have put after it.
+    lately: list[Any] = []
+    continues = has_images = False
     for item in _items(dialect, body):
         role = item.get("role")
         content = item.get("content", item.get("output"))
@@ -104,8 +106,15 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
             said = spoken(content)
             if said is not None:
                 turns.append(said)
+                lately = [content]
+                continues = False
+            else:
+                lately.append(content)
+                continues = True
         elif role in ("system", "developer"):
             system.extend(texts(content))
+        else:
+            continues = True
     tools, functions = bytes(body.tools), bytes(body.functions)
     tool_size = json_size(tools) + json_size(functions)
     return RequestView(
@@ -120,7 +129,19 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
         tokens=tokens(size + tool_size),
         tool_tokens=tokens(tool_size),
         max_output=_max_output(body),
+        first_user=unquoted(turns[0]) if turns else "",
+        reminders=reminders(lately),
+        continues=continues and bool(turns),
+        session=_session(body),
     )
+
+
+def _session(body: Body) -> str:
+    """What the body calls its session, empty for nothing."""
+    if isinstance(body.prompt_cache_key, str):
+        return body.prompt_cache_key
+    user = body.metadata.get("user_id") if isinstance(body.metadata, dict) else None
+    return user if isinstance(user, str) else ""
 
 
 def _items(dialect: Dialect, body: Body) -> list[dict[str, Any]]:

@@ -1,13 +1,22 @@
-"""Server-sent events out of bytes that were cut anywhere (WHATWG HTML, section 9.2.6)."""
+"""Server-sent events, read out of bytes that were cut anywhere and written (WHATWG HTML 9.2.6)."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import msgspec
 
 #: Bytes of one event that are held. Answers come in pieces; nobody sends more at once.
 EVENT_LIMIT = 64 * 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def write_event(value: Any, name: str = "") -> bytes:
+    """``value`` as the JSON of one event, called ``name`` if that is not empty."""
+    data = b"data: " + msgspec.json.encode(value) + b"\n\n"
+    return b"event: " + name.encode() + b"\n" + data if name else data
 
 
 class EventTooLarge(ValueError):

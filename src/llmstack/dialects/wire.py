@@ -43,6 +43,8 @@ class Body(Envelope):
     max_completion_tokens: Any = None
     max_output_tokens: Any = None
     n_predict: Any = None
+    prompt_cache_key: Any = None
+    metadata: Any = None
 
 
 AnyBody = TypeVar("AnyBody", bound=Envelope)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from llmstack.engine.alarm import Alarm, Changes
 from llmstack.engine.clock import SystemClock
+from llmstack.engine.departing import last_ends
 from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.events import Events, ModelChanged
 from llmstack.engine.footprints import Footprints
@@ -23,13 +24,13 @@ from llmstack.engine.process import launch
 from llmstack.engine.queue import Limits
 from llmstack.engine.runner import Runner, environment
 from llmstack.engine.scheduler import Scheduler
-from llmstack.engine.status import ModelStatus
+from llmstack.engine.status import ModelStatus, Outlook
 from llmstack.engine.weighing import Weighing
 from llmstack.errors import RequestError
 from llmstack.residency import compile_residency
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from llmstack.config.swap import SwapConfig, SwapModel
@@ -132,6 +133,14 @@ class Engine:
         """The state of the model with that id."""
         return self._scheduler.state(model)
 
+    def outlook(self, model: str) -> Outlook:
+        """What a request for a model (an id) would meet now."""
+        return self._scheduler.outlook(model)
+
+    def runs(self, model: str) -> SwapModel | None:
+        """What the present process of a model (an id) was started from, None without one."""
+        return self._scheduler.runs(model)
+
     def now(self) -> float:
         """The time on the engine's clock, in seconds."""
         return self._clock.now()
@@ -203,8 +212,7 @@ class Engine:
 
     async def unload(self, model: str | None = None, *, force: bool = False) -> None:
         """Stop one model (an id) or all, after their running answers unless ``force``."""
-        targets = [model] if model else list(self.config.models)
-        for target in targets:
+        for target in (targets := [model] if model else list(self.config.models)):
             self._perform(self._scheduler.unload(target, force=force))
         lives = {target: self._runners.get(target) for target in targets}
         while any(runner and self._runners.get(t) is runner for t, runner in lives.items()):
@@ -221,13 +229,14 @@ class Engine:
                 outcome[name] = error
         return outcome
 
-    async def reconfigure(self, config: SwapConfig) -> None:
+    async def reconfigure(self, config: SwapConfig, *, keep: Container[str] = ()) -> None:
         """Go by ``config`` from now on, and touch only what it changes.
 
         At once: its names, rules and limits hold, and every process runs on whose cmd, cmdStop,
         env, proxy and checkEndpoint are what they were. Others stop when they are idle. Returns
         when those have gone and the preloads that evict nobody have been tried; cancelling it
         ends only that wait. A later call takes over from an earlier one that still waits.
+        Processes of models in ``keep`` run on in any case; the next one is as ``config`` says.
 
         Raises:
             ConfigError: the rules contradict themselves; nothing has changed.
@@ -235,7 +244,7 @@ class Engine:
         memory = self.footprints.facts(config)
         residency = compile_residency(config, memory)
         effects = self._scheduler.reconfigure(
-            config.models.values(), residency, dict(config.priorities), Limits.of(config)
+            config.models.values(), residency, dict(config.priorities), Limits.of(config), keep
         )
         self.config, self.memory, self._names = config, memory, config.names()
         for model in self._logs.open(config.models):
@@ -248,10 +257,16 @@ class Engine:
         while any(runner and self._runners.get(m) is runner for m, runner in leaving.items()):
             await self._changes.next()
         for model in config.preload:
-            running = self._scheduler.situation().running()
-            if self.config is config and not residency.evict(model, running):
-                with suppress(RequestError):  # its event has told
-                    await self.load(model)
+            if self.config is config:
+                await self.load_beside(model)
+
+    async def load_beside(self, model: str) -> None:
+        """Load a model (an id) if that evicts nobody. A failed load is told by its event."""
+        running = self._scheduler.situation().running()
+        residency = compile_residency(self.config, self.memory)
+        with suppress(RequestError):
+            if model in self.config.models and not residency.evict(model, running):
+                await self.load(model)
 
     def adopt(self, memory: MemoryFacts | None) -> None:
         """Go by ``memory``, the newest facts about the present configuration."""
@@ -276,7 +291,7 @@ class Engine:
             await self._changes.next_within(min(0.1, drain), self._clock)
         self._perform(self._scheduler.stop_all())
         if self._tasks:
-            await self._last_ends(grace)
+            await last_ends(self._tasks, self._runners.values(), self._clock, grace)
         await self._weighing.close()
         self._alarm.close()
         self._logs.close()
@@ -284,17 +299,6 @@ class Engine:
             self._probe.close()
         if isinstance(self._guard, ProcessGuard):
             self._guard.close()
-
-    async def _last_ends(self, grace: float | None) -> None:
-        ends = asyncio.gather(*self._tasks, return_exceptions=True)
-        if grace is not None:
-            late = asyncio.ensure_future(self._clock.sleep(grace))
-            either: set[asyncio.Future[Any]] = {ends, late}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            late.cancel()
-            for runner in self._runners.values():
-                runner.rush()
-        await ends
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -375,11 +379,8 @@ class Engine:
     def _announce(
         self, model: str, state: State, what: str, error: RequestError | None = None
     ) -> None:
-        now = self._clock.now()
-        self.events.publish(
-            ModelChanged(model, state, what, after=now - self._since[model], error=error)
-        )
-        self._since[model] = now
+        self._since[model] += (after := self._clock.now() - self._since[model])
+        self.events.publish(ModelChanged(model, state, what, after, error))
 
     def _expire(self) -> None:
         self._perform(self._scheduler.expire(self._clock.now()))

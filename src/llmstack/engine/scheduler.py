@@ -25,7 +25,7 @@ from llmstack.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from llmstack.config.swap import SwapModel
     from llmstack.residency import Residency
@@ -179,13 +179,15 @@ class Scheduler(Turns):
         residency: Residency,
         priorities: dict[str, int] | None = None,
         limits: Limits = Limits(),  # noqa: B008  a frozen value
+        keep: Container[str] = (),
     ) -> list[Effect]:
         """Go by other models and rules from now on.
 
         A process that the new models still ask for runs on. Any other stops when it is idle, a
         start at once; who waits for a changed model waits for its new process, who waits for a
         removed one is turned away. Models that run together although the new rules would not
-        have it do so until one of them is asked for.
+        have it do so until one of them is asked for. A process of a model in ``keep`` runs on
+        though the model changed, until something else stops it.
         """
         self._models = {model.id: model for model in models}
         self._residency, self._limits = residency, limits
@@ -210,6 +212,8 @@ class Scheduler(Turns):
                 if life.leaving in (RELOAD, REMOVED):
                     life.leaving = ""
                 continue
+            if new and model in keep:
+                continue
             why = RELOAD if new else REMOVED
             if life.state is State.STARTING or (life.state is State.READY and not life.in_flight):
                 effects += self._stop(model, why)
@@ -222,6 +226,11 @@ class Scheduler(Turns):
         self._residency = residency
         self._unthreatened.clear()
         return self._advance()
+
+    def runs(self, model: str) -> SwapModel | None:
+        """The entry that the present process of ``model`` was started from, None without one."""
+        life = self._lives.get(model)
+        return life.runs if life else None
 
     def leaving(self) -> set[str]:
         """Models whose process is on its way out or will be once it is idle."""

@@ -27,3 +27,12 @@ class ModelStatus:
     queue: int = 0
     memory: int | None = None
     used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a request for a model would meet now; ``evicts`` are those that would stop for it."""
+
+    state: State
+    busy: bool
+    evicts: frozenset[str]

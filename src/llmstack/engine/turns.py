@@ -8,6 +8,7 @@ from llmstack.engine.effects import Effect, Grant, Reject, Start, Stop
 from llmstack.engine.life import Holder, Life
 from llmstack.engine.plan import Evict, Refuse, Serve, Situation, State, Swap, Wait, plan
 from llmstack.engine.queue import Limits, Queue
+from llmstack.engine.status import Outlook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +53,16 @@ class Turns:
     def in_flight(self, model: str) -> int:
         """Requests that hold the model now."""
         return self._lives[model].in_flight
+
+    def outlook(self, model: str) -> Outlook:
+        """What a request for one model would meet; nothing happens by looking."""
+        life = self._lives[model]
+        ready = life.state is State.READY
+        evicts: frozenset[str] = frozenset()
+        if not ready:
+            now = self.situation()
+            evicts = self._residency.evict(model, now.running(), now.movable()) - {model}
+        return Outlook(life.state, life.in_flight > 0, evicts)
 
     def used(self, model: str) -> bool:
         """Whether its present process has served somebody."""

@@ -8,7 +8,7 @@ server runs an ASGI application. ``docs/decisions`` (2 and 7) says what they wer
 from llmstack.http1.exchange import EXCHANGE, Exchange
 from llmstack.http1.limits import Limits
 from llmstack.http1.pool import Pool
-from llmstack.http1.response import Broken, Response, Unreachable
+from llmstack.http1.response import Broken, Response, TooLate, Unreachable
 from llmstack.http1.server import ServerConnection, Service
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Response",
     "ServerConnection",
     "Service",
+    "TooLate",
     "Unreachable",
 ]

@@ -13,7 +13,9 @@ class Limits:
     ``connect`` and ``handshake`` (TLS) bound a new connection; ``head`` the wait for the head of
     the answer once the request has been sent, so that a long upload has its time; ``idle`` how long
     a connection is kept unused. ``probe`` is the interval of TCP's own probes of a connection that
-    is silent, which find out that the other machine has gone.
+    is silent, which find out that the other machine has gone. ``stale`` is for how long the end of
+    a kept connection without a word means that it had been closed before, so that the request is
+    sent once more; later it may have been worked on, and paid for.
     """
 
     connect: float | None = None
@@ -21,6 +23,7 @@ class Limits:
     head: float | None = None
     idle: float | None = None
     probe: float | None = None
+    stale: float | None = None
 
     def connection(self, *, tls: bool) -> float | None:
         """The bound of a whole new connection."""

@@ -31,6 +31,7 @@ KEPT = 256
 #: A machine does not vanish from itself.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_PORTS = {"http": 80, "https": 443}
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
@@ -91,13 +92,16 @@ class Pool:
     ) -> tuple[Connection, Response]:
         limit = limits.head if limits else None
         kept = self._take(origin, limits.idle if limits else None)
+        stale = limits.stale if limits else None
         if kept:
+            begun = _now(kept)
             try:
                 return kept, await self._send(kept, method, head, body, limit)
             except TooLate:
                 raise  # it is being answered, if slowly
             except Unreachable:
-                if self._closed or not kept.silent:
+                late = stale is not None and _now(kept) - begun > stale
+                if self._closed or not kept.silent or late:
                     raise
         try:
             fresh = await self._connect(origin, limits)
@@ -177,7 +181,7 @@ class Pool:
         known = self._origins.get(base)
         if known is None:
             where = urlsplit(base)
-            port = where.port or (443 if where.scheme == "https" else 80)
+            port = where.port or _PORTS.get(where.scheme, 80)
             origin = (where.scheme, where.hostname or "", port)
             known = origin, where.path.rstrip("/").encode()
             self._origins[base] = known
@@ -197,8 +201,11 @@ def _head(
         hosted = hosted or name == b"host"
         lines.append(name + b": " + value)
     if not hosted:
-        _, host, port = origin
-        lines.append(f"host: {f'[{host}]' if ':' in host else host}:{port}".encode())
+        scheme, host, port = origin
+        named = f"[{host}]" if ":" in host else host
+        # Some that answer for many hosts know theirs without the usual port only.
+        usual = port == _PORTS.get(scheme)
+        lines.append(f"host: {named}".encode() if usual else f"host: {named}:{port}".encode())
     if size or method in _BODY_METHODS:
         lines.append(b"content-length: %d" % size)
     return b"\r\n".join(lines) + b"\r\n\r\n"

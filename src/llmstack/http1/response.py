@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,10 @@ class Response:
     ``headers`` are in arrival order with lower-case names, repeated ones included. At most about
     ``HIGH`` bytes of body are held; then the sender has to wait for ``read``.
     """
+
+    #: What backends' answers may know beside (``llmstack.backends.protocol.Answer``).
+    usage: Final = None
+    problem: Final = ""
 
     __slots__ = (
         "_error",

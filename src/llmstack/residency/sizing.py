@@ -71,7 +71,7 @@ def read_sizing(argv: Sequence[str], environ: Mapping[str, str]) -> Sizing | Non
     None for any other program, one in a container, and one whose model is no file named here.
     Raises LlmstackError if an option's value is malformed.
     """
-    flags = _flags(argv)
+    flags = server_flags(argv)
     if flags is None:
         return None
     values = parse(flags, environ).values
@@ -103,7 +103,7 @@ def read_sizing(argv: Sequence[str], environ: Mapping[str, str]) -> Sizing | Non
     return _with_draft(sizing, values) if values.get("model-draft") else sizing
 
 
-def _flags(argv: Sequence[str]) -> Sequence[str] | None:
+def server_flags(argv: Sequence[str]) -> Sequence[str] | None:
     """What follows the server's program, behind wrappers such as ``env`` or ``taskset``."""
     if argv and re.search(r"(?:^|[/\\])(docker|podman)$", argv[0]):
         return None

@@ -35,7 +35,7 @@ def tier_sizing(stack: Stack, tier: Tier, channel: Channel, model: str) -> Sizin
 
 def resident_sets(stack: Stack, channel: Channel) -> tuple[tuple[str, ...], ...]:
     """Names of the tiers that may be loaded at once; sets within larger ones are left out."""
-    order = {tier.name: number for number, tier in enumerate(stack.tiers)}
+    order = {tier.name: number for number, tier in enumerate(stack.local)}
     found = {frozenset({name}) for name in order}
     if matrix := build_matrix(stack, channel):
         for text in matrix["sets"].values():

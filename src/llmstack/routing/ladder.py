@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from llmstack.config.stack import KNOWN_ROLES, Routing, Stack, Tier
+from llmstack.dialects.reserve import output_reserve
 from llmstack.routing.words import Words, words
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ _ROLES: Final[tuple[tuple[Role, str, str], ...]] = (
     ("uncensored", "plan-uncensored", "plan-uncensored"),
 )
 
-#: Output tokens to leave room for when a request does not say how many it wants.
-DEFAULT_OUTPUT = 1024
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,11 @@ class Rung:
     def fits(self, tokens: int, max_output: int | None) -> bool:
         """Whether a prompt of ``tokens`` fits with room for the answer.
 
-        The room is what the request asks for, but no more than a quarter of the window: agents
-        ask for thousands of tokens on every turn and rarely use them. An unknown window fits.
+        The room is that of ``output_reserve``. An unknown window fits.
         """
         if not self.window:
             return True
-        asked = DEFAULT_OUTPUT if max_output is None else max_output
-        return tokens + min(asked, self.window // 4) <= self.window
+        return tokens + output_reserve(self.window, max_output) <= self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,11 @@ class Ladder:
     """Rungs by role, the ceilings in tokens, and the compiled word lists.
 
     At or below ``high`` tokens the best tier answers, at or below ``mid`` the agent tier, above
-    it the fast one unless tools or ``multi_turn`` user turns call for the agent tier.
+    it the fast one unless tools or ``multi_turn`` user turns call for the agent tier. ``missed``
+    are the tiers that would have had a role but cannot be asked now, each with why, in short ASCII.
+    ``substitutes`` would play a role if another tier did not: a turn that began on one stays.
+    ``sticky`` asks for ``route``'s thrift, and ``limit`` is the most seconds that a step of the
+    ladder is worth (``price``).
     """
 
     rungs: Mapping[Role, Rung]
@@ -59,20 +61,58 @@ class Ladder:
     high: int = 12_000
     mid: int = 32_000
     multi_turn: int = 6
+    missed: Mapping[Role, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    substitutes: Mapping[str, Rung] = field(default_factory=lambda: MappingProxyType({}))
+    sticky: bool = True
+    limit: float = 45.0
+
+    def rung_of(self, model: str) -> Rung | None:
+        """The rung that ``model`` is; None for one that cannot be asked or plays no role."""
+        for rung in self.rungs.values():
+            if rung.model == model:
+                return rung
+        return self.substitutes.get(model)
+
+    def role_of(self, model: str) -> Role | None:
+        """The first role that ``model`` plays."""
+        for role, rung in self.rungs.items():
+            if rung.model == model:
+                return role
+        return None
 
 
-def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
-    """The ladder of ``stack`` without the tiers named in ``unavailable``.
+def ladder(
+    stack: Stack,
+    unavailable: Mapping[str, str] = _NOBODY,
+    barred: frozenset[str] = frozenset(),
+) -> Ladder:
+    """The ladder of ``stack`` without the tiers in ``unavailable``, which says why of each.
+
+    Of the tiers in ``barred`` nothing is said: whoever asks may not know of them.
 
     The tier that ``routing.players`` names for a role plays it, else the first available one with
     the role. When no tier of the stack has the role, the tier with the traditional name does,
-    unless it plays another known role.
+    unless it plays another known role. A why follows the tier's name: ``over its
+    budget_usd_per_day``.
     """
     rungs: dict[Role, Rung] = {}
+    missed: dict[Role, tuple[str, ...]] = {}
+    substitutes: dict[str, Rung] = {}
     for role, ini_role, name in _ROLES:
-        tier = _player(stack, ini_role, name, unavailable)
-        if tier:
-            rungs[role] = Rung(tier.name, max(tier.ctx_size, 0))
+        skipped: list[str] = []
+        for tier in _players(stack, ini_role, name):
+            if tier.name in barred:
+                continue
+            rung = Rung(tier.name, max(tier.ctx_size, 0))
+            if role in rungs:
+                if tier.name not in unavailable:
+                    substitutes[tier.name] = rung
+            elif tier.name in unavailable:
+                skipped.append(_plain(f"{tier.name} {unavailable[tier.name]}"))
+            else:
+                rungs[role] = rung
+        if skipped:
+            missed[role] = tuple(skipped)
     routing: Routing = stack.routing
     return Ladder(
         rungs=MappingProxyType(rungs),
@@ -80,13 +120,24 @@ def ladder(stack: Stack, unavailable: frozenset[str] = frozenset()) -> Ladder:
         high=routing.high_fidelity_ceiling,
         mid=routing.mid_fidelity_ceiling,
         multi_turn=routing.multi_turn,
+        missed=MappingProxyType(missed),
+        substitutes=MappingProxyType(substitutes),
+        sticky=routing.sticky,
+        limit=routing.switch_cost_limit,
     )
 
 
-def _player(stack: Stack, role: str, name: str, unavailable: frozenset[str]) -> Tier | None:
+def _players(stack: Stack, role: str, name: str) -> tuple[Tier, ...]:
+    """Who may play a role, the first choice first."""
     named = dict(stack.routing.players).get(role)
-    players = tuple(tier for tier in stack.tiers if tier.name == named) or stack.with_role(role)
-    if not players:
-        usual = stack.tier(name)
-        players = (usual,) if usual and usual.role not in KNOWN_ROLES else ()
-    return next((tier for tier in players if tier.name not in unavailable), None)
+    chosen = tuple(tier for tier in stack.tiers if tier.name == named)
+    others = tuple(tier for tier in stack.with_role(role) if tier.name != named)
+    if chosen or others:
+        return chosen + others
+    usual = stack.tier(name)
+    return (usual,) if usual and usual.role not in KNOWN_ROLES else ()
+
+
+def _plain(text: str) -> str:
+    """``text`` fit for a header."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text)

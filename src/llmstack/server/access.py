@@ -80,6 +80,12 @@ class Access:
             raise Forbidden("forbidden: this API key may not use the requested model")
 
     @staticmethod
+    def owner(scope: Scope) -> bytes:
+        """The digest of the client's key, which has been checked; empty without one."""
+        key = scope.get(_KEY)
+        return bytes.fromhex(key.sha256) if key else b""
+
+    @staticmethod
     def limited(scope: Scope) -> bool:
         """Whether the client's key is for some models only."""
         key = scope.get(_KEY)

@@ -21,8 +21,10 @@ from llmstack.activity import (
 )
 from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
+from llmstack.config.stack import Prices
 from llmstack.errors import LlmstackError
 from llmstack.server.activity_routes import activity_routes
+from llmstack.server.budgets import Budgets
 from llmstack.server.events_route import model_status
 from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.load_progress import progress_of
@@ -33,10 +35,13 @@ from llmstack.server.model_watch import ModelWatch
 from llmstack.server.packer import Packer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Collection, Mapping
+    from datetime import tzinfo
 
     from starlette.routing import Route
 
+    from llmstack.activity import Spend
+    from llmstack.config.hosted import Budget
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine, ModelChanged
     from llmstack.engine.logs import Log
@@ -62,8 +67,13 @@ class Activity:
     when it cannot be used they are kept in memory.
 
     What the doors know about a request they may leave in its scope: ``llmstack.client`` (name of
-    the key that was shown), ``llmstack.metadata`` (texts by name, for the row), and routing's
-    ``llmstack.tier`` and ``llmstack.reason``.
+    the key that was shown), ``llmstack.metadata`` (texts by name, for the row), routing's
+    ``llmstack.tier``, ``llmstack.reason`` and ``llmstack.tokens`` (the prompt's, estimated),
+    ``llmstack.backend`` (what answers) and ``llmstack.instead_of`` (the tier that was asked first).
+
+    ``prices`` and ``budgets`` are those of tiers; ``zone`` and ``now`` say when a budget's day
+    begins. An answer counts when it has ended, so requests that run side by side may together go
+    beyond a budget by what they cost.
 
     Raises:
         LlmstackError: the configured store cannot be used.
@@ -75,24 +85,35 @@ class Activity:
         *,
         captures: bool = False,
         proxy_log: Log | None = None,
-        tiers: Container[str] = (),
+        tiers: Collection[str] = (),
+        prices: Mapping[str, Prices] = {},
+        budgets: Mapping[str, Budget] = {},
+        zone: tzinfo | None = None,
         fallback: Path | None = None,
         active_profile: Callable[[], str | None] = lambda: None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         config = engine.config
         self.engine = engine
         self.active_profile = active_profile
-        self._tiers = tiers
+        #: The entries of ``modelStatus`` for models that others host.
+        self.elsewhere: Callable[[], list[dict[str, Any]]] = list
+        self._tiers = frozenset(tiers)
+        #: Who is told of every row.
+        self.listeners: list[Callable[[ActivityRow], None]] = []
+        #: By tier; what is not here has no price.
+        self.prices = {tier: stated for tier, stated in prices.items() if stated != Prices()}
+        self.budgets = Budgets(self.prices, budgets, self.settle, now, zone)
         self.events = Events()
         self.inflight = InflightTable(self.events)
         self._capturing = captures
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
         self._packer = Packer(self.captures)
-        self.metrics = ModelMetrics(_names(config))
+        self.metrics = ModelMetrics(_names(config) | self._tiers)
         self.watch = ModelWatch(self.metrics, self.inflight.now)
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
-        self.store = _open_store(config, fallback)
+        self.store = _open_store(config, fallback, self.budgets.spend)
         self._collector: LineLog | None = None
         if proxy_log is None:
             lines = LineFormatter(config.log_time_format, config.secrets)
@@ -173,7 +194,7 @@ class Activity:
     def profile_changed(self) -> None:
         """Tell clients which profile is active, and the models anew."""
         if self.events.listening:
-            self.events.publish("modelStatus", model_status(self.engine))
+            self.events.publish("modelStatus", self._models())
             self.events.publish("profileChanged", {"active": self.active_profile()})
 
     # Requests.
@@ -197,7 +218,7 @@ class Activity:
         recording = None
         if recorded and self.captures.enabled:
             recording = Recording(path, scope["headers"], body, self.captures.limit)
-        return Meter(self, scope, model, path, recording, cancel, recorded=recorded)
+        return Meter(self, scope, model, path, recording, cancel, recorded=recorded, sent=len(body))
 
     def begin_websocket(
         self, scope: Scope, model: str, raw_path: bytes | None, cancel: Callable[[], None]
@@ -222,6 +243,8 @@ class Activity:
             client=scope.get("llmstack.client") or "",
             tier=scope.get("llmstack.tier") or "",
             reason=scope.get("llmstack.reason") or "",
+            backend=scope.get("llmstack.backend") or "",
+            instead_of=scope.get("llmstack.instead_of") or "",
         )
         self.settle()  # first those that ended before
         self._keep(row, None)
@@ -249,12 +272,20 @@ class Activity:
         self.settle()
 
     def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
+        if row.cost_usd and row.tier:
+            self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
         number = self.store.add(row)
         self.metrics.request(row)
+        for listener in self.listeners:
+            listener(row)
         if recording is not None:
             self._packer.add(number, recording)
         if self.events.listening:
             self.events.publish("activity", {"id": number})
+
+    def spending(self) -> list[dict[str, Any]]:
+        """What each tier has cost this day and month, and may cost (``Budgets.rows``)."""
+        return self.budgets.rows()
 
     def states(self) -> Mapping[str, str]:
         """Every model's state."""
@@ -282,7 +313,7 @@ class Activity:
     def _model_changed(self, event: ModelChanged) -> None:
         self.watch.changed(event)
         if self.events.listening:
-            self.events.publish("modelStatus", model_status(self.engine))
+            self.events.publish("modelStatus", self._models())
             self.events.publish("modelProgress", progress_of(event))
 
     def _tells(self, source: str) -> Callable[[str], None]:
@@ -292,7 +323,7 @@ class Activity:
         return self.events.listening
 
     def _apply(self, config: SwapConfig) -> None:
-        self.metrics.set_models(_names(config))
+        self.metrics.set_models(_names(config) | self._tiers)
         self._priorities = config.priorities
         self._sessions = frozenset(
             name.lower().encode("latin-1", "replace") for name in config.session_headers
@@ -312,6 +343,9 @@ class Activity:
     def _ui_config(self) -> dict[str, Any]:
         return {"activity": {"session_id": list(self.engine.config.session_headers)}}
 
+    def _models(self) -> list[dict[str, Any]]:
+        return [*model_status(self.engine), *self.elsewhere()]
+
     def initial(self) -> list[tuple[str, Any]]:
         """The events that a new client gets first, in llama-swap's order."""
         return [
@@ -323,28 +357,28 @@ class Activity:
     def state(self) -> list[tuple[str, Any]]:
         """The same without the logs, for a client that has lost some events."""
         return [
-            ("modelStatus", model_status(self.engine)),
+            ("modelStatus", self._models()),
             ("uiConfig", self._ui_config()),
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),
         ]
 
 
-def _open_store(config: SwapConfig, fallback: Path | None) -> ActivityStore:
+def _open_store(config: SwapConfig, fallback: Path | None, spend: Spend) -> ActivityStore:
     if config.store_path:
-        return ActivityStore(Path(config.store_path))
+        return ActivityStore(Path(config.store_path), spend=spend)
     if fallback:
         try:
             fallback.parent.mkdir(parents=True, exist_ok=True)
-            return ActivityStore(fallback)
+            return ActivityStore(fallback, spend=spend)
         except (LlmstackError, OSError) as error:
             log.warning(
-                "the request log is kept in memory only, until the next start: %s; move %s away if"
-                " it is broken",
+                "the request log and what tiers have cost are kept in memory only, until the next"
+                " start: %s; move %s away if it is broken",
                 error,
                 fallback,
             )
-    return ActivityStore(rows=config.metrics_max_in_memory)
+    return ActivityStore(rows=config.metrics_max_in_memory, spend=spend)
 
 
 def _names(config: SwapConfig) -> set[str]:

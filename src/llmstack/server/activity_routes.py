@@ -129,9 +129,9 @@ class _Answers:
     async def metrics(self, _: Request) -> Response:
         """Prometheus metrics of the machine (unless that is disabled) and of every model."""
         activity = self._activity
-        activity.settle()
         latest = activity.sampler.latest if activity.sampler else None
-        text = metrics_text(latest, activity.metrics, activity.states())
+        spending = activity.spending()
+        text = metrics_text(latest, activity.metrics, activity.states(), spending)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
 

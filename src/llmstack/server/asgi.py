@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from llmstack.errors import BodyTooLarge
+from llmstack.errors import BackendFailed, BodyTooLarge
 from llmstack.server.errors import error_answer
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def _error_headers(error: RequestError) -> Headers:
     headers: Headers = []
     if error.retry_after is not None:
         headers.append((b"retry-after", str(error.retry_after).encode()))
-    if error.status == 401:
+    # For our own keys only: a browser would ask for a password that helps nothing upstream.
+    if error.status == 401 and not isinstance(error, BackendFailed):
         headers.append((b"www-authenticate", b'Basic realm="llama-swap"'))
     return headers

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmstack.errors import ModelNotFound, RequestError, UpstreamUnreachable
+from llmstack.backends.local import LocalBackend
+from llmstack.errors import ContextOverflow, ModelNotFound, RequestError
 from llmstack.http1 import EXCHANGE
 from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.errors import error_event
 from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
+from llmstack.server.journey import Journey
 from llmstack.server.loading import LoadingNotice
+from llmstack.server.overflow_answer import answer_overflow, ends_in_stream
 from llmstack.server.relay import relay
-from llmstack.server.second_chance import has_died, may_repeat
-from llmstack.server.upstream import limits_of
+from llmstack.server.stop import LOCAL, Stop
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine
     from llmstack.http1 import Pool
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Receive, Scope, Send
-    from llmstack.server.meter import Meter
+    from llmstack.server.fitter import Fitter
 
 log = logging.getLogger("llmstack.requests")
 
@@ -38,58 +41,84 @@ class RequestCancelled(RequestError):
     code = "request_cancelled"
 
 
-@dataclass(slots=True)
 class Dispatcher:
     """The engine and the client towards its processes, as every door uses them.
 
-    ``activity`` follows every request, if there is one.
+    ``activity`` follows every request, if there is one. ``local`` is the backend of the engine's
+    models.
     """
 
-    engine: Engine
-    pool: Pool
-    activity: Activity | None = None
+    def __init__(self, engine: Engine, pool: Pool, activity: Activity | None = None) -> None:
+        self.engine = engine
+        self.pool = pool
+        self.activity = activity
+        self.local = LocalBackend(engine, pool)
+        #: Makes requests fit, if there is one.
+        self.fitter: Fitter | None = None
+
+    def here(
+        self,
+        scope: Scope,
+        model: SwapModel,
+        body: bytes,
+        raw_path: bytes | None = None,
+        *,
+        stream: bool = False,
+        tier: str = "",
+        fitted: bool = False,
+    ) -> Stop:
+        """The stop at a model that runs here."""
+        announced = stream and model.send_loading_state and _is_chat(scope)
+        return Stop(
+            model.id,
+            LOCAL,
+            self.local,
+            model.id,
+            scope,
+            body,
+            raw_path,
+            tier,
+            stream,
+            announced,
+            fitted,
+        )
 
     async def serve(
         self,
-        scope: Scope,
         receive: Receive,
         send: Send,
-        model: SwapModel,
-        body: bytes,
+        stop: Stop,
         *,
         extra: Headers,
-        raw_path: bytes | None = None,
+        others: Iterable[Stop] = (),
         note: str = "",
-        stream: bool = False,
+        named: bool = False,
     ) -> None:
         """Answer an HTTP request whose body has been read. Errors are answered, not raised.
 
-        ``note`` is appended to the log line. ``stream`` says that the client asked for a stream.
+        ``others`` are asked in their order when ``stop`` fails in a way that they need not.
+        ``note`` is appended to the log line. ``named`` adds the header that names the model.
         """
         begun = time.perf_counter()
+        scope = stop.scope
+        journey = Journey(stop, iter(others), extra, named=named, fitter=self.fitter)
         departure = Departure(receive, exchange=scope.get(EXCHANGE))
         status = CLIENT_LEFT
         failure = ""
         notice: LoadingNotice | None = None
         meter = None
         if self.activity:
-            meter = self.activity.begin(scope, model.id, body, raw_path, departure.dismiss)
+            meter = self.activity.begin(
+                scope, stop.name, stop.body, stop.raw_path, departure.dismiss
+            )
         try:
             with departure:
                 try:
-                    if stream and announced(scope, model):
-                        notice = LoadingNotice(send, extra, model.id)
-                    try:
-                        status = await self._relay(
-                            scope, send, model, body, extra, raw_path, notice, meter
-                        )
-                    except UpstreamUnreachable as error:
-                        repeat = may_repeat(error)
-                        if not (repeat and await has_died(self.engine, model.id)):
-                            raise
-                        status = await self._relay(
-                            scope, send, model, body, extra, raw_path, notice, meter
-                        )
+                    if stop.announced:
+                        notice = LoadingNotice(send, journey.headers, stop.name)
+                    answer = await journey.open(notice, meter)
+                    unsent = None if notice and notice.begun else journey.headers()
+                    status = await relay(scope, send, answer, journey.stop.broke_off, unsent, meter)
                 except RequestError as error:
                     status = error.status
                     failure = str(error)
@@ -98,6 +127,9 @@ class Dispatcher:
                         await send(
                             {"type": "http.response.body", "body": event, "more_body": False}
                         )
+                    elif isinstance(error, ContextOverflow) and ends_in_stream(stop):
+                        status = 200
+                        await answer_overflow(send, error, stop, journey.headers())
                     else:
                         await answer_error(send, error, scope)
         finally:
@@ -109,46 +141,7 @@ class Dispatcher:
                 meter.finish(status, failure)
         if departure.dismissed and not (notice and notice.begun) and not (meter and meter.answered):
             await answer_error(send, RequestCancelled(CANCELLED), scope)
-        tell(scope, model.id, status, begun, note)
-
-    async def _relay(
-        self,
-        scope: Scope,
-        send: Send,
-        model: SwapModel,
-        body: bytes,
-        extra: Headers,
-        raw_path: bytes | None,
-        notice: LoadingNotice | None,
-        meter: Meter | None,
-    ) -> int:
-        """Wait for the model and have it answer; the answer's status.
-
-        Raises:
-            RequestError: nothing has been sent to the client yet, but for ``notice``.
-        """
-        lease = self.engine.try_lease(model)
-        if lease is None and notice and not notice.begun:
-            lease = await notice.wait(
-                self.engine.lease(model), lambda: self.engine.queue_position(model)
-            )
-        elif lease is None:
-            lease = await self.engine.lease(model)
-        with lease:
-            if meter:
-                meter.leased(lease.waited)
-            unsent = None if notice and notice.begun else extra
-            return await relay(
-                scope,
-                send,
-                self.pool,
-                lease.base_url,
-                body,
-                unsent,
-                raw_path,
-                meter,
-                limits_of(model.timeouts),
-            )
+        tell(scope, journey.stop.name, status, begun, note + journey.note())
 
     def resolve(self, scope: Scope, name: str) -> SwapModel:
         """The model that ``name`` (an id or an alias) stands for; one that is unknown is noted.
@@ -210,10 +203,10 @@ def tell(scope: Scope, model: str, status: int, begun: float, note: str) -> None
     log.info("%s %s %s %d %.1fms%s", scope["method"], path, model, status, took, note)
 
 
-def announced(scope: Scope, model: SwapModel) -> bool:
-    """Whether a client that has to wait for ``model`` is told so in its stream."""
+def _is_chat(scope: Scope) -> bool:
+    """Whether a client that has to wait for its model is told so in its stream."""
     path: str = scope["path"]
-    return model.send_loading_state and path.startswith("/v1/chat/completions")
+    return path.startswith("/v1/chat/completions")
 
 
 def _path(scope: Scope) -> str:

@@ -12,10 +12,15 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
+from llmstack.backends.hops import hops_of
 from llmstack.errors import ModelNotFound, RequestError
 from llmstack.server.access import Access
 from llmstack.server.asgi import ClientGone, answer, answer_error, refuse_websocket
+from llmstack.server.config_api import ConfigApi
+from llmstack.server.context_api import ContextApi
+from llmstack.server.context_control import ContextControl
 from llmstack.server.cors import answer_preflight, is_preflight
+from llmstack.server.hosted_report import hosted_status
 from llmstack.server.listing import Listing, list_response
 from llmstack.server.log_views import LogViews
 from llmstack.server.model_request import json_request
@@ -26,6 +31,7 @@ from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.openapi import openapi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
+from llmstack.server.places import Places
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
 from llmstack.server.schema_route import SCHEMA
@@ -34,9 +40,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from llmstack.backends.upstreams import Upstreams
     from llmstack.engine.logs import Log
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
+
+
+#: Seconds that a list of models waits for what others have.
+LISTING = 1.0
 
 
 class Door:
@@ -44,25 +55,46 @@ class Door:
 
     ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
     ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
+    ``control`` fits requests; without one what is set at run time is kept in memory.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, *, proxy: Log | None = None, shown: Log | None = None
+        self,
+        dispatcher: Dispatcher,
+        *,
+        proxy: Log | None = None,
+        shown: Log | None = None,
+        upstreams: Upstreams | None = None,
+        control: ContextControl | None = None,
     ) -> None:
         engine = dispatcher.engine
         peers = Peers(dispatcher)
         self._dispatcher = dispatcher
+        self._upstreams = upstreams
         self.access = Access(engine)
-        self.naming = Naming(engine)
-        self.listing = Listing(engine, self.naming)
-        self.model_routes = ModelRoutes(dispatcher, self.naming, self.access, peers)
+        self.naming = Naming(engine, upstreams)
+        self.listing = Listing(engine, self.naming, upstreams)
+        places = Places(dispatcher, self.naming, self.access, upstreams)
+        self.model_routes = ModelRoutes(
+            dispatcher, self.naming, self.access, peers, places, upstreams
+        )
         self._pass_through = PassThrough(
-            dispatcher, self.naming, self.access, peers, self.model_routes
+            dispatcher, self.naming, self.access, places, self.model_routes
         )
         activity = dispatcher.activity
         if activity is not None:
             activity.active_profile = lambda: self.naming.active
+            if upstreams:
+                activity.elsewhere = lambda: hosted_status(upstreams)
             proxy = proxy or activity.proxy_log
+        if control is None:
+            control = ContextControl(engine.config)
+            control.attach(engine)
+        self.control = control
+        self.context_routes = [
+            *ContextApi(control, self.naming, upstreams).routes,
+            *ConfigApi(control).routes,
+        ]
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(
             self.access,
@@ -79,10 +111,13 @@ class Door:
                 Route("/api/openapi.json", self._openapi),
                 profiles.version,
                 SCHEMA,
-                *OllamaApi(engine, self.naming, self.access, self.listing, self.serve_json).routes,
+                *OllamaApi(
+                    engine, self.naming, self.access, self.listing, self.serve_json, self.look
+                ).routes,
             ],
             admin=[
                 *ModelsApi(engine).routes,
+                *self.context_routes,
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,
                 *(activity.routes() if activity is not None else ()),
@@ -130,8 +165,20 @@ class Door:
         return list_response(request, await self.records(request.scope))
 
     async def records(self, scope: Scope) -> list[dict[str, Any]]:
-        """The records that the client of ``scope`` may see."""
-        return self.listing.records(lambda target: self.access.allows(scope, target))
+        """The records that the client of ``scope`` may see.
+
+        Sources that nobody has asked yet get a moment to say what they have. A peer that asks is
+        told what we have ourselves.
+        """
+        own = hops_of(scope["headers"]) > 0
+        if not own:
+            await self.look()
+        return self.listing.records(lambda target: self.access.allows(scope, target), own=own)
+
+    async def look(self) -> None:
+        """Give sources a moment to say what they have."""
+        if self._upstreams:
+            await self._upstreams.discovery.fresh(LISTING)
 
     async def _openapi(self, _: Request) -> Response:
         """This list as an OpenAPI description."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from llmstack.errors import ConcurrencyLimit, ModelUnloaded, StartFailed
+from llmstack.dialects.translation.messages_error import error_type
+from llmstack.errors import ConcurrencyLimit, ContextOverflow, ModelUnloaded, StartFailed
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
@@ -19,13 +20,6 @@ _OPENAI_TYPES = {
     401: "authentication_error",
     403: "authentication_error",
     429: "rate_limit_error",
-}
-_ANTHROPIC_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    503: "overloaded_error",
 }
 #: Routes of Ollama's API. ``/api/version`` is llama-swap's too, whose errors it keeps.
 OLLAMA_PATHS = frozenset(
@@ -42,19 +36,21 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
     message = _message(error)
     if path in OLLAMA_PATHS:
         return {"error": message}
-    server_side = error.status >= 500
     if path.startswith("/v1/messages"):
-        kind = _ANTHROPIC_TYPES.get(
-            error.status, "api_error" if server_side else "invalid_request_error"
-        )
+        kind = error_type(error.status)
+        if isinstance(error, ContextOverflow):  # Anthropic's own words: Claude Code waits for them
+            message = (
+                f"prompt is too long: {error.n_prompt_tokens} tokens > {error.maximum} maximum"
+            )
         return {"src": SOURCE, "type": "error", "error": {"type": kind, "message": message}}
     kind = _OPENAI_TYPES.get(
-        error.status, "server_error" if server_side else "invalid_request_error"
+        error.status, "server_error" if error.status >= 500 else "invalid_request_error"
     )
-    return {
-        "src": SOURCE,
-        "error": {"message": message, "type": kind, "param": None, "code": error.code},
-    }
+    told: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": error.code}
+    if isinstance(error, ContextOverflow):
+        told["param"] = "input" if path.startswith("/v1/responses") else "messages"
+        told |= {"n_prompt_tokens": error.n_prompt_tokens, "n_ctx": error.n_ctx}
+    return {"src": SOURCE, "error": told}
 
 
 def _message(error: RequestError) -> str:
@@ -71,10 +67,10 @@ def error_body(error: RequestError, path: str) -> bytes:
 def error_answer(error: RequestError, path: str, accept: bytes) -> tuple[bytes, bytes]:
     """Content type and body of ``error`` for a client with that ``Accept`` header.
 
-    Text or HTML when it names them, else JSON; the concurrency limit is always JSON, because
-    programs wait for its code (llama-swap's behaviour report, section 3.3).
+    Text or HTML when it names them, else JSON; the concurrency limit (llama-swap's behaviour
+    report, section 3.3) and a prompt that is too long are always JSON: programs act on their codes.
     """
-    if not isinstance(error, ConcurrencyLimit):
+    if not isinstance(error, ConcurrencyLimit | ContextOverflow):
         if b"text/plain" in accept:
             return b"text/plain; charset=utf-8", f"{SOURCE}: {_message(error)}".encode()
         if b"text/html" in accept:

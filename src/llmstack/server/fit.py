@@ -110,19 +110,22 @@ class Headers:
 
 
 def fit_stack(stack: Stack, channel: Channel, room: Room, headers: Headers) -> StackFit:
-    """Work out what ``stack`` takes on ``channel``, and what to change where it does not fit."""
+    """Work out what ``stack`` takes on ``channel``, and what to change where it does not fit.
+
+    Hosted tiers take nothing and are not in it.
+    """
 
     def size(tier: Tier, model: CatalogueModel | None = None) -> Load:
         return _load(stack, tier, channel, room, headers, model)
 
-    loads = {tier.name: size(tier) for tier in stack.tiers}
+    loads = {tier.name: size(tier) for tier in stack.local}
     totals = tuple(
         total_of([loads[name] for name in names], room) for names in resident_sets(stack, channel)
     )
     changes = [
-        change for total in totals for change in proposals(total, stack.tiers, size, catalogue())
+        change for total in totals for change in proposals(total, stack.local, size, catalogue())
     ]
-    growth = notes(totals, {tier.name: tier for tier in stack.tiers})
+    growth = notes(totals, {tier.name: tier for tier in stack.local})
     return StackFit(room, tuple(loads.values()), totals, tuple(dict.fromkeys(changes)), growth)
 
 

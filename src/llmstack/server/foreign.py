@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmstack.backends.hops import hops_of
 from llmstack.config.render import reachable
 from llmstack.config.swap import SwapConfig, SwapModel
 from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
@@ -19,14 +20,18 @@ from llmstack.http1 import Broken, Unreachable
 from llmstack.hub.data_dir import data_dir
 from llmstack.hub.swap_binary import find_llama_swap, installed_number
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
+from llmstack.server.cors import is_preflight
 from llmstack.server.door import Door
+from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
     from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.context_control import ContextControl
     from llmstack.server.dispatch import Dispatcher
 
 #: What the program is called among our own engine's models.
@@ -92,21 +97,34 @@ def foreign_config(
 
 
 class ForeignDoor(Door):
-    """The door whose other side is llama-swap itself: everything goes there as it came."""
+    """The door whose other side is llama-swap itself: everything goes there as it came.
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
+    What the program does not know, how requests are fitted, is answered here.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        upstreams: Upstreams | None = None,
+        control: ContextControl | None = None,
+    ) -> None:
+        super().__init__(dispatcher, upstreams=upstreams, control=control)
+        self._own = Routes(self.access, admin=self.context_routes)
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or WebSocket on."""
         try:
+            if not is_preflight(scope) and await self._own(scope, receive, send):
+                return
             self.access.check(scope)
             if scope["type"] == "websocket":
                 await self._dispatcher.serve_websocket(scope, receive, send, self._model, None)
                 return
             body = await read_body(receive)
-            await self._dispatcher.serve(scope, receive, send, self._model, body, extra=[])
+            stop = self._dispatcher.here(scope, self._model, body)
+            await self._dispatcher.serve(receive, send, stop, extra=[])
         except ClientGone:
             return
         except RequestError as error:
@@ -115,7 +133,7 @@ class ForeignDoor(Door):
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 
-    async def records(self, scope: Scope) -> list[dict[str, Any]]:  # noqa: ARG002 - as Door's
+    async def records(self, scope: Scope) -> list[dict[str, Any]]:
         """What llama-swap lists. Raises UpstreamUnreachable."""
         pool, base = self._dispatcher.pool, self._model.proxy
         try:
@@ -129,4 +147,4 @@ class ForeignDoor(Door):
             rows: list[dict[str, Any]] = msgspec.json.decode(text)["data"]
         except (Unreachable, Broken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UpstreamUnreachable("llama-swap does not list models", why=str(error)) from error
-        return rows
+        return [*rows, *self.listing.hosted(own=hops_of(scope["headers"]) > 0)]

@@ -15,13 +15,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
-from llmstack.errors import BadRequest, RequestError
-from llmstack.routing import decide, requested
+from llmstack.errors import BadRequest, ModelNotFound, RequestError
+from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
+from llmstack.server.chooser import Asker
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
 from llmstack.server.ollama_api import OllamaApi
+from llmstack.server.route_api import RouteApi
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 
     from llmstack.config.stack import Stack
     from llmstack.dialects import RequestView
-    from llmstack.routing import Decision, Ladder
+    from llmstack.routing import Decision
     from llmstack.server.asgi import Receive, Scope, Send
+    from llmstack.server.chooser import Chooser
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.door import Door
+    from llmstack.server.ladders import Ladders
 
 #: Routes on which ``auto`` chooses a tier.
 AUTO_POSTS = frozenset(
@@ -61,19 +65,28 @@ class Gateway:
         dispatcher: Dispatcher,
         door: Door,
         stack: Stack,
-        ladder: Ladder,
+        ladders: Ladders,
+        chooser: Chooser,
         report: Callable[[], dict[str, Any]],
     ) -> None:
         self._door = door
         self._stack = stack
-        self._ladder = ladder
+        self._ladders = ladders
+        self._chooser = chooser
         self._report = report
         ollama = OllamaApi(
-            dispatcher.engine, door.naming, door.access, door.listing, self._answer, self._own
+            dispatcher.engine,
+            door.naming,
+            door.access,
+            door.listing,
+            self._answer,
+            door.look,
+            self._own,
         )
         models = [
             Route("/v1/models", self._models),
             Route("/models", self._models),
+            RouteApi(chooser, AUTO_POSTS, self._asker).route,
             *ollama.routes,
         ]
         admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
@@ -108,29 +121,48 @@ class Gateway:
             return
         view = read(scope["path"], body)
         if requested(view.model):
-            decision = self._choose(view)
+            decision = self._choose(view, scope)
             body = replace_model(body, decision.model)
             reason, tokens = decision.reason, decision.tokens
             note += f" auto: {reason}, {tokens} tokens"
             name = scope["llmstack.tier"] = decision.model
         else:
             name, reason, tokens = view.model or "", "named by the client", view.tokens
+            session = self._chooser.named(view, scope["path"], scope["headers"], self._asker(scope))
+            scope["llmstack.session"] = session
         request = ModelRequest("json", name, view.stream, body, scope["query_string"])
-        scope["llmstack.reason"] = reason
+        scope["llmstack.reason"], scope["llmstack.tokens"] = reason, tokens
         extra = [
             (b"x-llmstack-reason", reason.encode("ascii", "replace")),
             (b"x-llmstack-tokens", str(tokens).encode()),
         ]
         await door.model_routes.serve(scope, receive, send, request, extra=extra, note=note)
 
-    def _choose(self, view: RequestView) -> Decision:
+    def _choose(self, view: RequestView, scope: Scope) -> Decision:
         if view.dialect == "embeddings":
             raise BadRequest(
                 "auto cannot choose a model for embeddings",
                 why="Vectors of different models cannot be compared.",
                 fix="Name the model in the request.",
             )
-        return decide(view, self._ladder)
+        choice = self._chooser.choose(view, scope["path"], scope["headers"], self._asker(scope))
+        scope["llmstack.session"] = choice.client.session
+        return choice.routed.decision
+
+    def _asker(self, scope: Scope) -> Asker:
+        access = self._door.access
+        barred: frozenset[str] = frozenset()
+        if access.limited(scope):
+            barred = frozenset(
+                tier.name for tier in self._stack.tiers if not self._may(scope, tier.name)
+            )
+        return Asker(access.owner(scope), barred)
+
+    def _may(self, scope: Scope, tier: str) -> bool:
+        try:
+            return self._door.access.allows(scope, self._door.naming.find(tier))
+        except ModelNotFound:
+            return False
 
     async def _models(self, request: Request) -> Response:
         """The names that can be asked for, ``auto`` first."""
@@ -138,7 +170,7 @@ class Gateway:
         return list_response(request, [*self._own(), *rows])
 
     def _own(self) -> list[dict[str, Any]]:
-        return [auto_record(self._ladder)]
+        return [auto_record(self._ladders.whole)]
 
     async def _models_ini(self, _: Request) -> Response:
         """The stack's ``models.ini`` as it is now, for thin clients."""

@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from llmstack.config.names import Local, Unknown
+from llmstack.config.swap import Capabilities
 from llmstack.engine import State
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from llmstack.backends.protocol import Offered
+    from llmstack.backends.upstreams import Upstreams
     from llmstack.config.names import Selected, Target
-    from llmstack.config.swap import Capabilities, SwapModel
+    from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine
     from llmstack.routing import Ladder
     from llmstack.server.naming import Naming
@@ -38,14 +41,26 @@ _ABILITIES = (
 class Listing:
     """Lists the names that a client may ask for."""
 
-    def __init__(self, engine: Engine, naming: Naming) -> None:
+    def __init__(self, engine: Engine, naming: Naming, upstreams: Upstreams | None = None) -> None:
         self._engine = engine
         self._naming = naming
+        self._upstreams = upstreams
 
-    def records(self, allowed: Callable[[Target], bool]) -> list[dict[str, Any]]:
-        """One record per listed name whose target is ``allowed``, sorted by id in byte order."""
+    def records(
+        self, allowed: Callable[[Target], bool], *, own: bool = False
+    ) -> list[dict[str, Any]]:
+        """One record per listed name whose target is ``allowed``, sorted by id in byte order.
+
+        With ``own`` without the models of peers that were found, for a peer that asks what we have.
+        """
         names = self._naming.names
-        rows = [*self._models(), *self._peers(), *self._selectors(), *self._pins()]
+        rows = [
+            *self._models(),
+            *self._peers(),
+            *self._selectors(),
+            *self._pins(),
+            *self.hosted(own=own),
+        ]
         created = int(time.time())
         shown = []
         for row in rows:
@@ -78,6 +93,8 @@ class Listing:
         row |= able
         if model.capabilities and model.capabilities.context > 0:
             row["meta"]["n_ctx"] = model.capabilities.context
+        elif self._upstreams and (tier := self._upstreams.tiers.get(model.id)):
+            _with_context(row, tier.ctx_size)
         return row
 
     def _peers(self) -> list[dict[str, Any]]:
@@ -88,7 +105,50 @@ class Listing:
                 f"{remote.peer}: {remote.model}",
             )
             for remote in self._naming.names.canonical.values()
+            if self._is_declared(remote.peer, remote.model)
         ]
+
+    def hosted(self, *, own: bool = False) -> list[dict[str, Any]]:
+        """Tiers that others host, and models that were found; with ``own`` not those of peers."""
+        upstreams = self._upstreams
+        if upstreams is None:
+            return []
+        rows = []
+        for name, aliases in upstreams.aliases.items():
+            tier, health = upstreams.tiers[name], upstreams.backend(name).health()
+            where = upstreams.hosted(name)
+            about = {
+                "type": "hosted",
+                "backend": where.backend if where else "",
+                "upstream_model": where.model if where else "",
+                "tier": tier.label,
+                "role": tier.role,
+                "ctx_size": tier.ctx_size,
+                "state": health.state,
+            }
+            if aliases:
+                about["aliases"] = list(aliases)
+            row = _record(name, about, tier.description, tier.description, loaded=health.usable)
+            rows.append(_with_context(row, tier.ctx_size))
+            rows += [
+                _with_context(
+                    _record(alias, {"type": "alias", "modelID": name}, loaded=health.usable),
+                    tier.ctx_size,
+                )
+                for alias in aliases
+            ]
+        for source, offers in upstreams.found(own=own).items():
+            kind = upstreams.kind(source)
+            rows += [
+                _found(source, kind, offer)
+                for offer in offers
+                if not self._is_declared(source, offer.name)
+            ]
+        return rows
+
+    def _is_declared(self, peer: str, model: str) -> bool:
+        declared = self._engine.config.peers.get(peer)
+        return declared is not None and model in declared.models
 
     def _selectors(self) -> list[dict[str, Any]]:
         rows = []
@@ -173,6 +233,38 @@ def _record(
         row["name"] = title.strip()
     if description.strip():
         row["description"] = description.strip()
+    return row
+
+
+def _found(source: str, backend: str, offer: Offered) -> dict[str, Any]:
+    """The record of a model that a source has; it cannot be changed from here."""
+    about: dict[str, Any] = {
+        "type": "found",
+        "provider": source,
+        "backend": backend,
+        "external": True,
+        "ctx_reference": offer.context,
+    }
+    if offer.trained:
+        about["ctx_trained"] = offer.trained
+    if offer.embedding:
+        about["embedding"] = True
+    row = _record(
+        f"{source}/{offer.name}",
+        about,
+        f"{source}: {offer.name}",
+        offer.description,
+        loaded=bool(offer.loaded),
+    )
+    row["owned_by"] = source
+    inputs = ("text", "image") if offer.vision else ()
+    row |= _capable(Capabilities(inputs, ("text",) if inputs else (), offer.tools))
+    return _with_context(row, offer.context)
+
+
+def _with_context(row: dict[str, Any], context: int) -> dict[str, Any]:
+    if context > 0:
+        row["context_length"] = row["meta"]["n_ctx"] = context
     return row
 
 

@@ -32,9 +32,12 @@ _STREAM = [
 
 
 class LoadingNotice:
-    """Waits for a lease and keeps the client informed. ``begun`` says whether it has spoken."""
+    """Waits for a lease and keeps the client informed. ``begun`` says whether it has spoken.
 
-    def __init__(self, send: Send, extra: Headers, model: str) -> None:
+    ``extra`` gives further headers of the answer, as they are known when it begins.
+    """
+
+    def __init__(self, send: Send, extra: Callable[[], Headers], model: str) -> None:
         self._send = send
         self._extra = extra
         self._model = model
@@ -72,7 +75,7 @@ class LoadingNotice:
             await _give_up(waiting)
 
     async def _begin(self) -> None:
-        headers = [*_STREAM, *self._extra]
+        headers = [*_STREAM, *self._extra()]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self.begun = True
         await self._say(f"{_RULE}\nllmstack loading model: {self._model}\n")

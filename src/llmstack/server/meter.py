@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmstack.activity.estimate import PER_TOKEN, TextLength
 from llmstack.activity.failure import error_message, shortened
 from llmstack.activity.inflight import About, Inflight
+from llmstack.activity.price import cost_of
 from llmstack.activity.record import NO_METADATA, ActivityRow
 from llmstack.activity.tally import NOTHING
 from llmstack.activity.usage import BLOCK, UsageMeter
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstack.activity import Recording
+    from llmstack.activity.tally import Usage
+    from llmstack.backends.protocol import Answer
+    from llmstack.config.stack import Prices
+    from llmstack.dialects.translation.reply import Usage as ChargedUsage
     from llmstack.http1 import Response
     from llmstack.server.activity import Activity
     from llmstack.server.asgi import Headers, Scope
@@ -27,6 +34,8 @@ _READABLE = (b"gzip", b"deflate", b"identity")
 LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
 _SUCCESS = (200, 101)
+#: The first status of a failure.
+_FAILURE = 400
 
 
 def tracked_path(scope: Scope, raw_path: bytes | None) -> str | None:
@@ -77,14 +86,17 @@ class Meter(Inflight):
         "_gathered",
         "_queued",
         "_scope",
+        "_sent",
         "_size",
         "_stamp",
         "_status",
+        "_text",
         "_usage",
         "_waited",
         "answered",
         "recorded",
         "recording",
+        "used",
     )
 
     def __init__(
@@ -97,12 +109,16 @@ class Meter(Inflight):
         cancel: Callable[[], None],
         *,
         recorded: bool,
+        sent: int = 0,
     ) -> None:
         super().__init__(activity.inflight, cancel, model, path)
         self._activity = activity
         self._scope = scope
-        self._answer: Response | None = None
+        self._answer: Response | Answer | None = None
         self._usage: UsageMeter | None = None
+        #: Bytes of the request's body, and what is written in answers that cost something.
+        self._sent = sent
+        self._text: TextLength | None = None
         #: Pieces of the answer that have not been looked at, and their bytes.
         self._gathered: list[bytes] = []
         self._size = 0
@@ -113,6 +129,8 @@ class Meter(Inflight):
         self.recording = recording
         #: Whether a row will be kept, so that the answer should be readable.
         self.recorded = recorded
+        #: Is told what the answer used, and says what the row is to tell of the prompt.
+        self.used: Callable[[ChargedUsage], dict[str, str]] | None = None
         #: Whether the head of an answer has gone to the client.
         self.answered = False
         if self.table.events.listening:
@@ -136,7 +154,12 @@ class Meter(Inflight):
             loading = self._activity.watch.loading_since(self.model, self.began)
             self._queued = waited - min(waited, loading)
 
-    def answer(self, response: Response, headers: Headers) -> None:
+    @property
+    def tier(self) -> str:
+        """The tier that answers, if it is one."""
+        return self._scope.get("llmstack.tier") or self._activity.tier(self.model)
+
+    def answer(self, response: Response | Answer, headers: Headers) -> None:
         """The model's answer begins; ``headers`` are what the client gets."""
         self.answered = True
         self._answer = response
@@ -172,12 +195,27 @@ class Meter(Inflight):
         """What is kept; to be called once, after ``finish``."""
         content_type, usage = "", NOTHING
         error, status, began, scope = self._error, self._status, self.began, self._scope
-        if self._answer is not None:
+        activity, cost, estimated = self._activity, None, ""
+        metadata = activity.metadata(scope, self.model)
+        tier = self.tier
+        answer = self._answer
+        if answer is not None:
             meter = self._look()
             content_type = meter.content_type
             usage = meter.result()
+            # What the backend knows wins over what the bytes say.
+            if (known := getattr(answer, "usage", None)) is not None:
+                usage = usage.known(known)
+            if self.used is not None and usage.found and status == _SUCCESS[0]:
+                metadata = {**(metadata or {}), **self.used(usage.charged())}
+            if not error:
+                error = getattr(answer, "problem", "")
             if not error and status not in _SUCCESS:
                 error = meter.failure(status)
+            if (prices := activity.prices.get(tier)) is not None:
+                cost, estimated = self._cost(answer, usage, prices)
+                if estimated:
+                    metadata = {**(metadata or {}), "estimated": estimated}
         elif not error and status not in _SUCCESS:
             error = error_message(status, b"")
         queued, waited = self._queued, self._waited
@@ -190,24 +228,55 @@ class Meter(Inflight):
             usage,
             usage.duration_ms((self._ended - began) * 1000),
             shortened(error) if error else usage.problem,
-            self._activity.metadata(scope, self.model) or NO_METADATA,
+            metadata or NO_METADATA,
             None if self._first is None else round((self._first - began) * 1000),
             None if queued is None else round(queued * 1000),
             None if queued is None or waited == queued else round((waited - queued) * 1000),
             scope.get("llmstack.client") or "",
-            scope.get("llmstack.tier") or self._activity.tier(self.model),
+            tier,
             scope.get("llmstack.reason") or "",
+            scope.get("llmstack.backend") or "",
+            scope.get("llmstack.instead_of") or "",
+            cost,
         )
+
+    def _cost(
+        self, answer: Response | Answer, usage: Usage, prices: Prices
+    ) -> tuple[float | None, str]:
+        """US dollars, and what of it is estimated (``input and output``, ``output`` or nothing).
+
+        An answer that broke off before it told its tokens has cost something all the same: what was
+        written until then is counted, and the prompt as routing did or by its bytes. Of tokens that
+        come to less than half of that, it is taken that they were told at the answer's beginning;
+        words without any token are not free either.
+        """
+        charged = usage.charged()
+        written = self._text.tokens if self._text else 0
+        ended = answer.exhausted and not getattr(answer, "problem", "")
+        some = charged.input or charged.output
+        told = some and (ended or written <= 2 * charged.output)
+        if told or not written or answer.status >= _FAILURE:
+            return (cost_of(charged, prices) if usage.found else None), ""
+        estimated = "output"
+        if not charged.input:
+            estimated = "input and output"
+            prompt = self._scope.get("llmstack.tokens") or -(-self._sent // PER_TOKEN)
+            charged = replace(charged, input=prompt)
+        return cost_of(replace(charged, output=written), prices), estimated
 
     def _look(self) -> UsageMeter:
         """Look at what has gathered."""
         usage = self._usage
         if usage is None:
             assert self._answer
+            prices = self._activity.prices
+            if prices and self.tier in prices:
+                self._text = TextLength()
             usage = self._usage = UsageMeter(
                 self.req_path,
                 _header(self._answer, b"content-type"),
                 _header(self._answer, b"content-encoding"),
+                text=self._text,
             )
         if gathered := self._gathered:
             usage.feed(gathered[0] if len(gathered) == 1 else b"".join(gathered))
@@ -216,5 +285,5 @@ class Meter(Inflight):
         return usage
 
 
-def _header(response: Response, name: bytes) -> str:
+def _header(response: Response | Answer, name: bytes) -> str:
     return (response.header(name) or b"").decode("latin-1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstack.config.names import Local
+from llmstack.config.names import HostedModel, Local, Remote
 from llmstack.engine import State
 from llmstack.errors import Conflict, ModelNotFound
 from llmstack.server.asgi import read_body
@@ -16,17 +16,19 @@ from llmstack.server.followed_socket import FollowedSocket
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.model_request import read_request
 from llmstack.server.naming import shortened
+from llmstack.server.places import outgoing
 from llmstack.server.websocket import relay_websocket
 
 if TYPE_CHECKING:
-    from llmstack.config.names import Remote, Selected
-    from llmstack.config.swap import SwapModel
+    from llmstack.backends.upstreams import Upstreams
+    from llmstack.config.names import Choice, Selected
     from llmstack.server.access import Access
     from llmstack.server.asgi import Headers, Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.model_request import ModelRequest
     from llmstack.server.naming import Naming
     from llmstack.server.peers import Peers
+    from llmstack.server.places import Places
 
 MODEL_ROUTES = MODEL_POSTS | MODEL_GETS
 
@@ -38,12 +40,20 @@ class ModelRoutes:
     """Answers model routes, for the gateway and for the engine's own door."""
 
     def __init__(
-        self, dispatcher: Dispatcher, naming: Naming, access: Access, peers: Peers
+        self,
+        dispatcher: Dispatcher,
+        naming: Naming,
+        access: Access,
+        peers: Peers,
+        places: Places,
+        upstreams: Upstreams | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._naming = naming
         self._access = access
         self._peers = peers
+        self._upstreams = upstreams
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to one of ``MODEL_ROUTES`` whose method fits.
@@ -76,7 +86,7 @@ class ModelRoutes:
             RequestError: nothing has been sent to the client yet.
         """
         naming = self._naming
-        target = self._find(scope, request.model)
+        target = await self._find(scope, request.model)
         self._access.admit(scope, target)
         if self._access.limited(scope):
             request.check_only_name()
@@ -84,41 +94,32 @@ class ModelRoutes:
             if choice is not target:
                 note += f" selector={target.canonical}"
                 scope["llmstack.metadata"] = {"selector": target.canonical}
-            headers: Headers = [(b"x-llmstack-model", _header_value(choice.canonical)), *extra]
             path = stripped(scope["raw_path"])
-            if isinstance(choice, Local):
-                model = self._dispatcher.engine.config.models[choice.id]
-                request = request.named(choice.name).filtered(model)
-                scope = self._outgoing(scope, request, model)
-                await self._dispatcher.serve(
-                    scope,
-                    receive,
-                    send,
-                    model,
-                    request.body,
-                    extra=headers,
-                    raw_path=path,
-                    note=note,
-                    stream=request.stream,
-                )
-                return
-            filters = self._peers.peer(choice).filters
-            request = request.filtered_for_peer(filters, choice.model)
-            scope = self._outgoing(scope, request)
-            await self._peers.serve(
-                scope,
+            places = self._places
+            await self._dispatcher.serve(
                 receive,
                 send,
-                choice,
-                request.body,
-                extra=headers,
-                raw_path=path,
+                places.stop(scope, request, choice, path),
+                others=places.others(scope, request, choice, path),
+                extra=extra,
                 note=note,
+                named=True,
             )
 
-    def _find(self, scope: Scope, name: str) -> Local | Remote | Selected:
+    async def _find(self, scope: Scope, name: str) -> Choice | Selected:
+        naming, upstreams = self._naming, self._upstreams
         try:
-            return self._naming.find(name)
+            try:
+                return naming.find(name)
+            except ModelNotFound as error:
+                if not upstreams:
+                    raise
+                # A model of a source that nobody has asked lately.
+                if await upstreams.look_for(name):
+                    return naming.find(name)
+                if why := upstreams.silence(name):
+                    raise ModelNotFound(error.what, why=why) from None
+                raise
         except ModelNotFound as error:
             if self._dispatcher.activity:
                 self._dispatcher.activity.refused(scope, shortened(name), error)
@@ -135,9 +136,9 @@ class ModelRoutes:
             if isinstance(choice, Local):
                 request = request.named(choice.name)
                 model = self._dispatcher.engine.config.models[choice.id]
-                scope = self._outgoing(scope, request, model)
-            else:
-                scope = self._outgoing(scope, request.named(choice.model))
+                scope = outgoing(self._access, scope, request, model)
+            elif isinstance(choice, Remote):
+                scope = outgoing(self._access, scope, request.named(choice.model))
             await self.pass_websocket(scope, receive, send, choice, path)
 
     async def pass_websocket(
@@ -145,10 +146,16 @@ class ModelRoutes:
         scope: Scope,
         receive: Receive,
         send: Send,
-        choice: Local | Remote,
+        choice: Choice,
         raw_path: bytes | None,
     ) -> None:
-        """Pass a WebSocket through to a model."""
+        """Pass a WebSocket through to a model.
+
+        Raises:
+            Conflict: it is one that others host, or may not be loaded for it.
+        """
+        if isinstance(choice, HostedModel):
+            raise Conflict(f"{choice.id} is served by others, and takes no WebSockets")
         if not isinstance(choice, Local):
             await self._peers.serve_websocket(scope, receive, send, choice, raw_path)
             return
@@ -165,14 +172,6 @@ class ModelRoutes:
             base = model.proxy.rstrip("/")
             with FollowedSocket(self._dispatcher.activity, scope, model.id, raw_path) as socket:
                 await relay_websocket(scope, receive, send, base, raw_path, socket)
-
-    def _outgoing(
-        self, scope: Scope, request: ModelRequest, model: SwapModel | None = None
-    ) -> Scope:
-        scope = self._access.outgoing(scope, keep=model is not None and model.forward_api_key)
-        if request.query != scope["query_string"]:
-            scope = {**scope, "query_string": request.query}
-        return scope
 
 
 def stripped(raw_path: bytes) -> bytes | None:
@@ -197,7 +196,3 @@ def methods_of(path: str) -> set[str]:
     """The methods of a model route; none for another path."""
     gets = {"GET", "HEAD"} if path in MODEL_GETS else set()
     return gets | ({"POST"} if path in MODEL_POSTS else set())
-
-
-def _header_value(name: str) -> bytes:
-    return name.encode("ascii", "replace").replace(b"\r", b"?").replace(b"\n", b"?")

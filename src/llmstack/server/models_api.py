@@ -44,7 +44,8 @@ class ModelsApi:
         for status in sorted(self._engine.status(), key=lambda status: status.id):
             if status.state is State.STOPPED:
                 continue
-            model = config.models[status.id]
+            # What runs; a change of its configuration may still wait for its next start.
+            model = self._engine.runs(status.id) or config.models[status.id]
             rows.append(
                 {
                     "model": status.id,

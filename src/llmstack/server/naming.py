@@ -6,14 +6,15 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from llmstack.config.names import Disabled, Local, Selected, Unknown, names_of
+from llmstack.config.names import Disabled, Local, Selected, Unknown, names_of, with_hosted
 from llmstack.engine import State
 from llmstack.errors import ModelNotFound, NothingAvailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmstack.config.names import Names, Remote, Target
+    from llmstack.backends.upstreams import Upstreams
+    from llmstack.config.names import Choice, Names, Target
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine
 
@@ -27,11 +28,14 @@ NO_MODEL = "no model id could be identified"
 class Naming:
     """The names of the engine's present configuration and the state that gives them meaning.
 
-    A new configuration keeps the active profile if it still has one of that name.
+    A new configuration keeps the active profile if it still has one of that name. ``upstreams``
+    adds what others host.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, upstreams: Upstreams | None = None) -> None:
         self._engine = engine
+        self._upstreams = upstreams
+        self._version = -1
         self._config: SwapConfig | None = None
         self._names: Names
         self._active: str | None = None
@@ -42,14 +46,18 @@ class Naming:
     @property
     def names(self) -> Names:
         """All names."""
-        config = self._engine.config
-        if config is not self._config:
+        config, upstreams = self._engine.config, self._upstreams
+        if config is not self._config or (upstreams and upstreams.version != self._version):
             self._names = names_of(config)
+            if upstreams:
+                self._version = upstreams.version
+                self._names = with_hosted(self._names, upstreams.aliases, upstreams.found_names())
             self._config = config
             if self._active not in config.profiles:
                 self._active = None
             pins = (pin for profile in config.profiles.values() for pin in profile.pins)
-            known = (*self._names.local, *self._names.canonical, *self._names.bare, *pins)
+            names = self._names
+            known = (*names.local, *names.hosted, *names.canonical, *names.bare, *pins)
             self._longest = max((name.count("/") + 1 for name in known), default=0)
         return self._names
 
@@ -74,7 +82,7 @@ class Naming:
         active = self.active
         return dict(self._engine.config.profiles[active].pins) if active else {}
 
-    def find(self, requested: str) -> Local | Remote | Selected:
+    def find(self, requested: str) -> Choice | Selected:
         """What ``requested`` stands for.
 
         Raises:
@@ -94,7 +102,7 @@ class Naming:
         return self.names.resolve(name, self._active, selectors=False)
 
     @contextmanager
-    def chosen(self, target: Local | Remote | Selected) -> Iterator[Local | Remote]:
+    def chosen(self, target: Choice | Selected) -> Iterator[Choice]:
         """The model that serves ``target``, counted for its selector until the end of the block.
 
         Raises:
@@ -113,7 +121,7 @@ class Naming:
             if not self._held[place]:
                 del self._held[place]
 
-    def _choose(self, target: Selected) -> Local | Remote:
+    def _choose(self, target: Selected) -> Choice:
         match target.selector.strategy:
             case "spillover":
                 return self._spill(target)
@@ -122,17 +130,17 @@ class Naming:
             case _:
                 return first(target)
 
-    def _warmest(self, target: Selected) -> Local | Remote:
+    def _warmest(self, target: Selected) -> Choice:
         states = [self._state(one) for one in target.targets]
         for state in (State.READY, State.STARTING):
             if state in states:
                 return target.targets[states.index(state)]
         return first(target)
 
-    def _spill(self, target: Selected) -> Local | Remote:
+    def _spill(self, target: Selected) -> Choice:
         selector = target.selector
-        active: list[Local | Remote] = []
-        cold: list[Local | Remote] = []
+        active: list[Choice] = []
+        cold: list[Choice] = []
         for one in target.targets:
             state = self._state(one)
             if state is State.STOPPING:
@@ -150,11 +158,11 @@ class Naming:
         self._turns[selector.id] += 1
         return least[turn % len(least)]
 
-    def _state(self, target: Local | Remote) -> State | None:
+    def _state(self, target: Choice) -> State | None:
         return self._engine.state(target.id) if isinstance(target, Local) else None
 
 
-def first(target: Selected) -> Local | Remote:
+def first(target: Selected) -> Choice:
     """The first target of a selector."""
     if not target.targets:
         raise none_available(target.selector.id)

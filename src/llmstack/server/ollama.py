@@ -88,13 +88,25 @@ def show(record: Mapping[str, Any], model: SwapModel | None) -> dict[str, Any]:
         "template": "",
         "details": _details(),
         "model_info": info,
-        "capabilities": _abilities(model),
+        "capabilities": _abilities(model) if model else _told(record),
         "modified_at": _time(record["created"]),
     }
 
 
-def _abilities(model: SwapModel | None) -> list[str]:
-    about = model.capabilities if model else None
+def _told(record: Mapping[str, Any]) -> list[str]:
+    """What a record says of a model of others: only an Ollama tells what a model cannot do."""
+    about = record.get("meta", {}).get("llamaswap", {})
+    if about.get("type") != "found" or about.get("backend") != "ollama":
+        return ["completion", "tools"]
+    if about.get("embedding"):
+        return ["embedding"]
+    able = record.get("capabilities", {})
+    kept = {"vision": "vision", "tools": "function_calling"}
+    return ["completion", *(word for word, name in kept.items() if able.get(name))]
+
+
+def _abilities(model: SwapModel) -> list[str]:
+    about = model.capabilities
     if about is None or about == type(about)():
         return ["completion", "tools"]
     able = []

@@ -52,8 +52,8 @@ _ANSWERS: dict[Kind, str] = {
 class OllamaApi:
     """The routes of one door. Every key may ask; what it may not use is not there for it.
 
-    ``serve`` sends a translated request on. ``own`` returns the records of names that only this
-    door knows, such as ``auto``.
+    ``serve`` sends a translated request on. ``look`` finds out what others have. ``own`` returns
+    the records of names that only this door knows, such as ``auto``.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class OllamaApi:
         access: Access,
         listing: Listing,
         serve: Serve,
+        look: Callable[[], Awaitable[None]],
         own: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self._engine = engine
@@ -70,6 +71,7 @@ class OllamaApi:
         self._access = access
         self._listing = listing
         self._serve = serve
+        self._look = look
         self._own = own
         self.routes = [
             Route("/api/tags", self._tags),
@@ -105,6 +107,7 @@ class OllamaApi:
 
     async def _tags(self, request: Request) -> Response:
         """The models for Ollama's clients."""
+        await self._look()
         return JSONResponse(tags(self._records(request.scope)))
 
     async def _ps(self, request: Request) -> Response:
@@ -123,6 +126,7 @@ class OllamaApi:
         asked = wanted.model or wanted.name or ""
         if not asked:
             raise BadRequest("model is required")
+        await self._look()
         name = self._spelled(asked)
         if self._is_own(name):
             return JSONResponse(show(self._own()[0], None))

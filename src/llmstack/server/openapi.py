@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
+from llmstack.config.context_settings import POLICIES, TRUNCATIONS
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
@@ -56,7 +57,15 @@ _OLLAMA = About(
     },
     unlike=frozenset(_OLLAMA_ERRORS),
 )
-#: Routes by their path as the table has it. Others answer JSON.
+_APPLIED: Json = {"apply": {"enum": ["next_start", "restart"]}}
+
+
+def _setting(**members: Json) -> Json:
+    return {"type": "object", "properties": members}
+
+
+#: Routes by their path as the table has it, with the method before it where methods differ. Others
+#: answer JSON.
 ABOUT = {
     "/health": About({200: PLAIN}),
     "/wol-health": About({200: PLAIN}),
@@ -69,6 +78,35 @@ ABOUT = {
     "/api/models/load/{model:path}": About(
         {200: f"{JSON}, {STREAM}", 404: JSON, 500: JSON, 503: JSON}
     ),
+    "GET /api/model/{model:path}/ctxsize": About({200: JSON, 404: JSON}),
+    "POST /api/model/{model:path}/ctxsize": About(
+        dict.fromkeys((200, 400, 404, 409, 413, 500), JSON),
+        _APPLIED,
+        body=_setting(ctxSize=_COUNT),
+    ),
+    "DELETE /api/model/{model:path}/ctxsize": About(
+        dict.fromkeys((200, 400, 404, 409, 500), JSON), _APPLIED
+    ),
+    "GET /api/model/{model:path}/fit": About({200: JSON, 404: JSON}),
+    "POST /api/model/{model:path}/fit": About(
+        dict.fromkeys((200, 400, 404, 409, 413, 500), JSON),
+        _APPLIED,
+        body=_setting(fit={"type": "boolean"}, mode={"enum": ["max", "min"]}),
+    ),
+    "DELETE /api/model/{model:path}/fit": About(
+        dict.fromkeys((200, 400, 404, 409, 500), JSON), _APPLIED
+    ),
+    "GET /api/model/{model:path}/prompt-optimization": About({200: JSON, 404: JSON}),
+    "POST /api/model/{model:path}/prompt-optimization": About(
+        dict.fromkeys((200, 400, 404, 413, 500), JSON),
+        body=_setting(policy={"enum": list(POLICIES)}, truncationMode={"enum": list(TRUNCATIONS)}),
+    ),
+    "DELETE /api/model/{model:path}/prompt-optimization": About(
+        dict.fromkeys((200, 404, 500), JSON)
+    ),
+    "/api/model/{model:path}/prompt-optimization/latest": About({200: JSON, 404: JSON}),
+    "/api/config/reload": About(dict.fromkeys((200, 400, 409), JSON)),
+    "/api/restart": About({200: JSON, 400: JSON}),
     "/api/config/schema": About({200: "application/schema+json"}),
     "/api/show": _OLLAMA,
     "/api/chat": _OLLAMA,
@@ -152,9 +190,9 @@ def openapi(routes: Iterable[Route], open_routes: Iterable[Route] = ()) -> Json:
     keyless = {id(route) for route in open_routes}
     paths: dict[str, Json] = {}
     for route in routes:
-        about = ABOUT.get(route.path, _OK)
         path = _PARAMETER.sub(r"{\1}", route.path)
         for method in sorted((route.methods or set()) - {"HEAD"}):
+            about = ABOUT.get(route.path) or ABOUT.get(f"{method} {route.path}", _OK)
             paths.setdefault(path, {})[method.lower()] = _operation(
                 route, path, about, keyed=id(route) not in keyless
             )

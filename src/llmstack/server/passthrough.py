@@ -15,13 +15,13 @@ from llmstack.errors import Conflict, ModelNotFound
 from llmstack.server.asgi import answer, read_body
 
 if TYPE_CHECKING:
-    from llmstack.config.names import Remote
+    from llmstack.config.names import Choice
     from llmstack.server.access import Access
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.dispatch import Dispatcher
     from llmstack.server.model_routes import ModelRoutes
     from llmstack.server.naming import Naming
-    from llmstack.server.peers import Peers
+    from llmstack.server.places import Places
 
 UPSTREAM = b"/upstream/"
 COMFYUI = b"/comfyui"
@@ -37,14 +37,14 @@ class PassThrough:
         dispatcher: Dispatcher,
         naming: Naming,
         access: Access,
-        peers: Peers,
+        places: Places,
         model_routes: ModelRoutes,
     ) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._naming = naming
         self._access = access
-        self._peers = peers
+        self._places = places
         self._model_routes = model_routes
 
     @staticmethod
@@ -76,7 +76,7 @@ class PassThrough:
         await self._forward(scope, receive, send, target, rest or b"/")
 
     async def _forward(
-        self, scope: Scope, receive: Receive, send: Send, target: Local | Remote, rest: bytes
+        self, scope: Scope, receive: Receive, send: Send, target: Choice, rest: bytes
     ) -> None:
         websocket = scope["type"] == "websocket"
         body = b"" if websocket else await read_body(receive)
@@ -90,11 +90,13 @@ class PassThrough:
         if websocket:
             await self._model_routes.pass_websocket(scope, receive, send, target, rest)
         elif model is not None:
-            await self._dispatcher.serve(scope, receive, send, model, body, extra=[], raw_path=rest)
+            stop = self._dispatcher.here(scope, model, body, rest)
+            await self._dispatcher.serve(receive, send, stop, extra=[])
         elif not isinstance(target, Local):
-            await self._peers.serve(scope, receive, send, target, body, extra=[], raw_path=rest)
+            stop = self._places.passing(scope, target, body, rest)
+            await self._dispatcher.serve(receive, send, stop, extra=[])
 
-    def _split(self, path: bytes) -> tuple[Local | Remote, bytes]:
+    def _split(self, path: bytes) -> tuple[Choice, bytes]:
         """The longest prefix of segments that names a model, pins first, and the raw rest."""
         segments = path.split(b"/")
         longest = min(len(segments), self._naming.longest)
@@ -113,7 +115,7 @@ class PassThrough:
             return target, rest  # type: ignore[return-value]
         raise ModelNotFound("model not found")
 
-    def _may_start(self, scope: Scope, target: Local | Remote, rest: bytes) -> None:
+    def _may_start(self, scope: Scope, target: Choice, rest: bytes) -> None:
         """Raise Conflict when this request would have to load the model and must not."""
         if not isinstance(target, Local) or self._engine.state(target.id) is State.READY:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 class StackPlan:
     """A stack that can be started: its values, its engine configuration, its llama-server.
 
+    ``llama_server`` is None where no tier runs here.
     ``swap`` is the generated configuration, ``runs`` what our own engine is to run: the same, or
     one that has only the program llama-swap in it.
     """
@@ -40,7 +41,7 @@ class StackPlan:
     runs: SwapConfig
     swap_text: str
     ladder: Ladder
-    llama_server: LlamaServer
+    llama_server: LlamaServer | None
     channel: Channel
     warnings: tuple[Problem, ...]
 
@@ -60,15 +61,20 @@ def plan_stack(
     Raises:
         DaemonError: there is no models.ini.
         ConfigError: it has problems (all are named), or a local model file is missing.
-        EngineMissing: no llama-server can be found, or no llama-swap that is asked for.
+        EngineMissing: a tier runs here and no llama-server can be found; or no llama-swap can that
+            is asked for.
     """
     loaded = load_stack(own_models_ini(work, environ))
     stack = apply_environment(loaded.stack, environ)
+    if not stack.local:  # W19: nobody needs the program llama-swap to run nothing
+        stack = replace(stack, settings=replace(stack.settings, engine="embedded"))
     missing = tuple(_missing_weights(stack, channel))
     if missing:
         raise ConfigError(missing)
-    server = find_llama_server(stack.settings.llama_server_bin, environ)
-    text = render_swap(stack, llama_server=server.argv, channel=channel)
+    server = None
+    if stack.local:
+        server = find_llama_server(stack.settings.llama_server_bin, environ)
+    text = render_swap(stack, llama_server=server.argv if server else (), channel=channel)
     swap = parse_swap(text, str(work.swap_yaml), environ)
     compile_residency(swap)
     return StackPlan(
@@ -100,7 +106,7 @@ def _missing_weights(stack: Stack, channel: Channel) -> list[Problem]:
             f"[{tier.name}] {key} = {path}: there is no such file.",
             "Put the file there or change the path.",
         )
-        for tier in stack.tiers
+        for tier in stack.local
         for key, path in (
             ("path", tier.effective(channel).path),
             ("mmproj", tier.server.mmproj),

@@ -1,112 +1,114 @@
-"""Streams one answer of a model process to the client."""
+"""Streams one answer to the client."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstack.errors import UpstreamUnreachable
-from llmstack.http1 import Broken, Unreachable
+from llmstack.http1 import Broken
 from llmstack.server.errors import error_event
-from llmstack.server.meter import readable_headers
-from llmstack.server.upstream import raw_target, request_headers, response_headers, unreachable
+from llmstack.server.upstream import response_headers
 
 if TYPE_CHECKING:
-    from llmstack.http1 import Limits, Pool, Response
+    from collections.abc import Callable
+
+    from llmstack.backends.protocol import Answer
+    from llmstack.errors import RequestError
     from llmstack.server.asgi import Headers, Scope, Send
     from llmstack.server.meter import Meter
 
 
 #: Bytes of an answer that is sent as one event; errors are far smaller.
 EVENT_LIMIT = 1024 * 1024
+#: How the headers begin that tell of routing; the last one to route tells.
+_OURS = b"x-llmstack-"
 
 
 async def relay(
     scope: Scope,
     send: Send,
-    pool: Pool,
-    base: str,
-    body: bytes,
+    answer: Answer,
+    broke_off: Callable[[str], RequestError],
     extra: Headers | None,
-    raw_path: bytes | None = None,
     meter: Meter | None = None,
-    limits: Limits | None = None,
 ) -> int:
-    """Send the request to the model process at ``base`` and its answer to the client.
+    """Send ``answer`` to the client and close it; its status, 502 for one that broke off.
 
-    Returns the answer's status, 502 for one that broke off. Chunks leave as they arrive. A client
-    that reads slowly stops the reading upstream (the server's ``send`` waits), so memory stays
-    flat. Cancelling the caller closes the upstream connection, which ends a generation. ``extra``
-    headers are added to the answer, None when its head has been sent already (an event stream that
-    began with a loading notice). ``raw_path`` takes the place of the request's own. ``meter`` gets
-    head and chunks as they pass. ``limits`` are those of the model.
+    Chunks leave as they arrive. A client that reads slowly stops the reading upstream (the
+    server's ``send`` waits), so memory stays flat. Cancelling the caller closes the answer, which
+    ends a generation. ``extra`` headers are added, None when a head has been sent already (an event
+    stream that began with a loading notice). ``meter`` gets head and chunks as they pass.
 
-    An event stream that breaks off gets an error event; any other answer that breaks off is left
-    incomplete, so that the client notices.
-
-    Raises:
-        UpstreamUnreachable: nothing has been sent to the client yet.
+    An event stream that breaks off gets the event of the error that ``broke_off`` makes; any other
+    answer that breaks off is left incomplete, so that the client notices.
     """
-    target = raw_target(scope, raw_path)
-    headers = request_headers(scope)
-    if meter and meter.recorded:
-        headers = readable_headers(headers)
     try:
-        response = await pool.request(scope["method"], base, target, headers, body, limits)
-    except Unreachable as error:
-        raise unreachable(base, error) from error
-    try:
-        whole = await _answer(scope, send, response, extra, meter)
-        return response.status if whole else UpstreamUnreachable.status
+        broken = await _answer(scope, send, answer, broke_off, extra, meter)
+        return broken.status if broken else answer.status
     finally:
-        response.close()
+        answer.close()
 
 
 async def _answer(
-    scope: Scope, send: Send, response: Response, extra: Headers | None, meter: Meter | None
-) -> bool:
-    """Send the answer; whether all of it came."""
-    streaming = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
+    scope: Scope,
+    send: Send,
+    answer: Answer,
+    broke_off: Callable[[str], RequestError],
+    extra: Headers | None,
+    meter: Meter | None,
+) -> RequestError | None:
+    """Send the answer; the error with which it broke off, if it did."""
+    streaming = (answer.header(b"content-type") or b"").startswith(b"text/event-stream")
+    headers = response_headers(answer)
     if extra is not None:
-        headers = response_headers(response) + extra
+        if any(name.startswith(_OURS) for name, _ in headers):  # another llmstack's
+            told = {name for name, _ in extra}
+            headers = [pair for pair in headers if pair[0] not in told]
+        headers += extra
         if streaming:
+            headers = [pair for pair in headers if pair[0] != b"x-accel-buffering"]
             headers.append((b"x-accel-buffering", b"no"))
         if meter:
-            meter.answer(response, headers)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            meter.answer(answer, headers)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     else:
         if meter:
-            meter.answer(response, response_headers(response))
+            meter.answer(answer, headers)
         if not streaming:
-            return await _as_event(send, response, meter)
+            return await _as_event(send, answer, broke_off, meter)
     try:
         while True:
-            data = await response.read()
-            ended = response.exhausted
+            data = await answer.read()
+            ended = answer.exhausted
             if meter:
                 meter.feed(data)
             await send({"type": "http.response.body", "body": data, "more_body": not ended})
             if ended:
-                return True
+                return None
     except Broken as error:
+        broken = broke_off(str(error))
         if streaming:
-            broken = UpstreamUnreachable("the model process broke off its answer", why=str(error))
             event = error_event(broken, scope["path"])
             await send({"type": "http.response.body", "body": event, "more_body": False})
-        return False
+        return broken
 
 
-async def _as_event(send: Send, response: Response, meter: Meter | None) -> bool:
+async def _as_event(
+    send: Send,
+    answer: Answer,
+    broke_off: Callable[[str], RequestError],
+    meter: Meter | None,
+) -> RequestError | None:
     """Send an answer that is no stream (an error, as a rule) as one event of a stream."""
-    whole = True
+    broken = None
     text = b""
     try:
-        while not response.exhausted and len(text) < EVENT_LIMIT:
-            data = await response.read()
+        while not answer.exhausted and len(text) < EVENT_LIMIT:
+            data = await answer.read()
             if meter:
                 meter.feed(data)
             text += data
-    except Broken:
-        whole = False
+    except Broken as error:
+        broken = broke_off(str(error))
     event = b"data: " + b" ".join(text.split(b"\n")) + b"\n\n"
     await send({"type": "http.response.body", "body": event, "more_body": False})
-    return whole
+    return broken

@@ -8,19 +8,29 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
-from llmstack.engine import Engine
+from llmstack.backends.upstreams import Upstreams, new_house, sources_of
+from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.activity import Activity
+from llmstack.server.chooser import Chooser
+from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
+from llmstack.server.fitting import Fitting
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
+from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
+from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
+from llmstack.server.overrides import Overrides
+from llmstack.server.sessions import Sessions
+from llmstack.server.speeds import Speeds
 
 if TYPE_CHECKING:
+    from llmstack.engine import ModelChanged
     from llmstack.errors import RequestError
     from llmstack.server.asgi import App
     from llmstack.server.plan import StackPlan
@@ -33,7 +43,11 @@ class RunningStack:
     """
 
     def __init__(
-        self, plan: StackPlan, *, gateway_port: int | None = None, engine_port: int | None = None
+        self,
+        plan: StackPlan,
+        *,
+        gateway_port: int | None = None,
+        engine_port: int | None = None,
     ) -> None:
         settings = plan.stack.settings
         self._plan = plan
@@ -60,22 +74,65 @@ class RunningStack:
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
         plan = self._plan
-        self.engine = Engine(plan.runs, log_dir=plan.work.logs)
+        self.control = ContextControl(
+            plan.runs,
+            Overrides(plan.work.overrides),
+            tiers=plan.stack.tiers,
+            default=plan.stack.settings.context,
+        )
+        self.control.path = plan.stack.source
+        self.engine = Engine(self.control.effective, log_dir=plan.work.logs)
+        self.control.attach(self.engine)
         self._pool = Pool()
         self._activity = Activity(
             self.engine,
             captures=plan.stack.settings.capture_buffer > 0,
             tiers=frozenset(tier.name for tier in plan.stack.tiers),
+            prices={tier.name: tier.prices for tier in plan.stack.tiers},
+            budgets={tier.name: tier.budget for tier in plan.stack.tiers},
             fallback=plan.work.activity,
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
+        ours = frozenset(opened.getsockname()[1] for opened in self._sockets)
+        self.upstreams = Upstreams(
+            new_house(self._pool, os.environ, ours),
+            tiers=plan.stack.tiers,
+            channel=plan.channel,
+            sources=sources_of(plan.stack),
+            peers=plan.runs.peers.values(),
+            ollama=plan.stack.settings.ollama,
+        )
+        self._fitting = Fitting(
+            self.engine,
+            self._pool,
+            self.upstreams,
+            os.environ,
+            self.control,
+            folder=plan.work.state,
+            foreign=self._foreign,
+            activity=self._activity,
+        )
+        dispatcher.fitter = self._fitting.fitter
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher)
+            door = ForeignDoor(dispatcher, upstreams=self.upstreams, control=self.control)
         else:
-            door = Door(dispatcher, shown=self._activity.proxy_log)
-        gateway = Gateway(dispatcher, door, plan.stack, plan.ladder, self.report)
+            shown = self._activity.proxy_log
+            door = Door(dispatcher, shown=shown, upstreams=self.upstreams, control=self.control)
+        ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
+        self._speeds = Speeds(plan.work.speeds)
+        self.engine.events.subscribe(self._model_changed)
+        self._activity.listeners.append(self._speeds.answered)
+        upstreams = self.upstreams
+        chooser = Chooser(
+            ladders,
+            Sessions(time.monotonic),
+            self.engine,
+            self._speeds,
+            hosted=lambda tier: upstreams.hosted(tier) is not None,
+        )
+        gateway = Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report)
         apps: list[App] = [gateway, door]
         self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
         if trim := trimmer():
@@ -99,10 +156,31 @@ class RunningStack:
             return
         if self._trimming:
             self._trimming.cancel()
+        await self.control.close()
         self._activity.retire()
         await end(self.engine, self._http, hurry)
-        await self._activity.stop()
+        await self._activity.stop()  # what it keeps last teaches the ruler
+        await self._fitting.close()
+        await self.upstreams.close()
+        await asyncio.to_thread(self._speeds.save)
         self._pool.close()
+
+    def _model_changed(self, event: ModelChanged) -> None:
+        """A load has taken its time: learn it, and keep it at once for the next daemon."""
+        self._speeds.changed(event)
+        if event.state is State.READY:
+            asyncio.get_running_loop().run_in_executor(None, self._speeds.save)
+
+    def _unavailable(self) -> dict[str, Unavailable]:
+        """The tiers that cannot answer now, for routing to step over them."""
+        missing = {}
+        for tier, health in self.upstreams.health().items():
+            if not health.usable:
+                why = "is down" if health.state == "down" else "is not usable"
+                missing[tier] = Unavailable(why, health.retry_in)
+        for tier, exceeded in self._activity.budgets.over().items():
+            missing[tier] = Unavailable(exceeded.why, exceeded.retry_in)
+        return missing
 
     def report(self) -> dict[str, Any]:
         """What ``GET /api/status`` answers.
@@ -113,6 +191,7 @@ class RunningStack:
         engine = self.engine
         assert engine is not None
         now = engine.now()
+        spending = {row["tier"]: row for row in self._activity.spending()}
         preloaded = self._preloaded
         return {
             "version": __version__,
@@ -122,7 +201,7 @@ class RunningStack:
             "channel": self._plan.channel,
             "gateway": self.gateway,
             "engine": self.door,
-            "llama_server": self._plan.llama_server.source,
+            "llama_server": server.source if (server := self._plan.llama_server) else "",
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,
             "problems": [
@@ -141,4 +220,6 @@ class RunningStack:
                 }
                 for status in engine.status()
             ],
+            "hosted": hosted_report(self.upstreams, spending),
+            "sources": sources_report(self.upstreams),
         }

@@ -9,8 +9,10 @@ import signal
 import ssl
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmstack.backends.upstreams import Upstreams, new_house
 from llmstack.config.swap_merge import load_sources
 from llmstack.engine import Engine
 from llmstack.engine.footprints import told
@@ -19,12 +21,15 @@ from llmstack.http1 import Pool
 from llmstack.residency.problems import residency_problems
 from llmstack.server.access_log import AccessLog
 from llmstack.server.activity import Activity
+from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
+from llmstack.server.fitting import Fitting
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import is_loopback, listen, read_address, url_of
 from llmstack.server.memory import calm_collector, resident, return_memory, trimmer
+from llmstack.server.overrides import Overrides
 from llmstack.server.serve import note, signals
 from llmstack.server.swap_logs import SwapLogs
 from llmstack.server.watch import watch, watched
@@ -32,7 +37,6 @@ from llmstack.server.watch import watch, watched
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from llmstack.config.swap import SwapConfig
     from llmstack.server.asgi import Receive, Scope, Send
@@ -168,8 +172,24 @@ class SwapServer:
         self._pool = Pool()
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloading = self._reload_again = self._stopping = False
-        self.engine = Engine(config)
+        self._reading = asyncio.Lock()
+        self.control = ContextControl(config, Overrides(_overrides(config)))
+        self.control.path = str(options.config or options.config_dir or config.source)
+        self.control.reload = self._read_again
+        self.engine = Engine(self.control.effective)
+        self.control.attach(self.engine)
         self.activity = Activity(self.engine, captures=True, proxy_log=logs.proxy)
+        ours = frozenset({self._listener.getsockname()[1]})
+        self._house = new_house(self._pool, os.environ, ours)
+        self._upstreams = self._all_upstreams()
+        self._fitting = Fitting(
+            self.engine,
+            self._pool,
+            self._upstreams,
+            os.environ,
+            self.control,
+            activity=self.activity,
+        )
         self._new_door()
 
     async def start(self) -> None:
@@ -216,16 +236,29 @@ class SwapServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.control.close()
         self.activity.retire()
         self._logs.end_readers()
         await end(self.engine, self._http, hurry)
-        await self.activity.stop()
+        await self.activity.stop()  # what it keeps last teaches the ruler
+        await self._fitting.close()
+        await self._upstreams.close()
         self._pool.close()
 
     def _new_door(self) -> None:
         """Answer with a door that knows the engine's present configuration."""
         dispatcher = Dispatcher(self.engine, self._pool, self.activity)
-        self._app.door = Door(dispatcher, proxy=self._logs.proxy, shown=self._logs.shown)
+        dispatcher.fitter = self._fitting.fitter
+        self._app.door = Door(
+            dispatcher,
+            proxy=self._logs.proxy,
+            shown=self._logs.shown,
+            upstreams=self._upstreams,
+            control=self.control,
+        )
+
+    def _all_upstreams(self) -> Upstreams:
+        return Upstreams(self._house, peers=self.engine.config.peers.values())
 
     async def _reload(self) -> None:
         try:
@@ -238,26 +271,28 @@ class SwapServer:
 
     async def _reload_once(self) -> None:
         try:
-            config = await asyncio.to_thread(self._options.load, self.engine.config)
-        except ConfigError as error:
+            await self._read_again()
+        except (ConfigError, DaemonError) as error:
             log.warning("%s: %s", _KEPT, error)
-            return
+
+    async def _read_again(self) -> None:
+        async with self._reading:
+            await self._go_by_files()
+
+    async def _go_by_files(self) -> None:
+        """Read the configuration and go by it. Raises ConfigError, DaemonError if it is no use."""
+        config = await asyncio.to_thread(self._options.load, self.engine.config)
         if self._needs_keys and not config.api_keys:
-            log.warning(
-                "%s: it has no apiKeys any more, and the network can connect; restart with"
-                " -insecure if that is meant",
-                _KEPT,
+            raise DaemonError(
+                "it has no apiKeys any more, and the network can connect; restart with"
+                " -insecure if that is meant"
             )
-            return
-        # Reads what is new to it, so that the engine need not while it serves.
-        await asyncio.to_thread(self.engine.footprints.facts, config)
         before = self.engine.config
-        # Its first step puts the configuration in force; then it waits for what has to go.
-        settling = self._background(self.engine.reconfigure(config))
-        await asyncio.sleep(0)
-        if self.engine.config is not config:
-            await settling
+        await self.control.reconfigure(config)
+        former, self._upstreams = self._upstreams, self._all_upstreams()
+        self._fitting.fitter.upstreams = self._upstreams
         self._new_door()
+        await former.close()
         self.activity.reconfigured()
         self._logs.apply(config)
         log.info("configuration reloaded")
@@ -281,6 +316,11 @@ class SwapServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _overrides(config: SwapConfig) -> Path | None:
+    """Beside the store; without one there is no place that survives a restart."""
+    return Path(f"{config.store_path}.overrides.json") if config.store_path else None
 
 
 class _Switch:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from llmstack.errors import UpstreamUnreachable
-from llmstack.http1 import Limits
-
 if TYPE_CHECKING:
-    from llmstack.config.swap import Timeouts
-    from llmstack.http1 import Response
+    from llmstack.backends.protocol import Answer
     from llmstack.server.asgi import Headers, Scope
 
 #: Hop-by-hop headers (RFC 9110, section 7.6.1).
@@ -38,7 +33,7 @@ def request_headers(scope: Scope) -> Headers:
     return [pair for pair in scope["headers"] if pair[0] not in dropped]
 
 
-def response_headers(response: Response) -> Headers:
+def response_headers(response: Answer) -> Headers:
     """The upstream's headers as they go to the client, repeated ones too."""
     dropped = _without(_HOP, response.headers)
     return [pair for pair in response.headers if pair[0] not in dropped]
@@ -58,24 +53,3 @@ def raw_target(scope: Scope, raw_path: bytes | None = None) -> bytes:
     path: bytes = scope["raw_path"] if raw_path is None else raw_path
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
-
-
-@lru_cache(maxsize=256)
-def limits_of(timeouts: Timeouts) -> Limits:
-    """``timeouts`` of a model or peer as the client towards it takes them; 0 is no limit."""
-    return Limits(
-        connect=timeouts.connect or None,
-        handshake=timeouts.tls_handshake or None,
-        head=timeouts.response_header or None,
-        idle=timeouts.idle_conn or None,
-        probe=timeouts.keepalive or None,
-    )
-
-
-def unreachable(base: str, error: Exception) -> UpstreamUnreachable:
-    """The error for a model process at ``base`` that did not answer."""
-    return UpstreamUnreachable(
-        f"the model process at {base} did not answer",
-        why=str(error),
-        fix="Its log says more: llmstack logs MODEL.",
-    )

@@ -22,7 +22,7 @@ def wanted_files(stack: Stack) -> tuple[Wanted, ...]:
 
 
 def _named(stack: Stack) -> Iterator[tuple[HubFile, str]]:
-    for tier in stack.tiers:
+    for tier in stack.local:
         for weights, label in ((tier.weights, tier.name), (tier.weights_next, f"{tier.name} next")):
             if weights and weights.hf_repo and weights.hf_file:
                 yield HubFile(weights.hf_repo, weights.hf_file), label
@@ -30,7 +30,7 @@ def _named(stack: Stack) -> Iterator[tuple[HubFile, str]]:
 
 def served_files(stack: Stack, channel: Channel) -> list[tuple[str, HubFile]]:
     """The tiers that ``channel`` serves from the hub, each with the file that is loaded."""
-    named = [(tier.name, tier.effective(channel)) for tier in stack.tiers]
+    named = [(tier.name, tier.effective(channel)) for tier in stack.local]
     return [
         (name, HubFile(weights.hf_repo, weights.hf_file))
         for name, weights in named

@@ -10,8 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
+from llmstack.backends.local import unreachable
 from llmstack.server.followed_socket import CANCELLED, ENDED
-from llmstack.server.upstream import raw_target, request_headers, unreachable
+from llmstack.server.upstream import raw_target, request_headers
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmstack.config.plain_file import read_plain
+from llmstack.config.stack import Prices
 from llmstack.errors import LlmstackError
 
 if TYPE_CHECKING:
@@ -17,12 +18,16 @@ NO_KEY = "sk-no-key-required"
 
 @dataclass(frozen=True, slots=True)
 class OfferedModel:
-    """A name that can be asked for. ``window`` and ``output`` are in tokens."""
+    """A name that can be asked for. ``window`` and ``output`` are in tokens.
+
+    ``prices`` are those of a tier; for ``auto`` those of the dearest that it usually lands on.
+    """
 
     name: str
     window: int
     output: int
     title: str = ""
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass(frozen=True, slots=True)

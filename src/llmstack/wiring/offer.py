@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from llmstack.config.stack import Prices
 from llmstack.wiring.endpoint import Endpoint, OfferedModel
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def offered_models(stack: Stack, served: Mapping[str, int]) -> tuple[OfferedMode
     agents = stack.with_role("agent") or stack.tiers
     window = max((_window(tier, served) for tier in agents), default=WINDOW)
     wanted = max((tier.max_output_tokens or OUTPUT for tier in agents), default=OUTPUT)
-    auto = OfferedModel("auto", window, min(wanted, window // 2), "auto: llmstack chooses the tier")
+    prices = (tier.prices for tier in agents)
+    dearest = max(prices, key=lambda one: one.output or 0, default=Prices())
+    title = "auto: llmstack chooses the tier"
+    auto = OfferedModel("auto", window, min(wanted, window // 2), title, dearest)
     return (auto, *(_model(tier, served) for tier in stack.tiers))
 
 
@@ -48,7 +52,7 @@ def _model(tier: Tier, served: Mapping[str, int]) -> OfferedModel:
     window = _window(tier, served)
     wanted = tier.max_output_tokens or (AGENT_OUTPUT if tier.role == "agent" else OUTPUT)
     title = _SUBSTITUTED.sub("(", tier.description or tier.name)
-    return OfferedModel(tier.name, window, min(wanted, window // 2), title)
+    return OfferedModel(tier.name, window, min(wanted, window // 2), title, tier.prices)
 
 
 def _window(tier: Tier, served: Mapping[str, int]) -> int:

@@ -88,11 +88,8 @@ def wishes(environ: Mapping[str, str]) -> Wishes:
 def opencode_config(stack: Stack, gateway: str, wished: Wishes | None = None) -> dict[str, Any]:
     """The configuration as a JSON object; ``gateway`` is its base URL without ``/v1``."""
     wished = wished or Wishes()
-    prices = {tier.name: tier.prices for tier in stack.tiers}
-    agents = stack.with_role("agent") or stack.tiers
-    prices["auto"] = max((tier.prices for tier in agents), key=lambda one: one.output or 0)
     offered = offered_models(stack, dict(wished.served))
-    models = {model.name: _entry(model, prices[model.name]) for model in offered}
+    models = {model.name: _entry(model) for model in offered}
     config: dict[str, Any] = {
         "$schema": "https://opencode.ai/config.json",
         "$comment": MARK,
@@ -168,16 +165,21 @@ def _commands(stack: Stack) -> dict[str, Any]:
     return commands
 
 
-def _entry(model: OfferedModel, prices: Prices) -> dict[str, Any]:
+def cost(prices: Prices) -> dict[str, float]:
+    """What opencode counts with: USD for a million tokens."""
+    return {
+        "input": prices.input or 0,
+        "output": prices.output or 0,
+        "cache_read": prices.cache_read or 0,
+        "cache_write": prices.cache_write or 0,
+    }
+
+
+def _entry(model: OfferedModel) -> dict[str, Any]:
     return {
         "name": model.title,
         "tool_call": True,
         "temperature": True,
         "limit": {"context": model.window, "output": model.output},
-        "cost": {
-            "input": prices.input or 0,
-            "output": prices.output or 0,
-            "cache_read": prices.cache_read or 0,
-            "cache_write": prices.cache_write or 0,
-        },
+        "cost": cost(model.prices),
     }

@@ -11,6 +11,7 @@ from llmstack.config.marker import effective_marker
 from llmstack.errors import ConfigError, LlmstackError
 from llmstack.server.doctor.check import Check
 from llmstack.server.doctor.daemon import check_channel, check_daemon
+from llmstack.server.doctor.hosted import check_hosted
 from llmstack.server.doctor.machine import check_disks, check_llama_server, check_memory
 from llmstack.server.doctor.models import check_files, needed_bytes
 from llmstack.server.doctor.wired import check_agents, check_hook, check_opencode_json
@@ -50,13 +51,18 @@ def _own_stack(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> Ite
         yield Check("models.ini", "warning", f"there is no {ini}", "Write one: llmstack setup")
     # The environment's own choice needs nobody's leave.
     trusted = bool(environ.get("LLMSTACK_MODELS_INI")) or state(work.root, environ) == "allowed"
-    devices, checks = check_llama_server(stack, environ, trusted=trusted)
-    yield from checks
     missing = 0
+    if stack and not stack.local:
+        yield Check("llama-server", "ok", "not needed: no tier runs on this machine")
+    else:
+        devices, checks = check_llama_server(stack, environ, trusted=trusted)
+        yield from checks
+        if stack:
+            yield check_memory(needed_bytes(stack, channel), devices)
+            check, missing = check_files(stack, channel)
+            yield check
     if stack:
-        yield check_memory(needed_bytes(stack, channel), devices)
-        check, missing = check_files(stack, channel)
-        yield check
+        yield from check_hosted(stack, channel, environ)
     yield from check_disks(environ, missing)
     yield check_channel(work, marker, environ)
     yield from check_daemon(work, stack, environ)

@@ -24,8 +24,8 @@ def needed_bytes(stack: Stack, channel: Channel) -> int:
     A tier counts with its ``size_gb``, else with the size of its file; one with neither counts
     nothing.
     """
-    fast = [tier for tier in stack.tiers if tier.role == "fast"]
-    others = [tier for tier in stack.tiers if tier.role != "fast"]
+    fast = [tier for tier in stack.local if tier.role == "fast"]
+    others = [tier for tier in stack.local if tier.role != "fast"]
     together = sum(_size(tier, channel) for tier in fast)
     return together + max((_size(tier, channel) for tier in others), default=0)
 
@@ -50,7 +50,7 @@ def check_files(stack: Stack, channel: Channel) -> tuple[Check, int]:
     here = f"{len(wanted) - len(gone)} of {len(wanted)} files from the hub are here"
     if not gone:
         return Check("models", "ok", here if wanted else "no tier needs a file from the hub"), 0
-    tiers = [tier for tier in stack.tiers if _lacks(tier.effective(channel), gone)]
+    tiers = [tier for tier in stack.local if _lacks(tier.effective(channel), gone)]
     missing = sum(_size(tier, channel) for tier in tiers)
     if not tiers:
         waiting = ", ".join(sorted({label for labels in gone.values() for label in labels}))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from llmstack.wiring.endpoint import NO_KEY, Endpoint, FileEdit, Place, Wiring
 from llmstack.wiring.merge import marked_block, merged_json
 
+#: Prices are for this many tokens.
+MILLION = 1_000_000
+
 
 def plan(endpoint: Endpoint, place: Place) -> Wiring:
     """Model and address, and how many tokens each model takes."""
@@ -21,8 +24,8 @@ def plan(endpoint: Endpoint, place: Place) -> Wiring:
             "max_tokens": model.output,
             "max_input_tokens": model.window,
             "max_output_tokens": model.output,
-            "input_cost_per_token": 0,
-            "output_cost_per_token": 0,
+            "input_cost_per_token": (model.prices.input or 0) / MILLION,
+            "output_cost_per_token": (model.prices.output or 0) / MILLION,
             "litellm_provider": "openai",
             "mode": "chat",
         }

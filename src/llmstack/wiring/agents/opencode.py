@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack.wiring.endpoint import NO_KEY, Endpoint, FileEdit, Place, Wiring
 from llmstack.wiring.merge import merged_json
-from llmstack.wiring.opencode import PROVIDER, READ_ONLY
+from llmstack.wiring.opencode import PROVIDER, READ_ONLY, cost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,7 @@ def settings(endpoint: Endpoint) -> dict[str, Any]:
                         "tool_call": True,
                         "temperature": True,
                         "limit": {"context": model.window, "output": model.output},
+                        "cost": cost(model.prices),
                     }
                     for model in endpoint.models
                 },

@@ -1,0 +1,1 @@
+"""What fitting requests into a window keeps, and what it costs."""

@@ -1,0 +1,1 @@
+"""The simulator of a day against the real engine."""

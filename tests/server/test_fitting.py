@@ -108,6 +108,10 @@ async def house_with(root: Path, model: Model) -> AsyncIterator[tuple[House, Raw
         yield house, house.raw["raw"]
 
 
+def files_below(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
 def check_pairs(messages: list[dict[str, Any]]) -> None:
     calls = [call["id"] for one in messages for call in one.get("tool_calls", ())]
     results = [one["tool_call_id"] for one in messages if one["role"] == "tool"]
@@ -255,3 +259,16 @@ async def test_an_estimate_that_nothing_has_proved_cuts_nothing(tmp_path: Path) 
     assert got.status == 200
     (sent,) = model.asked
     assert json.loads(sent)["messages"] == body["messages"]
+
+
+async def test_nothing_of_a_shortened_prompt_is_written_to_disk(tmp_path: Path) -> None:
+    """Prompts are not stored unless asked: what stands for removed results names files too."""
+    model = Model(2048)
+    async with house_with(tmp_path, model) as (house, _):
+        assert (await ask(house.gateway, "POST", CHAT, conversation(20))).status == 200
+    assert b"src/file" in model.asked[0]
+    written = files_below(tmp_path)
+    assert "activity.db" in written
+    for name, kept in written.items():
+        assert b"src/file" not in kept, name
+        assert b"Mend the parser" not in kept, name

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from llmstack.backends.protocol import Waiting
     from llmstack.backends.upstreams import Upstreams
+    from llmstack.context.checkpoints import Checkpoints
     from llmstack.context.history import History
     from llmstack.context.needs import Answer, Measured, Need
     from llmstack.context.report import Report
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers
     from llmstack.server.calibrating import Calibrating
     from llmstack.server.counting import Counting
-    from llmstack.server.kept_checkpoints import KeptCheckpoints
     from llmstack.server.snapshots import Snapshots
     from llmstack.server.stop import Stop
     from llmstack.server.summaries import Summaries
@@ -120,7 +120,7 @@ class Fitter:
         counting: Counting,
         summaries: Summaries,
         calibrating: Calibrating,
-        checkpoints: KeptCheckpoints,
+        checkpoints: Checkpoints,
         settings_for: Callable[[str, Headers], ContextSettings],
         snapshots: Snapshots,
     ) -> None:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from llmstack.context.checkpoints import Checkpoints
 from llmstack.engine import State
 from llmstack.server.calibrating import Calibrating
 from llmstack.server.counting import Counting
 from llmstack.server.fitter import Fitter
-from llmstack.server.kept_checkpoints import KeptCheckpoints
 from llmstack.server.lives import Lives
 from llmstack.server.summaries import Summaries
 from llmstack.server.windows import Windows
@@ -52,7 +52,7 @@ class Fitting:
         self._windows = Windows(self._lives, pool, environ, override=control.ctx_size)
         self._summaries = Summaries(time.monotonic, activity)
         self._calibrating = Calibrating(folder / "calibrations.json" if folder else None)
-        self._checkpoints = KeptCheckpoints(folder / "checkpoints.json" if folder else None)
+        self._checkpoints = Checkpoints()
         self.fitter = Fitter(
             engine,
             upstreams,
@@ -95,4 +95,3 @@ class Fitting:
         await self._windows.close()
         self._lives.close()
         await self._calibrating.close()
-        await self._checkpoints.close()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from llmstack.errors import LlmstackError
@@ -13,7 +14,7 @@ from llmstack.wiring.shell_prompt import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
 
 #: In every file that we write, so that nobody else's is replaced or removed.
 MARK = "Written by: llmstack autostart install"
@@ -152,7 +153,7 @@ def kept_environment(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         if name in ("LLMSTACK_MODELS_INI", "LLMSTACK_DATA_DIR"):
             value = os.path.abspath(value)  # noqa: PTH100  no link is to be resolved
         if name == "PATH":
-            places = [one for one in value.split(os.pathsep) if os.path.isabs(one)]
+            places = [one for one in value.split(os.pathsep) if Path(one).is_absolute()]
             value = os.pathsep.join(dict.fromkeys(places))
         if _CREDENTIALS.search(value):  # a URL with a password in it
             continue

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _SYSTEMCTL = ("systemctl", "--user")
 
+#: Signs that systemd does not have in the name of a program, however they are written.
+_NO_PROGRAM = frozenset("\"'\\")
+
 
 class Systemd:
     """The user's instance of systemd. The journal keeps, and rotates, what is printed."""
@@ -36,7 +39,10 @@ class Systemd:
         ``KillMode=mixed``: only the daemon is told to stop, which lets running answers end before
         it stops its models. ``:`` keeps ``$`` in arguments from being replaced.
         """
-        command = " ".join([f":{quoted(service.argv[0])}", *map(quoted, service.argv[1:])])
+        first, *others = service.argv
+        if set(first) & _NO_PROGRAM:
+            first, *others = "/bin/sh", "-c", 'exec "$0" "$@"', first, *others
+        command = " ".join([f":{quoted(first)}", *map(quoted, others)])
         lines = [
             f"# {MARK}",
             "# Take it back with: llmstack autostart uninstall",

@@ -50,6 +50,7 @@ class Renewal:
                 continue
             for warning in fresh.warnings:
                 log.warning("%s", warning)
+                self._say(str(warning))
             return fresh
 
     def tell_kept(self, error: Exception) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import plistlib
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.engine.identity import Identity
+from llmstack.hub.file_lock import Lock
+from llmstack.server.record import DaemonRecord
+from llmstack.wiring.trust import allow
 from tests.cli.service_managers import Managers, make_managers
 
 if TYPE_CHECKING:
@@ -269,3 +274,41 @@ def test_each_project_has_a_service_of_its_own(house: House, tmp_path: Path) -> 
     house("install", "--yes")
     house("install", "-n", LLMSTACK_WORK_DIR=str(other))
     assert house.status()["name"] != house.status(LLMSTACK_WORK_DIR=str(other))["name"]
+
+
+def test_a_project_that_is_gone_can_be_taken_back(house: House, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / ".llmstack").mkdir(parents=True)
+    (other / ".llmstack" / "models.ini").write_text(INI)
+    told = {"LLMSTACK_WORK_DIR": str(other)}
+    allow(other, {"LLMSTACK_DATA_DIR": str(tmp_path / "data")})
+    assert house("install", "--yes", **told).status == 0
+    shutil.rmtree(other)
+    assert house("status", **told).status == 0, "it is still there, and says what is wrong"
+    assert "removed" in house("uninstall", **told).out
+    assert house.units() == []
+
+
+def test_a_daemon_that_was_started_by_hand_is_not_disturbed(house: House, tmp_path: Path) -> None:
+    """The next login starts the service."""
+    me = Identity.of(os.getpid())
+    assert me is not None
+    record = DaemonRecord(me.pid, me.started, "http://127.0.0.1:9", "http://127.0.0.1:9", "0")
+    record.write(tmp_path / ".llmstack" / "daemon.json")
+    lock = Lock(tmp_path / ".llmstack" / "daemon.lock")
+    assert lock.acquire()
+    try:
+        done = house("install", "--yes")
+    finally:
+        lock.release()
+    assert done.status == 0, done.err
+    assert "runs already" in done.out
+    assert not any(" start " in call for call in house.managers.calls())
+
+
+def test_a_shell_with_hostile_variables_writes_none_of_them(house: House) -> None:
+    evil = {"ROUTER_STICKY": "on\nExecStartPre=/bin/evil", "LOG_LEVEL": "info"}
+    done = house("install", "--yes", **evil)
+    assert done.status == 1
+    assert "cannot be written into a service" in done.err
+    assert house.units() == []

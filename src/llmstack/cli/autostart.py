@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack.cli.here import work_dir
+from llmstack.errors import LlmstackError
 from llmstack.wiring.shell_prompt import printable, printable_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Do one of them."""
+    if arguments.json and arguments.action != "status":
+        raise LlmstackError("--json is for the status", fix="Leave it out.")
     if arguments.action == "run":
         from llmstack.cli.autostart_run import run_service
 
@@ -106,7 +109,8 @@ def _install(arguments: Namespace) -> int:
     if daemon:
         print(f"[=] runs already (pid {daemon.pid}); the next login starts it as a service")
     else:
-        print(f"[OK] {here.service.name} is started, and will be at login")
+        print(f"[OK] {here.service.name} is told to start, now and at login")
+        print("     Whether it answers: llmstack status")
     _warn(report_on(here, work, os.environ))
     return 0
 

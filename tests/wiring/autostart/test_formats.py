@@ -76,7 +76,7 @@ def test_systemd_reads_back_the_same(
     assert told == [f"{name}={value}" for name, value in environ.items()]
     shown = next(line for line in lines if line.startswith("Description="))
     assert specifiers(shown) == f"Description=llmstack ({service.project})"
-    assert len(lines) == 20 + len(environ), "nothing of it is a line of its own"
+    assert len(lines) == 21 + len(environ), "nothing of it is a line of its own"
 
 
 @given(argvs, environs, WORDS)

@@ -54,6 +54,7 @@ class Systemd:
             "[Service]",
             "Type=exec",
             f"ExecStart={command}",
+            "ExecReload=/bin/kill -HUP $MAINPID",
             *(f"Environment={quoted(f'{name}={value}')}" for name, value in service.environ),
             f"EnvironmentFile=-{_pattern(service.secrets)}",
             "Restart=on-failure",

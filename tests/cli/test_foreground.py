@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,8 +17,10 @@ import pytest
 
 from llmstack.server.record import living_daemon
 from llmstack.wiring.trust import allow
-from tests.cli.conftest import OURS
+from tests.cli.conftest import OURS, Outcome
+from tests.cli.service_managers import make_managers
 from tests.server.daemons import Place, make_place, wait_for
+from tests.wiring.autostart.unit_reader import exec_start, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +60,10 @@ class Desk:
             )
         self._running.append(process)
         return process
+
+    def adopt(self, process: subprocess.Popen[bytes]) -> None:
+        """End it too."""
+        self._running.append(process)
 
     def service(self, *more: str) -> subprocess.Popen[bytes]:
         """What a service manager would run."""
@@ -113,6 +119,36 @@ def test_start_in_the_foreground_ends_cleanly_by_a_signal(
     assert record.pid == process.pid, "it is the daemon itself"
     assert desk.place.ask(CHAT, HELLO)[0] == 200
     process.send_signal(number)
+    assert process.wait(60) == 0
+    assert desk.place.nothing_left()
+
+
+def test_the_written_unit_starts_a_stack(
+    desk: Desk, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    """With nothing but what systemd would give it: the unit's own variables, and HOME."""
+    desk.allow()
+    managers = make_managers(tmp_path / "programs")
+    told = {
+        "LLMSTACK_WORK_DIR": str(desk.place.work.root),
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": "",
+        "PATH": managers.path,
+    }
+    done = command("autostart", "install", "--yes", "--manager", "systemd", **told)
+    assert done.status == 0, done.err
+    (unit,) = (tmp_path / ".config" / "systemd" / "user").iterdir()
+    text = unit.read_text()
+    bare = {"HOME": str(tmp_path), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    own = dict(line.split("=", 1) for line in settings_of(text, "Environment"))
+    with desk.output.open("ab") as stream:
+        process = subprocess.Popen(
+            exec_start(text), env={**bare, **own}, stdout=stream, stderr=stream, cwd="/"
+        )
+    desk.adopt(process)
+    desk.until_said("code-fast is loaded")
+    assert desk.place.ask(CHAT, HELLO)[0] == 200
+    process.terminate()
     assert process.wait(60) == 0
     assert desk.place.nothing_left()
 
@@ -201,6 +237,21 @@ def test_watching_applies_a_valid_change_by_itself(desk: Desk) -> None:
     desk.until_said("code-plain is loaded")
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_a_daemon_in_the_background_watches_too(desk: Desk) -> None:
+    assert desk.run("start", "--detach", "--watch").wait(60) == 0
+    desk.edit("[code-fast]", "[code-plain]")
+
+    def served() -> bool:
+        with suppress(OSError, http.client.HTTPException):  # between the two there is none
+            models = desk.place.ask("/v1/models")[1]
+            return "code-plain" in {model["id"] for model in models["data"]}
+        return False
+
+    wait_for(served, "the change is not applied")
+    assert desk.run("stop").wait(60) == 0
+    assert desk.place.nothing_left()
 
 
 def test_a_reload_lets_a_running_answer_end(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from llmstack.wiring.autostart.service import (
 )
 from llmstack.wiring.autostart.systemd import Systemd
 from llmstack.wiring.autostart.task_scheduler import TaskScheduler
-from tests.wiring.autostart.unit_reader import exec_start, specifiers, unquoted, windows_words
+from tests.wiring.autostart.unit_reader import exec_start, settings_of, specifiers, windows_words
 
 if TYPE_CHECKING:
     from llmstack.wiring.autostart.service import Manager
@@ -67,12 +67,7 @@ def test_systemd_reads_back_the_same(
     assert exec_start(text) == list(service.argv)
     lines = text.split("\n")
     assert not any(line.endswith("\\") for line in lines), "no line is continued"
-    told = [
-        specifiers(word)
-        for line in lines
-        if line.startswith("Environment=")
-        for word in unquoted(line.removeprefix("Environment="))
-    ]
+    told = settings_of(text, "Environment")
     assert told == [f"{name}={value}" for name, value in environ.items()]
     shown = next(line for line in lines if line.startswith("Description="))
     assert specifiers(shown) == f"Description=llmstack ({service.project})"

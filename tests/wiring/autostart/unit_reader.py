@@ -42,10 +42,15 @@ def specifiers(text: str) -> str:
     return text.replace("%%", "%")
 
 
+def settings_of(unit: str, name: str) -> list[str]:
+    """The words of every line of the setting ``name``."""
+    lines = [line for line in unit.split("\n") if line.startswith(f"{name}=")]
+    return [specifiers(word) for line in lines for word in unquoted(line.removeprefix(f"{name}="))]
+
+
 def exec_start(unit: str) -> list[str]:
     """The command that is run. ``:`` in front keeps ``$`` as it is: systemd.service(5)."""
-    line = next(line for line in unit.split("\n") if line.startswith("ExecStart="))
-    words = [specifiers(word) for word in unquoted(line.removeprefix("ExecStart="))]
+    words = settings_of(unit, "ExecStart")
     assert words[0].startswith(":")
     words[0] = words[0][1:]
     assert not set(words[0]) & set("\"'\\"), "systemd has no such program"

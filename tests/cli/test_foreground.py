@@ -174,6 +174,22 @@ def test_a_crash_is_followed_by_a_restart_and_a_stop_is_not(desk: Desk) -> None:
     assert desk.place.nothing_left()
 
 
+def test_where_the_manager_starts_nothing_again_we_do(desk: Desk) -> None:
+    """As under the Task Scheduler: a crash is followed by a start, ``llmstack stop`` is not."""
+    desk.allow()
+    process = desk.service("--again")
+    desk.until_said("code-fast is loaded")
+    record = living_daemon(desk.place.work)
+    assert record is not None
+    assert record.pid != process.pid
+    os.kill(record.pid, signal.SIGKILL)
+    desk.until_said("starting it again")
+    desk.until_said("code-fast is loaded", 2)
+    assert desk.run("stop").wait(60) == 0
+    assert process.wait(60) == 0
+    assert desk.place.nothing_left()
+
+
 def test_what_would_fail_again_is_not_tried_again(desk: Desk) -> None:
     """Not allowed, changed since, wrong, or running already: the status that no restart follows."""
     process = desk.service()

@@ -52,6 +52,7 @@ def configure(parser: ArgumentParser) -> None:
     run_only.add_argument("--project", metavar="DIR", help="the project")
     run_only.add_argument("--secrets", metavar="FILE", help="variables that only you may read")
     run_only.add_argument("--log", metavar="FILE", help="where output goes; rotated")
+    run_only.add_argument("--again", action="store_true", help="start again after a crash")
     run_only.add_argument(
         "--pointless",
         metavar="STATUS",

@@ -23,6 +23,8 @@ def run_service(arguments: Namespace) -> int:
 
     if arguments.log:
         _print_to(Path(arguments.log))
+    if arguments.again:
+        return _again(arguments)
     try:
         if arguments.project:
             os.environ["LLMSTACK_WORK_DIR"] = arguments.project
@@ -32,6 +34,21 @@ def run_service(arguments: Namespace) -> int:
         print(f"[!] not started: {printable_text(str(error))}", file=sys.stderr, flush=True)
         return int(arguments.pointless)
     return serve_here(work, plan.channel, os.environ, watching=arguments.watch, plan=plan)
+
+
+def _again(arguments: Namespace) -> int:
+    """Run the same in a process of its own, which prints to where we do."""
+    from llmstack.wiring.autostart.service import POINTLESS
+    from llmstack.wiring.autostart.supervisor import supervise
+
+    argv = [sys.executable, "-P", "-m", "llmstack", "autostart", "run"]
+    argv += ["--pointless", str(POINTLESS)]
+    for option in ("project", "secrets"):
+        if value := getattr(arguments, option):
+            argv += [f"--{option}", value]
+    if arguments.watch:
+        argv.append("--watch")
+    return supervise(argv, lambda text: print(f"[!] {text}", file=sys.stderr, flush=True))
 
 
 def _prepared(arguments: Namespace) -> tuple[WorkDir, StackPlan]:

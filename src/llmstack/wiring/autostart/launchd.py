@@ -29,6 +29,7 @@ class Launchd:
     pointless = 0
     environment = True
     journal = False
+    restarts = True
     encoding = "utf-8"
 
     def unit(self, home: Path, environ: Mapping[str, str], name: str) -> Path:

@@ -69,6 +69,8 @@ def installation_of(work: WorkDir, environ: Mapping[str, str], manager: Manager)
     argv += ["--pointless", str(manager.pointless)]
     if not manager.journal:  # it has neither a journal nor a file of variables
         argv += ["--secrets", str(secrets), "--log", str(log)]
+    if not manager.restarts:
+        argv.append("--again")
     kept = kept_environment(environ) if manager.environment else ()
     service = Service(name, project, tuple(argv), kept, secrets, log)
     return Installation(manager, service, manager.unit(Path.home(), environ, name))

@@ -91,6 +91,8 @@ class Manager(Protocol):
     #: Whether a service may be told its environment, secrets and a log in its own words.
     environment: bool
     journal: bool
+    #: Whether it starts again what ended with a failure.
+    restarts: bool
     #: Of the file.
     encoding: str
 

@@ -25,6 +25,7 @@ class Systemd:
     pointless = POINTLESS
     environment = True
     journal = True
+    restarts = True
     encoding = "utf-8"
 
     def unit(self, home: Path, environ: Mapping[str, str], name: str) -> Path:

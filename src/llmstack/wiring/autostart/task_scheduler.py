@@ -40,10 +40,6 @@ _TEXT = """<?xml version="1.0" encoding="UTF-16"?>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure>
-      <Interval>PT1M</Interval>
-      <Count>5</Count>
-    </RestartOnFailure>
   </Settings>
   <Actions Context="Author">
     <Exec>
@@ -62,6 +58,7 @@ class TaskScheduler:
     pointless = 0
     environment = False
     journal = False
+    restarts = False
     encoding = "utf-16"
 
     def __init__(self, user: str) -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "restart": Command("restart", "Stop, then start with the present models.ini.", "Run"),
     "status": Command("status", "Show the daemon and its models; exits 1 when it is down.", "Run"),
     "serve": Command("serve", "Run the daemon in the foreground.", "Run"),
+    "autostart": Command("autostart", "Start this project's stack at login, or no more.", "Run"),
     "swap": Command(
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmstack.cli.channel import add_channel, require_chosen
 from llmstack.cli.here import api_key, work_dir
 from llmstack.cli.hosted_view import hosted_rows
+from llmstack.cli.serve import add_watch, serve_here
 from llmstack.cli.subshell import open_shell
 from llmstack.errors import DaemonError
 from llmstack.wiring.shell_prompt import printable_text
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   llmstack start               start in the background and wait until it is ready
   llmstack start --next        with the queued upgrades (the *_next keys of models.ini)
+  llmstack start --foreground  run here until Ctrl-C, for a service manager or a container
+  llmstack start --watch       start anew whenever models.ini changes and is valid
   llmstack start --port 8000   the gateway on another port, this time
 
 In a thin client (llmstack install --external) nothing is started: the other machine is asked
@@ -41,6 +44,12 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--host", help="address that the gateway listens on, this time")
     parser.add_argument("--port", help="port of the gateway, this time")
+    parser.add_argument(
+        "--foreground",
+        action="store_true",
+        help="run here until Ctrl-C instead of in the background, as 'llmstack serve' does",
+    )
+    add_watch(parser)
     add_channel(parser)
 
 
@@ -52,8 +61,13 @@ def run(arguments: Namespace) -> int:
     marker = read_marker(work.default_channel) or Marker("current")
     if marker.channel == "external":
         _thin(arguments, work, marker)
+        if arguments.foreground:  # nothing of ours runs, here or there
+            return 0
+    elif arguments.foreground:
+        return _foreground(arguments, work, marker)
     else:
-        ours = _start(work, planned(arguments, work, marker), _environ(arguments))
+        plan = planned(arguments, work, marker)
+        ours = _start(work, plan, _environ(arguments), watching=arguments.watch)
         if not ours and (arguments.host or arguments.port):
             print(
                 "[!] --host and --port came too late for a daemon that runs; stop it first",
@@ -104,7 +118,19 @@ def _not_here(plan: StackPlan) -> list[str]:
     return [tier for tier, file in wanted if cached_path(file) is None]
 
 
-def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> bool:
+def _foreground(arguments: Namespace, work: WorkDir, marker: Marker) -> int:
+    """Be the daemon."""
+    from llmstack.server.occupied import refuse_occupied
+
+    plan = planned(arguments, work, marker)
+    refuse_occupied(work, plan)
+    environ = _environ(arguments)
+    return serve_here(work, plan.channel, environ, watching=arguments.watch, plan=plan)
+
+
+def _start(
+    work: WorkDir, plan: StackPlan, environ: Mapping[str, str], *, watching: bool = False
+) -> bool:
     """Start, and say where; False when it runs already."""
     from llmstack.server.lifecycle import start_daemon
     from llmstack.server.occupied import refuse_occupied
@@ -112,7 +138,7 @@ def _start(work: WorkDir, plan: StackPlan, environ: Mapping[str, str]) -> bool:
     refuse_occupied(work, plan)
     record, ours = start_daemon(
         work,
-        [f"--{plan.channel}"],
+        [f"--{plan.channel}", *(["--watch"] if watching else [])],
         lambda text: print(f"[*] {text}", flush=True),
         environ,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import ssl
 import threading
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.fitting import Fitting
+from llmstack.server.hangup import Hangup
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import is_loopback, listen, read_address, url_of
 from llmstack.server.memory import calm_collector, resident, return_memory, trimmer
@@ -124,27 +124,6 @@ async def swap(options: SwapOptions) -> int:
     finally:
         logs.close()
     return 0
-
-
-class Hangup:
-    """SIGHUP from the first moment on: one that comes before there is what it is for is kept."""
-
-    def __init__(self) -> None:
-        self._came = False
-        self._action: Callable[[], None] | None = None
-        if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._receive)
-
-    def call(self, action: Callable[[], None]) -> None:
-        """Call ``action`` with every SIGHUP, and now if there was one."""
-        self._action = action
-        if self._came:
-            action()
-
-    def _receive(self) -> None:
-        self._came = True
-        if self._action:
-            self._action()
 
 
 class SwapServer:

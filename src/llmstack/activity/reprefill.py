@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from llmstack.activity.record import ActivityRow
 
-#: Sessions that are remembered.
+#: Sessions that are remembered; the one that began first goes.
 MOST: Final = 1000
 #: Prompts of a session that may grow side by side.
 THREADS: Final = 4
@@ -35,7 +34,7 @@ class Rereading:
 
     def __init__(self) -> None:
         #: Sizes of prompts in tokens, the latest first, by session.
-        self._prompts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._prompts: dict[str, list[int]] = {}
 
     def of(self, row: ActivityRow) -> int:
         """Take note of ``row``; the tokens that were read again for it."""
@@ -49,16 +48,16 @@ class Rereading:
         prompts = self._prompts
         sizes = prompts.get(session)
         if sizes is None:
-            prompts[session] = (prompt,)
+            prompts[session] = [prompt]
             if len(prompts) > MOST:
-                prompts.popitem(last=False)
+                del prompts[next(iter(prompts))]
             return 0
-        before = 0
-        for size in sizes:
-            if before < size <= prompt:
-                before = size
-        others = [size for size in sizes if size != before]
-        prompts[session] = (prompt, *others[: THREADS - 1])
-        prompts.move_to_end(session)
+        if len(sizes) == 1 and sizes[0] <= prompt:  # as a rule
+            before = sizes[0]
+            sizes[0] = prompt
+        else:
+            before = max((size for size in sizes if size <= prompt), default=0)
+            others = (size for size in sizes if size != before)
+            prompts[session] = [prompt, *others][:THREADS]
         cached = usage.cache_tokens
         return before - cached if 0 <= cached < before else 0

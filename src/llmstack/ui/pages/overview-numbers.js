@@ -1,0 +1,71 @@
+// The numbers at the top: what happens now, and what this day has cost in time and money.
+
+import { h, say } from "../lib/dom.js";
+import { count, percent, seconds, short, usd } from "../lib/format.js";
+
+/** Of each number: its name, what is said of it, and what is said below. */
+const TILES = [
+  ["Tokens per second", ({ tokens_per_second: now }) => (now >= 100 ? short(now) : now.toFixed(1)), pace],
+  ["Queue", ({ queue }) => count(queue.waiting), queued],
+  ["Requests today", ({ today }) => count(today.requests), failed],
+  ["Tokens written today", ({ today }) => short(today.output_tokens), read],
+  ["Lost to swaps today", ({ today }) => seconds(today.swap_s), swapped],
+  ["Lost to reading again today", ({ today }) => seconds(today.reprefill_s), again],
+  ["Spent today", ({ today }) => usd(today.cost_usd), budget],
+];
+
+/** `{element, show(overview)}`. */
+export function tiles() {
+  const made = TILES.map(([name, value, more]) => {
+    const big = h("span", { class: "tile-value" });
+    const small = h("span", { class: "tile-more quiet" });
+    const element = h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, big, small));
+    return { name, value, more, big, small, element };
+  });
+  const element = h("dl", { class: "tiles" }, made.map((tile) => tile.element));
+  function show(overview) {
+    for (const { name, value, more, big, small, element: tile } of made) {
+      say(big, value(overview));
+      say(small, more(overview));
+      if (name === "Spent today") tile.hidden = overview.today.cost_usd === null && !overview.budgets.length;
+    }
+  }
+  return { element, show };
+}
+
+function pace({ models }) {
+  const busy = models.filter(({ tokens_per_second: now }) => now > 0);
+  if (!busy.length) return "nothing is being written";
+  return busy.length === 1 ? `by ${busy[0].name || busy[0].id}` : `by ${busy.length} models`;
+}
+
+function queued({ queue }) {
+  const now = queue.in_flight === 1 ? "1 request is" : `${count(queue.in_flight)} requests are`;
+  return `${queue.waiting === 1 ? "waits" : "wait"}; ${now} being answered`;
+}
+
+function failed({ today }) {
+  if (!today.requests) return "none yet";
+  return today.errors ? `${count(today.errors)} failed` : "none failed";
+}
+
+function read({ today }) {
+  const { input_tokens: fresh, cached_tokens: cached } = today;
+  if (!fresh && !cached) return "none read";
+  return `${short(fresh + cached)} read, ${percent(cached / (fresh + cached))} of them from the cache`;
+}
+
+function swapped({ today }) {
+  if (!today.swaps) return "no swap";
+  return today.swaps === 1 ? "1 swap" : `${count(today.swaps)} swaps`;
+}
+
+function again({ today }) {
+  if (!today.reprefill_tokens) return "no prompt was read twice";
+  return `${short(today.reprefill_tokens)} tokens of prompts`;
+}
+
+function budget({ budgets, today }) {
+  if (budgets.length) return budgets.length === 1 ? "1 budget is set" : `${budgets.length} budgets are set`;
+  return today.cost_usd === null ? "" : "no budget is set";
+}

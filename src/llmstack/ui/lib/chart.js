@@ -17,8 +17,8 @@ const ROWS = 120;
  * end of the axis where there is one (100 %); the axis begins at 0, or at the least value below.
  * `span` is the least number of seconds shown, `height` pixels.
  *
- * `show` is given lines, `{name, points: [[seconds since the epoch, value], ...]}` in order of time.
- * What is no finite number is a gap. `area` fills below a line.
+ * `show` is given lines, `{name, points: [[seconds since the epoch, value], ...], area}`, and again
+ * the `top` if that changes. What is no finite number is a gap; `area` fills below a line.
  */
 export function chart({ label, format = short, base = 10, top = null, span = 60, height = 160 }) {
   let lines = [];
@@ -42,7 +42,8 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
       h("table", {}, h("caption", { class: "unseen" }, label), h("thead", {}, heads), body),
     ),
   );
-  const element = h("div", { class: "chart" }, h("div", { class: "chart-head" }, legend, readout), picture, numbers);
+  const head = h("div", { class: "chart-head", "aria-atomic": "true" }, legend, readout);
+  const element = h("div", { class: "chart" }, head, picture, numbers);
 
   picture.addEventListener("pointermove", (event) => point(nearest(event.offsetX), "off"));
   picture.addEventListener("pointerleave", () => point(null, "off"));
@@ -55,13 +56,12 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
     draw();
   }).observe(picture);
 
-  function show(series) {
+  function show(series, now = {}) {
+    top = now.top ?? top;
     lines = series.map(({ name, points, area }, number) => ({ name, area, number, points: clean(points) }));
     times = [...new Set(lines.flatMap(({ points }) => points.map(([time]) => time)))].sort((one, other) => one - other);
     if (cursor !== null && !times.includes(cursor)) cursor = null;
-    keyed(legend, lines, ({ number }) => number, entry, (element, line) => {
-      say(element.lastChild, line.name);
-    });
+    keyed(legend, lines, ({ number }) => number, entry, (item, { name }) => say(item.children[1], name));
     legend.hidden = lines.length < 2;
     set(picture, "aria-label", summary());
     draw();
@@ -146,19 +146,17 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
   function point(time, live) {
     if (time === cursor) return;
     cursor = time;
-    set(readout, "aria-live", live);
+    set(head, "aria-live", live);
     tell();
     draw();
   }
 
   function tell() {
-    const time = cursor ?? times.at(-1);
-    if (time === undefined) return say(readout, "");
-    const values = lines.map(({ name, points }) => {
-      const value = cursor === null ? (points.at(-1)?.[1] ?? null) : at(points, time);
-      return lines.length > 1 ? `${name} ${format(value)}` : format(value);
-    });
-    say(readout, `${cursor === null ? "Latest" : clock(time)}: ${values.join(" · ")}`);
+    const values = lines.map(({ points }) => format(cursor === null ? (points.at(-1)?.[1] ?? null) : at(points, cursor)));
+    const moment = cursor === null ? "Latest" : clock(cursor);
+    if (lines.length === 1) say(readout, times.length ? `${moment}: ${values[0]}` : "");
+    else say(readout, cursor === null ? "" : moment);
+    values.forEach((value, number) => say(legend.children[number].lastChild, value));
   }
 
   function tabulate() {
@@ -211,7 +209,7 @@ function pieces(points) {
 
 function entry({ number }) {
   const line = svg("line", { class: stroke(number), x1: 0, x2: 22, y1: 5, y2: 5 });
-  return h("li", {}, svg("svg", { width: 22, height: 10, "aria-hidden": "true" }, line), h("span"));
+  return h("li", {}, svg("svg", { width: 22, height: 10, "aria-hidden": "true" }, line), h("span"), h("b"));
 }
 
 function clean(points) {

@@ -1,7 +1,7 @@
 // The numbers at the top: what happens now, and what this day has cost in time and money.
 
 import { h, say } from "../lib/dom.js";
-import { count, percent, seconds, short, usd } from "../lib/format.js";
+import { count, seconds, short, usd } from "../lib/format.js";
 
 /** Of each number: its name, what is said of it, and what is said below. */
 const TILES = [
@@ -50,9 +50,8 @@ function failed({ today }) {
 }
 
 function read({ today }) {
-  const { input_tokens: fresh, cached_tokens: cached } = today;
-  if (!fresh && !cached) return "none read";
-  return `${short(fresh + cached)} read, ${percent(cached / (fresh + cached))} of them from the cache`;
+  const told = `${short(today.input_tokens)} read`;
+  return today.cached_tokens ? `${told}, ${short(today.cached_tokens)} from the cache` : told;
 }
 
 function swapped({ today }) {

@@ -7,8 +7,10 @@ import { ago, bytes, milliseconds, short, speed } from "../lib/format.js";
 import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
 
-/** Rows of the list, and how many of them are for requests in flight at most. */
+/** Rows of the list. */
 const ROWS = 7;
+/** Milliseconds after a request has ended, until those that ended are asked for. */
+const SOON = 200;
 
 /** `{element, show(overview)}`. */
 export function requests(signal) {
@@ -32,6 +34,7 @@ export function requests(signal) {
   );
   let past = [];
   let known = false;
+  let next = 0;
 
   function draw() {
     const now = [...live.state.inflight.values()].reverse();
@@ -59,12 +62,11 @@ export function requests(signal) {
 
   live.on("inflight", draw, signal);
   live.on("renewed", ask, signal);
-  live.on("activity", (told) => {
-    const rows = Array.isArray(told) ? told : [told];
-    const ids = new Set(rows.map(({ id }) => id));
-    past = [...rows, ...past.filter(({ id }) => !ids.has(id))].sort((one, other) => other.id - one.id).slice(0, ROWS);
-    draw();
+  live.on("activity", () => {
+    clearTimeout(next); // several end together: they are asked for once
+    next = setTimeout(ask, SOON);
   }, signal);
+  signal.addEventListener("abort", () => clearTimeout(next));
   ask();
 
   function show(overview) {

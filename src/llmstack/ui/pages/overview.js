@@ -23,13 +23,12 @@ export async function show(main, { signal }) {
   const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, height: 150, span: 120 });
   const parts = [devices(), models(), requests(signal), budgets()];
   const [memory, loaded, asked, spent] = parts.map(({ element }) => element);
+  const chartCard = h("section", { class: "card" }, h("h2", {}, "Tokens per second"), pace.element);
   const rest = h(
     "div",
     { class: "overview-parts", hidden: true },
     numbers.element,
-    h("div", { class: "overview-columns" }, loaded, h("div", { class: "overview-column" }, memory, spent)),
-    h("section", { class: "card" }, h("h2", {}, "Tokens per second"), pace.element),
-    asked,
+    h("div", { class: "overview-columns" }, loaded, memory, chartCard, asked, spent),
   );
   const waiting = h("p", { class: "quiet" }, "Asking the daemon …");
   main.append(about, away, waiting, rest);

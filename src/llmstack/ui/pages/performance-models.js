@@ -42,7 +42,7 @@ export function modelNumbers() {
   });
   const element = h(
     "section",
-    { class: "card" },
+    { class: "card performance-models" },
     h("h2", {}, "Models"),
     h(
       "p",

@@ -30,6 +30,11 @@ export const samples = {
     ];
   },
 
+  /** Bytes of memory that the machine has. */
+  size() {
+    return (host.at(-1)?.mem_total_mb ?? 0) * MIB;
+  },
+
   /** Memory and, where there is some, swap space. */
   memory() {
     const total = host.at(-1)?.mem_total_mb;
@@ -51,7 +56,7 @@ export const samples = {
       const memory = { name: `Memory, of ${bytes(own.at(-1).mem_total_mb * MIB)}`, points: mebibytes(own, "mem_used_mb"), area: true };
       return [
         { key: `${id} load`, heading: `${name}, load`, top: 100, format: hundredths, lines: [{ name: "Load", points: of("gpu_util_pct"), area: true }] },
-        { key: `${id} memory`, heading: `${name}, memory`, base: 2, format: bytes, lines: [memory] },
+        { key: `${id} memory`, heading: `${name}, memory`, top: own.at(-1).mem_total_mb * MIB, base: 2, format: bytes, lines: [memory] },
         { key: `${id} heat`, heading: `${name}, temperature and power`, format: plain, lines: [{ name: "°C", points: of("temp_c") }, { name: "W", points: of("power_draw_w") }] },
       ];
     });

@@ -36,14 +36,14 @@ export async function show(main, { signal }) {
   const cards = new Map();
   function drawMachine() {
     cpu.show(samples.cpu());
-    memory.show(samples.memory());
-    for (const { key, heading, lines, ...options } of samples.gpus()) {
+    memory.show(samples.memory(), { top: samples.size() });
+    for (const { key, heading, lines, top, ...options } of samples.gpus()) {
       if (!cards.has(key)) {
         const one = chart({ label: heading, ...options });
         cards.set(key, one);
         gpus.append(card(heading, one));
       }
-      cards.get(key).show(lines);
+      cards.get(key).show(lines, { top });
     }
   }
 

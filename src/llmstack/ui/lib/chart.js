@@ -102,8 +102,8 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
 
   function scaled() {
     const values = lines.flatMap(({ points }) => points.map(([, value]) => value).filter((value) => value !== null));
-    const [least, most] = values.length ? extent(values) : [0, 0];
-    const axis = ticks(Math.min(0, least), Math.max(top ?? 0, most, least + 1e-9), { base });
+    const [least, most] = extent([0, drawable(top) ?? 0, ...values]);
+    const axis = ticks(least, most > least ? most : 1, { base });
     const right = times.at(-1) ?? 0;
     const left = Math.min(times[0] ?? 0, right - span);
     const across = (width - MARGIN.left - MARGIN.right) / Math.max(right - left, 1e-3);

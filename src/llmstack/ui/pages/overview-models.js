@@ -72,7 +72,7 @@ function described(model, { time }) {
   if (model.waiting) told.push(`${model.waiting} ${model.waiting === 1 ? "waits" : "wait"}`);
   const since = typeof model.since === "number" ? time - model.since : null;
   if (model.state === "starting" && since !== null) told.push(`for ${seconds(Math.max(0, Math.floor(since)))}`);
-  if (model.state === "ready" && model.ttl_left > 0) told.push(`unloads in ${seconds(Math.ceil(model.ttl_left))} without work`);
+  if (model.state === "ready" && model.ttl_left > 0) told.push(`unloads in ${seconds(Math.ceil(model.ttl_left))}`);
   if (model.provider !== "local" && model.state && !["stopped", "ready"].includes(model.state)) told.push(model.state);
   return told;
 }

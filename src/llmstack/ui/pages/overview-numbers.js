@@ -3,15 +3,16 @@
 import { h, say } from "../lib/dom.js";
 import { count, seconds, short, usd } from "../lib/format.js";
 
+const SPENT = "Spent today";
+
 /** Of each number: its name, what is said of it, and what is said below. */
 const TILES = [
   ["Tokens per second", ({ tokens_per_second: now }) => (now >= 100 ? short(now) : now.toFixed(1)), pace],
   ["Queue", ({ queue }) => count(queue.waiting), queued],
   ["Requests today", ({ today }) => count(today.requests), failed],
   ["Tokens written today", ({ today }) => short(today.output_tokens), read],
-  ["Lost to swaps today", ({ today }) => seconds(today.swap_s), swapped],
-  ["Lost to reading again today", ({ today }) => seconds(today.reprefill_s), again],
-  ["Spent today", ({ today }) => usd(today.cost_usd), budget],
+  ["Lost today", ({ today }) => seconds(today.swap_s + today.reprefill_s), lost],
+  [SPENT, ({ today }) => usd(today.cost_usd), budget],
 ];
 
 /** `{element, show(overview)}`. */
@@ -27,7 +28,7 @@ export function tiles() {
     for (const { name, value, more, big, small, element: tile } of made) {
       say(big, value(overview));
       say(small, more(overview));
-      if (name === "Spent today") tile.hidden = overview.today.cost_usd === null && !overview.budgets.length;
+      if (name === SPENT) tile.hidden = overview.today.cost_usd === null && !overview.budgets.length;
     }
   }
   return { element, show };
@@ -40,8 +41,8 @@ function pace({ models }) {
 }
 
 function queued({ queue }) {
-  const now = queue.in_flight === 1 ? "1 request is" : `${count(queue.in_flight)} requests are`;
-  return `${queue.waiting === 1 ? "waits" : "wait"}; ${now} being answered`;
+  const loading = queue.loading.length > 0 && `loading ${queue.loading.join(", ")}`;
+  return ["waiting", `${count(queue.in_flight)} being answered`, loading].filter(Boolean).join(" · ");
 }
 
 function failed({ today }) {
@@ -54,14 +55,12 @@ function read({ today }) {
   return today.cached_tokens ? `${told}, ${short(today.cached_tokens)} from the cache` : told;
 }
 
-function swapped({ today }) {
-  if (!today.swaps) return "no swap";
-  return today.swaps === 1 ? "1 swap" : `${count(today.swaps)} swaps`;
-}
-
-function again({ today }) {
-  if (!today.reprefill_tokens) return "no prompt was read twice";
-  return `${short(today.reprefill_tokens)} tokens of prompts`;
+/** What swaps took, and what reading prompts took that a cache had held before. */
+function lost({ today }) {
+  const { swaps, swap_s: swapping, reprefill_s: reading, reprefill_tokens: tokens } = today;
+  if (!swaps && !tokens) return "no swap, and no prompt read again";
+  const many = swaps === 1 ? "1 swap" : `${count(swaps)} swaps`;
+  return `${seconds(swapping)} in ${many}, ${seconds(reading)} reading prompts again`;
 }
 
 function budget({ budgets, today }) {

@@ -26,7 +26,7 @@ export function requests(signal) {
   );
   const element = h(
     "section",
-    { class: "card" },
+    { class: "card wide" },
     h("div", { class: "row spread" }, h("h2", {}, "Requests"), h("a", { href: "/ui/activity" }, "All activity")),
     none,
     list,
@@ -107,7 +107,7 @@ function inFlight(request) {
 
 function finished({ tokens = {}, duration_ms: took, timestamp }) {
   const written = tokens.output_tokens > 0 && `${short(tokens.output_tokens)} tokens`;
-  return [written, speed(tokens.tokens_per_second), milliseconds(took), ago(timestamp)];
+  return [written, speed(tokens.tokens_per_second), took > 0 && milliseconds(took), ago(timestamp)];
 }
 
 /** A first request, to be pasted into a shell: nothing in a model's name is taken for a command. */

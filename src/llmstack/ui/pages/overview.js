@@ -20,15 +20,15 @@ export async function show(main, { signal }) {
   const about = h("p", { class: "overview-about quiet" });
   const away = h("p", { class: "overview-away", hidden: true });
   const numbers = tiles();
-  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, height: 150, span: 120 });
+  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, height: 140, span: 60 });
   const parts = [devices(), models(), requests(signal), budgets()];
   const [memory, loaded, asked, spent] = parts.map(({ element }) => element);
-  const chartCard = h("section", { class: "card" }, h("h2", {}, "Tokens per second"), pace.element);
+  const chartCard = h("section", { class: "card wide" }, h("h2", {}, "Tokens per second"), pace.element);
   const rest = h(
     "div",
     { class: "overview-parts", hidden: true },
     numbers.element,
-    h("div", { class: "overview-columns" }, loaded, memory, chartCard, asked, spent),
+    h("div", { class: "overview-columns" }, loaded, memory, spent, chartCard, asked),
   );
   const waiting = h("p", { class: "quiet" }, "Asking the daemon …");
   main.append(about, away, waiting, rest);

@@ -19,7 +19,7 @@ export async function show(main, { signal }) {
   const memory = chart({ label: "Memory", format: bytes, base: 2 });
   const gpus = h("div", { class: "cards performance-cards" });
   const off = h("p", { class: "quiet", hidden: true });
-  const machine = h("div", { class: "cards performance-cards" }, card("Processor", cpu), card("Memory and swap", memory));
+  const machine = h("div", { class: "cards performance-cards" }, card("Processor", cpu), card("Memory", memory));
   const models = modelNumbers();
   main.append(
     card("Tokens per second", talk, "Of all models together and of each, while this page has been open: an hour at most."),

@@ -77,7 +77,8 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
       return `${name}: latest ${format(values.at(-1))}, least ${format(least)}, most ${format(most)}`;
     });
     if (!times.length) return `${label}. No numbers yet.`;
-    return `${label}, ${clock(times[0])} to ${clock(times.at(-1))}. ${told.join("; ")}. Arrow keys read single moments.`;
+    const when = `${clock(times[0])} to ${clock(times.at(-1))}`;
+    return `${label}, ${when}. ${told.join("; ")}. Arrow keys read single moments.`;
   }
 
   function draw() {
@@ -87,15 +88,15 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
     const bottom = height - MARGIN.bottom;
     const rows = scale.values.map((value) => [
       svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
-      svg("text", { class: "tick", x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, format(value)),
+      words(format(value), MARGIN.left - 8, y(value) + 4, "end"),
     ]);
     const most = Math.max(2, Math.floor((width - MARGIN.left) / 90));
     const moments = times.length ? timeTicks(left, right, most) : { step: 1, times: [] };
     const columns = moments.times
       .filter((time) => x(time) > MARGIN.left + 14 && x(time) < width - MARGIN.right - 14)
-      .map((time) => svg("text", { class: "tick", x: x(time), y: height - 6, "text-anchor": "middle" }, clock(time, moments.step)));
+      .map((time) => words(clock(time, moments.step), x(time), height - 6));
     const drawn = lines.map((line, number) => strokes(line, number, scale, bottom));
-    const none = !times.length && svg("text", { class: "tick", x: (width + MARGIN.left) / 2, y: height / 2 - 6, "text-anchor": "middle" }, "No numbers yet");
+    const none = !times.length && words("No numbers yet", (width + MARGIN.left) / 2, height / 2 - 6);
     set(picture, "viewBox", `0 0 ${width} ${height}`);
     fill(picture, rows, columns, drawn, none, marker(bottom));
   }
@@ -119,11 +120,12 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
 
   function marker(bottom) {
     if (cursor === null) return null;
+    const x = scale.x(cursor);
     const dots = lines.map(({ points }, number) => {
       const value = at(points, cursor);
-      return value !== null && svg("circle", { class: `dot ${colour(number)}`, cx: scale.x(cursor), cy: scale.y(value), r: 3.5 });
+      return value !== null && dot(number, x, scale.y(value), 3.5);
     });
-    return [svg("line", { class: "cursor", x1: scale.x(cursor), x2: scale.x(cursor), y1: MARGIN.top, y2: bottom }), dots];
+    return [svg("line", { class: "cursor", x1: x, x2: x, y1: MARGIN.top, y2: bottom }), dots];
   }
 
   function nearest(place) {
@@ -152,7 +154,8 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
   }
 
   function tell() {
-    const values = lines.map(({ points }) => format(cursor === null ? (points.at(-1)?.[1] ?? null) : at(points, cursor)));
+    const now = (points) => (cursor === null ? (points.at(-1)?.[1] ?? null) : at(points, cursor));
+    const values = lines.map(({ points }) => format(now(points)));
     const moment = cursor === null ? "Latest" : clock(cursor);
     if (lines.length === 1) say(readout, times.length ? `${moment}: ${values[0]}` : "");
     else say(readout, cursor === null ? "" : moment);
@@ -180,7 +183,7 @@ function strokes({ points, area }, number, { x, y, values }, bottom) {
   const floor = Math.min(bottom, y(Math.max(0, values[0])));
   return pieces(points).map((piece) => {
     if (piece.length === 1) {
-      return svg("circle", { class: `dot ${colour(number)}`, cx: x(piece[0][0]), cy: y(piece[0][1]), r: 2 });
+      return dot(number, x(piece[0][0]), y(piece[0][1]), 2);
     }
     const path = piece.map(([time, value]) => `${x(time)},${y(value)}`).join("L");
     const closed = `M${x(piece[0][0])},${floor}L${path}L${x(piece.at(-1)[0])},${floor}Z`;
@@ -224,7 +227,16 @@ function at(points, time) {
 }
 
 function extent(values) {
-  return values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const widen = ([least, most], value) => [Math.min(least, value), Math.max(most, value)];
+  return values.reduce(widen, [Infinity, -Infinity]);
+}
+
+function dot(number, x, y, radius) {
+  return svg("circle", { class: `dot ${colour(number)}`, cx: x, cy: y, r: radius });
+}
+
+function words(text, x, y, anchor = "middle") {
+  return svg("text", { class: "tick", x, y, "text-anchor": anchor }, text);
 }
 
 function stroke(number) {

@@ -33,7 +33,8 @@ function round(least, base) {
 
 /** Moments between two (seconds since the epoch), at most `most`, at round times of the reader's clock. */
 export function timeTicks(first, last, most = 6) {
-  const step = TIMES.find((size) => (last - first) / size <= most) ?? 86_400 * Math.ceil((last - first) / 86_400 / most);
+  const least = (last - first) / most;
+  const step = TIMES.find((size) => size >= least) ?? 86_400 * Math.ceil(least / 86_400);
   const offset = new Date(last * 1000).getTimezoneOffset() * 60;
   const start = Math.ceil((first - offset) / step) * step + offset;
   const found = [];

@@ -38,7 +38,8 @@ function update(element, told, overview) {
     set(span, "style", { width: `${((100 * part.bytes) / of).toFixed(3)}%` });
     set(span, "title", `${part.name}: ${amount(part)}`);
   });
-  keyed(list, [...parts, { key: "free", name: "Free", bytes: free, colour: "free" }], ({ key }) => key, share, (li, part) => {
+  const all = [...parts, { key: "free", name: "Free", bytes: free, colour: "free" }];
+  keyed(list, all, ({ key }) => key, share, (li, part) => {
     set(li.firstChild, "class", ["swatch", part.colour, part.estimated && "estimated"]);
     say(li.children[1], part.name);
     say(li.children[2], amount(part));
@@ -71,8 +72,8 @@ function shares({ total, used, models }, overview) {
     }));
   const sum = own.reduce((all, { bytes: size }) => all + size, 0);
   const others = Math.max(0, used - sum);
-  const parts = [...own, ...(others ? [{ key: "others", name: "Other programs", bytes: others, colour: "others" }] : [])];
-  return { parts, free: Math.max(0, total - Math.max(used, sum)), of: Math.max(total, used, sum, 1) };
+  const rest = { key: "others", name: "Other programs", bytes: others, colour: "others" };
+  return { parts: others ? [...own, rest] : own, free: Math.max(0, total - Math.max(used, sum)), of: Math.max(total, used, sum, 1) };
 }
 
 function amount({ bytes: size, estimated }) {

@@ -13,7 +13,8 @@ const MANY = 12;
 export function models() {
   const list = h("ul", { class: "loaded" });
   const more = h("p", { class: "quiet" });
-  const none = h("p", {}, "No model is configured yet. ", h("code", {}, "llmstack setup"), " chooses some that fit this machine.");
+  const setup = h("code", {}, "llmstack setup");
+  const none = h("p", {}, "No model is configured yet. ", setup, " chooses some that fit this machine.");
   const element = h(
     "section",
     { class: "card" },

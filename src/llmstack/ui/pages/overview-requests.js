@@ -3,7 +3,7 @@
 import { get } from "../lib/api.js";
 import { copyButton } from "../lib/dialog.js";
 import { h, keyed, say, set } from "../lib/dom.js";
-import { ago, bytes, milliseconds, short, speed } from "../lib/format.js";
+import { ago, bytes, milliseconds, seconds, short, speed } from "../lib/format.js";
 import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
 
@@ -22,7 +22,14 @@ export function requests(signal) {
     { hidden: true },
     h("p", {}, "No request yet. Send one:"),
     h("div", { class: "command" }, h("pre", {}, command), copyButton(() => command.textContent)),
-    h("p", { class: "quiet" }, h("code", {}, "llmstack connect"), " points a coding agent here; ", h("a", { href: "/ui/playground" }, "the playground"), " talks to a model at once."),
+    h(
+      "p",
+      { class: "quiet" },
+      h("code", {}, "llmstack connect"),
+      " points a coding agent here; ",
+      h("a", { href: "/ui/playground" }, "the playground"),
+      " talks to a model at once.",
+    ),
   );
   const element = h(
     "section",
@@ -92,17 +99,20 @@ function update(li, { request, live: now }) {
   set(li, "class", now && "live");
   const about = request.metadata ?? {};
   const failed = !now && (request.error_msg || request.resp_status_code >= 400);
-  say(badge, now ? (request.phase ?? "answering") : failed ? `failed ${request.resp_status_code || ""}`.trim() : "done");
+  const ended = failed ? `failed ${request.resp_status_code || ""}`.trim() : "done";
+  say(badge, now ? (request.phase ?? "answering") : ended);
   set(badge, "class", ["badge", now ? "good" : failed && "bad"]);
   say(model, request.model || request.tier || about.tier || "–");
   const client = request.client ?? about.client;
-  say(why, [request.reason ?? about.reason, client && `for ${client}`, request.req_path].filter(Boolean).slice(0, 2).join(" · "));
+  const told = [request.reason ?? about.reason, client && `for ${client}`, request.req_path];
+  say(why, told.filter(Boolean).slice(0, 2).join(" · "));
   say(facts, (now ? inFlight(request) : finished(request)).filter((fact) => fact && fact !== "–").join(" · "));
 }
 
 function inFlight(request) {
   request.began ??= Date.now() - request.elapsed_ms;
-  return [request.resp_bytes > 0 && bytes(request.resp_bytes), milliseconds(Math.round((Date.now() - request.began) / 1000) * 1000)];
+  const passed = Math.round((Date.now() - request.began) / 1000);
+  return [request.resp_bytes > 0 && bytes(request.resp_bytes), seconds(passed)];
 }
 
 function finished({ tokens = {}, duration_ms: took, timestamp }) {

@@ -46,7 +46,8 @@ export async function show(main, { signal }) {
 
   function connected() {
     away.hidden = live.state.connected || !live.state.overview;
-    say(away, `llmstack does not answer. This is how it was at ${moment(live.state.overview?.time)}; the page tries again by itself.`);
+    const when = moment(live.state.overview?.time);
+    say(away, `llmstack does not answer. This is how it was at ${when}; the page tries again by itself.`);
   }
 
   live.on("overview", draw, signal);

@@ -21,12 +21,12 @@ export const samples = {
 
   /** All cores together, and the busiest one. */
   cpu() {
-    const loads = host.map(({ time, cpu_util_per_core: cores }) => ({ time, cores: cores ?? [] }));
-    const mean = ({ time, cores }) => [time, cores.length ? cores.reduce((sum, core) => sum + core, 0) / cores.length : null];
-    const most = ({ time, cores }) => [time, cores.length ? Math.max(...cores) : null];
+    const mean = (cores) => cores.reduce((sum, core) => sum + core, 0) / cores.length;
+    const line = (of) =>
+      host.map(({ time, cpu_util_per_core: cores }) => [time, cores?.length ? of(cores) : null]);
     return [
-      { name: "All cores", points: loads.map(mean), area: true },
-      { name: "Busiest core", points: loads.map(most) },
+      { name: "All cores", points: line(mean), area: true },
+      { name: "Busiest core", points: line((cores) => Math.max(...cores)) },
     ];
   },
 
@@ -37,11 +37,10 @@ export const samples = {
 
   /** Memory and, where there is some, swap space. */
   memory() {
-    const total = host.at(-1)?.mem_total_mb;
-    const lines = [{ name: total ? `Memory, of ${bytes(total * MIB)}` : "Memory", points: mebibytes(host, "mem_used_mb"), area: true }];
-    if (host.some(({ swap_total_mb: size }) => size > 0)) {
-      const size = host.at(-1).swap_total_mb;
-      lines.push({ name: `Swap, of ${bytes(size * MIB)}`, points: mebibytes(host, "swap_used_mb") });
+    const lines = [{ name: "Memory", points: mebibytes(host, "mem_used_mb"), area: true }];
+    const space = host.at(-1)?.swap_total_mb;
+    if (space > 0) {
+      lines.push({ name: `Swap, of ${bytes(space * MIB)}`, points: mebibytes(host, "swap_used_mb") });
     }
     return lines;
   },
@@ -49,19 +48,30 @@ export const samples = {
   /** What to draw of each GPU: `{key, heading, lines}` and options of `chart`. */
   gpus() {
     const ids = [...new Set(graphics.map(({ id }) => id))];
-    return ids.flatMap((id) => {
-      const own = graphics.filter((one) => one.id === id);
-      const name = `GPU ${id}: ${own.at(-1).name}`;
-      const of = (key) => own.map((one) => [one.time, one[key]]);
-      const memory = { name: `Memory, of ${bytes(own.at(-1).mem_total_mb * MIB)}`, points: mebibytes(own, "mem_used_mb"), area: true };
-      return [
-        { key: `${id} load`, heading: `${name}, load`, top: 100, format: hundredths, lines: [{ name: "Load", points: of("gpu_util_pct"), area: true }] },
-        { key: `${id} memory`, heading: `${name}, memory`, top: own.at(-1).mem_total_mb * MIB, base: 2, format: bytes, lines: [memory] },
-        { key: `${id} heat`, heading: `${name}, temperature and power`, format: plain, lines: [{ name: "°C", points: of("temp_c") }, { name: "W", points: of("power_draw_w") }] },
-      ];
-    });
+    return ids.flatMap((id) => gpu(id, graphics.filter((one) => one.id === id)));
   },
 };
+
+function gpu(id, samples) {
+  const { name, mem_total_mb: size } = samples.at(-1);
+  const points = (key) => samples.map((one) => [one.time, one[key]]);
+  const drawn = (what, lines, options) => ({
+    key: `${id} ${what}`,
+    heading: `GPU ${id} (${name}): ${what}`,
+    lines,
+    ...options,
+  });
+  const load = { name: "Load", points: points("gpu_util_pct"), area: true };
+  const memory = { name: "Memory", points: mebibytes(samples, "mem_used_mb"), area: true };
+  const heat = { name: "°C", points: points("temp_c") };
+  const power = { name: "W", points: points("power_draw_w") };
+  return [
+    drawn("load", [load], { top: 100, format: hundredths }),
+    // 0 is how llama-swap's numbers say unknown: a GPU that shares the machine's memory.
+    size > 0 && drawn("memory", [memory], { top: size * MIB, base: 2, format: bytes }),
+    drawn("temperature and power", [heat, power], { format: plain }),
+  ].filter(Boolean);
+}
 
 async function ask(signal) {
   const after = last ? `?after=${encodeURIComponent(last)}` : "";

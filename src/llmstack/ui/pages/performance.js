@@ -22,7 +22,7 @@ export async function show(main, { signal }) {
   const machine = h("div", { class: "cards performance-cards" }, card("Processor", cpu), card("Memory", memory));
   const models = modelNumbers();
   main.append(
-    card("Tokens per second", talk, "Of all models together and of each, while this page has been open: an hour at most."),
+    card("Tokens per second", talk, "Of all models and of each, since this page was opened: an hour at most."),
     off,
     machine,
     gpus,
@@ -53,7 +53,8 @@ export async function show(main, { signal }) {
       off.hidden = true;
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 503) throw error;
-      fill(off, "The machine's samples are switched off: ", h("code", {}, "performance: disabled"), " in the configuration.");
+      const key = h("code", {}, "performance: disabled");
+      fill(off, "The machine's samples are switched off: ", key, " in the configuration.");
       off.hidden = false;
     }
     machine.hidden = !off.hidden;
@@ -93,6 +94,7 @@ function perSecondOrNone(value) {
 }
 
 function card(heading, drawn, about) {
-  return h("section", { class: "card" }, h("h2", {}, heading), about && h("p", { class: "quiet" }, about), drawn.element);
+  const more = about && h("p", { class: "quiet" }, about);
+  return h("section", { class: "card" }, h("h2", {}, heading), more, drawn.element);
 }
 

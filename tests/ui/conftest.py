@@ -42,9 +42,9 @@ def _no_proxy() -> Iterator[None]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """``code-smart`` answers a few phrases and calls tools, ``code-fast`` writes long and slowly.
 
-    ``plan`` is the model of ``code-fast`` again; it and ``code-smart`` take turns, and ``code-fast``
-    stays. For all tests that neither stop the daemon nor change what is configured without setting
-    it back.
+    ``plan`` is the model of ``code-fast`` again; it and ``code-smart`` take turns, while
+    ``code-fast`` stays. For all tests that neither stop the daemon nor change what is configured
+    without setting it back.
     """
     tiny = REPOSITORY / "tests" / "models" / "tiny_chat" / "tiny-chat.gguf"
     small = ensure_demo_model(CACHE / "llmstack", lambda _: None)

@@ -73,7 +73,8 @@ function shares({ total, used, models }, overview) {
   const sum = own.reduce((all, { bytes: size }) => all + size, 0);
   const others = Math.max(0, used - sum);
   const rest = { key: "others", name: "Other programs", bytes: others, colour: "others" };
-  return { parts: others ? [...own, rest] : own, free: Math.max(0, total - Math.max(used, sum)), of: Math.max(total, used, sum, 1) };
+  const parts = others ? [...own, rest] : own;
+  return { parts, free: Math.max(0, total - Math.max(used, sum)), of: Math.max(total, used, sum, 1) };
 }
 
 function amount({ bytes: size, estimated }) {

@@ -2,6 +2,7 @@
 
 import { h, keyed, say, set } from "../lib/dom.js";
 import { bytes, seconds, speed } from "../lib/format.js";
+import * as live from "../lib/live.js";
 import { colourOf } from "./overview-colours.js";
 
 const STATES = { ready: "loaded", starting: "loading", stopping: "stopping", stopped: "not loaded" };
@@ -24,7 +25,7 @@ export function models() {
     more,
   );
   function show(overview) {
-    const sorted = [...overview.models].sort((one, other) => rank(one) - rank(other));
+    const sorted = overview.models.map(present).sort((one, other) => rank(one) - rank(other));
     const shown = sorted.filter((model, number) => number < MANY || rank(model) < 2);
     none.hidden = sorted.length > 0;
     more.hidden = shown.length === sorted.length;
@@ -32,6 +33,12 @@ export function models() {
     keyed(list, shown, ({ id }) => id, item, (li, model) => update(li, model, overview));
   }
   return { element, show };
+}
+
+/** A model in the state that it has by now: changes are told at once, overviews once a second. */
+function present(model) {
+  const now = live.state.models.find(({ id }) => id === model.id)?.state;
+  return now && model.provider === "local" ? { ...model, state: now } : model;
 }
 
 function rank({ state, provider }) {

@@ -21,14 +21,15 @@ export async function show(main, { signal }) {
   const away = h("p", { class: "overview-away", hidden: true });
   const numbers = tiles();
   const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, height: 140, span: 60 });
-  const parts = [devices(), models(), requests(signal), budgets()];
-  const [memory, loaded, asked, spent] = parts.map(({ element }) => element);
+  const loaded = models();
+  const parts = [devices(), loaded, requests(signal), budgets()];
+  const [memory, , asked, spent] = parts.map(({ element }) => element);
   const chartCard = h("section", { class: "card wide" }, h("h2", {}, "Tokens per second"), pace.element);
   const rest = h(
     "div",
     { class: "overview-parts", hidden: true },
     numbers.element,
-    h("div", { class: "overview-columns" }, loaded, memory, spent, chartCard, asked),
+    h("div", { class: "overview-columns" }, loaded.element, memory, spent, chartCard, asked),
   );
   const waiting = h("p", { class: "quiet" }, "Asking the daemon …");
   main.append(about, away, waiting, rest);
@@ -51,6 +52,7 @@ export async function show(main, { signal }) {
   }
 
   live.on("overview", draw, signal);
+  live.on("models", () => live.state.overview && loaded.show(live.state.overview), signal);
   live.on("connection", connected, signal);
   draw(live.state.overview);
   connected();

@@ -14,6 +14,7 @@ from llmstack.errors import ModelNotFound
 from llmstack.server.asgi import read_body
 from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.events_route import HEADERS
+from llmstack.server.failures import Failures
 from llmstack.server.load_progress import load_frames
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ModelsApi:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._failures = Failures(engine)
         self.routes = [
             Route("/running", self._running),
             Route("/unload", self._unload),
@@ -64,7 +66,8 @@ class ModelsApi:
 
         ``ttl_left`` is in seconds, null where there is none. ``memory`` is what its processes
         take of the machine's memory now, in bytes; null if it is not loaded. ``footprint`` is what
-        the rule by memory reckons with, null under another rule.
+        the rule by memory reckons with, null under another rule. ``failure`` is what its last start
+        is blamed on, or its sudden end; null once it starts again.
         """
         rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})
@@ -87,6 +90,7 @@ class ModelsApi:
             "memory": status.memory,
             "footprint": self._footprint(status.id),
             "pid": status.pid,
+            "failure": self._failures.of(status.id),
         }
 
     def _footprint(self, model: str) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
  * The pieces of a line: `{text, look}`, `look` null for plain text.
  *
  * A look is `{fore, back, bold, dim, italic, underline, strike, inverse}`; a colour is a number
- * below 16 or `[red, green, blue]`. Control characters that are left are shown as their pictures.
+ * below 16 or `[red, green, blue]`. Control characters that are left are shown by their numbers.
  */
 export function pieces(line) {
   const found = [];
@@ -78,8 +78,7 @@ function add(found, text, look) {
 
 function shown(text) {
   return text.replace(CONTROL, (sign) => {
-    const code = sign.charCodeAt(0);
-    return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
+    return `\\x${sign.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
 }
 

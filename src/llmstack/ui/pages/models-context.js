@@ -23,7 +23,7 @@ export function contextPanel(section, id, told, changed) {
   const facts = [
     ["Configured", told.configured],
     ["Set here", told.override],
-    ["Holds", told.effective],
+    ["Effective", told.effective],
     ["Served now", told.actual],
   ];
   const size = h("input", { type: "number", min: 1, step: 1, required: true, value: told.override ?? told.effective });

@@ -9,9 +9,9 @@ import { address, follow } from "./logs-stream.js";
 import { LogView } from "./logs-view.js";
 import { actions } from "./models-actions.js";
 import { contextPanel, policyPanel } from "./models-context.js";
-import { failures, onLoads } from "./models-loads.js";
+import { onLoads } from "./models-loads.js";
 import { isLocal } from "./models-rows.js";
-import { badge, memory, progress, stateOf, ttl } from "./models-words.js";
+import { badge, failureOf, memory, progress, ttl } from "./models-words.js";
 
 /** Lines of its log that are shown. */
 const TAIL = 200;
@@ -30,8 +30,8 @@ export function openDetails(id, known, leaving, closed) {
     return;
   }
   const local = isLocal(row);
-  const state = h("span");
-  const since = h("span", { class: "quiet", role: "status" });
+  const state = h("span", { role: "status" });
+  const since = h("span", { class: "quiet" });
   const buttons = actions(row);
   const failure = h("div", { class: "failure", role: "alert" });
   const facts = h("dl", { class: "facts" });
@@ -98,7 +98,7 @@ export function openDetails(id, known, leaving, closed) {
     say(state, text);
     say(since, progress(now));
     buttons.update(now);
-    const why = stateOf(now) === "failed" ? failures.get(id) : "";
+    const why = failureOf(now);
     failure.hidden = !why;
     if (why && failure.why !== why) fill(failure, h("h3", {}, "It did not start"), h("pre", { tabindex: 0 }, why));
     failure.why = why;
@@ -112,7 +112,7 @@ function numbers(row) {
     ["In flight", String(row.in_flight ?? 0)],
     ["Waiting", String(row.waiting ?? 0)],
     ["Ends in", ttl(row)],
-    [row.memory ? "Memory" : "Memory, estimated", bytes(memory(row))],
+    [row.memory || !memory(row) ? "Memory" : "Memory, estimated", bytes(memory(row))],
     ...(row.speed === undefined ? [] : [["Speed", speed(row.speed)]]),
     ...(row.pid ? [["Process", String(row.pid)]] : []),
   ];
@@ -126,7 +126,7 @@ function descriptions(row, profiles) {
   );
   const pairs = [
     ["Name", row.name !== row.id && row.name],
-    ["Description", row.description],
+    ["Description", row.description !== row.id && row.description],
     ["Also called", row.aliases?.join(", ")],
     ["Profiles", pinned.join("; ")],
     ["Runs at", !isLocal(row) && [row.provider ?? "peer", row.peerID].filter(Boolean).join(", ")],

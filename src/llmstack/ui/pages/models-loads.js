@@ -19,9 +19,11 @@ const waiting = [];
 let open = 0;
 
 live.on("progress", (event) => {
-  if (event.error) failures.set(event.model, event.error);
-  else if (event.what === "crashed") failures.set(event.model, "Its process ended by itself.");
-  else if (event.state === "ready" || event.state === "starting") failures.delete(event.model);
+  if (event.what === "failed" || event.what === "crashed") {
+    failures.set(event.model, event.error ?? "its process ended by itself");
+  } else if (event.state !== "stopped") {
+    failures.delete(event.model);
+  }
   changed();
 });
 
@@ -48,7 +50,8 @@ export async function load(model) {
   } catch (error) {
     if (error.name !== "AbortError") {
       failures.set(model, error.message);
-      complain(`${model} is not loaded. ${error.message}`);
+      const [what] = error.message.split("\n");
+      complain(what.startsWith(model) ? what : `${model}: ${what}`);
     }
   } finally {
     loads.delete(model);

@@ -9,12 +9,16 @@ export function names(row) {
   return [row.id, row.name ?? "", ...(row.aliases ?? [])];
 }
 
+/** Why it did not start, or ended by itself; nothing while it runs. */
+export function failureOf(row) {
+  return row.state === "stopped" ? (failures.get(row.id) ?? row.failure ?? "") : "";
+}
+
 /** The state as a word: also `queued` and `failed`. */
 export function stateOf(row) {
   const under = loads.get(row.id);
   if (under && row.state === "stopped") return under.stage === "starting" ? "starting" : "queued";
-  if (row.state === "stopped" && failures.has(row.id)) return "failed";
-  return row.state;
+  return failureOf(row) ? "failed" : row.state;
 }
 
 /** How long it has been in this state, and where it waits. */
@@ -35,7 +39,7 @@ export function badge(row) {
     return { text: state, kind: { ready: "good", failed: "bad", stopped: "" }[state] ?? "warn" };
   }
   const where = row.provider ?? "peer";
-  const kind = { available: "good", ok: "good", unavailable: "bad", down: "bad" }[row.state] ?? "";
+  const kind = { ok: "good", down: "bad", unusable: "bad" }[row.state] ?? "";
   return { text: row.state ? `${where}: ${row.state}` : where, kind };
 }
 

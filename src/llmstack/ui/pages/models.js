@@ -2,13 +2,14 @@
 
 import { fill, h, say, set } from "../lib/dom.js";
 import { bytes, count } from "../lib/format.js";
+import * as live from "../lib/live.js";
 import { remember } from "../lib/router.js";
 import { table } from "../lib/table.js";
 import { actions } from "./models-actions.js";
 import { openDetails } from "./models-details.js";
-import { failures, onLoads, unloadAll } from "./models-loads.js";
+import { onLoads, unloadAll } from "./models-loads.js";
 import { isLocal, models } from "./models-rows.js";
-import { badge, memory, names, progress, stateOf, ttl } from "./models-words.js";
+import { badge, failureOf, memory, names, progress, stateOf, ttl } from "./models-words.js";
 
 export const title = "Models";
 
@@ -19,6 +20,7 @@ export async function show(main, { signal, query }) {
   const filter = h("input", { type: "search", value: query.get("filter"), oninput: filtered, spellcheck: "false" });
   const all = h("button", { type: "button", onclick: () => unloadAll(known.all()) }, "Unload all");
   const told = h("p", { class: "quiet", role: "status" });
+  const news = h("p", { class: "unseen", role: "status" });
   const list = table({
     label: "Models",
     key: (row) => row.id,
@@ -44,14 +46,18 @@ export async function show(main, { signal, query }) {
       all,
     ),
     told,
+    news,
     list.element,
   );
   onLoads(render, signal);
+  live.on("progress", ({ model, what }) => say(news, `${model}: ${what}`), signal);
   const ticking = setInterval(render, 1000);
   signal.addEventListener("abort", () => clearInterval(ticking));
   render();
   await known.refresh();
-  if (query.get("model")) details(query.get("model"));
+  if (!query.get("model")) return;
+  while (live.state.models.length === 0) await next("models", signal);
+  details(query.get("model"));
 
   function render() {
     const rows = known.all();
@@ -88,9 +94,14 @@ export async function show(main, { signal, query }) {
     }
     td.row = row;
     say(td.button.firstChild, row.id);
-    const more = [row.name && row.name !== row.id && row.name, row.description, aliases(row)].filter(Boolean);
-    say(td.more, more.join(" · "));
+    const more = [row.name, row.description, aliases(row)].filter((text) => text && text !== row.id);
+    say(td.more, [...new Set(more)].join(" · "));
   }
+}
+
+/** The next event of `kind`; never, once the page is left. */
+function next(kind, signal) {
+  return new Promise((resolve) => live.on(kind, resolve, signal));
 }
 
 function stateCell(row, td) {
@@ -104,9 +115,9 @@ function stateCell(row, td) {
   set(td.badge, "class", ["badge", kind]);
   say(td.badge, text);
   say(td.more, progress(row));
-  const why = failures.get(row.id);
-  td.why.hidden = stateOf(row) !== "failed";
-  say(td.why, why ? why.split("\n")[0] : "");
+  const [why] = failureOf(row).split("\n");
+  td.why.hidden = !why;
+  say(td.why, why);
 }
 
 function contextCell(row, td) {

@@ -34,4 +34,4 @@ export function ticks(most, wanted) {
 }
 
 /** About how many pixels `text` takes at the size of `.drawing text`. */
-export const widthOf = (text) => text.length * 6.6;
+export const widthOf = (text) => text.length * 7;

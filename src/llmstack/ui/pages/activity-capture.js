@@ -11,6 +11,8 @@ const SHOWN = 20_000;
 /** The same of one message among others. */
 const MESSAGE = 3000;
 
+/** Roles that look different. */
+const ROLES = ["user", "assistant"];
 const PARTS = { reasoning: "Reasoning", call: "Calls", result: "Result", error: "Error" };
 
 /** What there is of the bodies of `row`, or how to have them kept. */
@@ -111,7 +113,7 @@ function conversation(messages, json) {
   const rest = restOf(json);
   return [
     messages.map(({ role, parts }) =>
-      h("article", { class: ["message", String(role)] }, h("h5", {}, role), parts.length > 0 ? parts.map(shownPart) : h("p", { class: "quiet" }, "(nothing)")),
+      h("article", { class: ["message", ROLES.includes(role) && role] }, h("h5", {}, role), parts.length > 0 ? parts.map(shownPart) : h("p", { class: "quiet" }, "(nothing)")),
     ),
     rest.length > 0 && h("details", {}, h("summary", {}, "Everything else"), pairs(rest)),
   ];

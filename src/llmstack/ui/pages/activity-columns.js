@@ -11,18 +11,20 @@ const time = (name) => (row) => milliseconds(row.metadata?.[name]);
 
 /**
  * `sort` is the daemon's name of what is sorted by. `usual` columns are shown unless others were
- * chosen, `first` ones on a phone too. The time is always there: it opens the request.
+ * chosen, `first` ones on a phone too, those where `ifAny` holds for a row. The time is always
+ * there: it opens the request.
  */
 const COLUMNS = [
   { id: "time", label: "Time", sort: "time", always: true },
-  { id: "client", label: "Client", usual: true, cell: of("client") },
-  { id: "session", label: "Session", usual: true, cell: of("session") },
-  { id: "tier", label: "Tier", usual: true, cell: of("tier") },
-  { id: "model", label: "Model", usual: true, first: true, sort: "model", cell: (row) => row.model },
+  { id: "client", label: "Client", usual: true, ifAny: (row) => row.metadata?.client, cell: of("client") },
+  { id: "session", label: "Session", usual: true, ifAny: (row) => row.metadata?.session, cell: of("session") },
+  { id: "answers", label: "Tier or model", usual: true, first: true, sort: "model", cell: whoAnswers },
+  { id: "tier", label: "Tier", cell: of("tier") },
+  { id: "model", label: "Model", cell: (row) => row.model },
   { id: "reason", label: "Reason", usual: true, cell: of("reason") },
   { id: "in", label: "In", title: "Prompt tokens", usual: true, numeric: true, sort: "prompt", cell: (row) => tokens(row.tokens?.input_tokens) },
   { id: "cached", label: "Cached", title: "Prompt tokens that were cached", usual: true, numeric: true, sort: "cached", cell: (row) => tokens(row.tokens?.cache_tokens) },
-  { id: "out", label: "Out", title: "Tokens written", usual: true, first: true, numeric: true, sort: "generated", cell: (row) => tokens(row.tokens?.output_tokens) },
+  { id: "out", label: "Out", title: "Tokens written", usual: true, numeric: true, sort: "generated", cell: (row) => tokens(row.tokens?.output_tokens) },
   { id: "ttft", label: "First token", usual: true, numeric: true, cell: time("ttft_ms") },
   { id: "speed", label: "Speed", usual: true, numeric: true, sort: "gen_speed", cell: (row) => speed(row.tokens?.tokens_per_second) },
   { id: "duration", label: "Duration", usual: true, first: true, numeric: true, sort: "duration", cell: (row) => milliseconds(row.duration_ms) },
@@ -54,9 +56,9 @@ export function sortOf(id) {
   return COLUMNS.find((column) => column.id === id)?.sort ?? "time";
 }
 
-/** The columns to show. `opens(row)` is the address that shows a request. */
-export function shownColumns(opens) {
-  const chosen = chosenIds();
+/** The columns to show for `rows`. `opens(row)` is the address that shows a request. */
+export function shownColumns(rows, opens) {
+  const chosen = chosenIds(rows);
   return COLUMNS.filter(({ id, always }) => always || chosen.includes(id)).map((column) =>
     column.id === "time" ? { ...column, cell: (row, td) => opener(row, td, opens) } : column,
   );
@@ -110,7 +112,7 @@ export function columnChooser(changed, signal) {
   }
 }
 
-function chosenIds() {
+function chosenIds(rows = []) {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT));
     if (Array.isArray(kept)) return kept;
@@ -118,7 +120,8 @@ function chosenIds() {
     // Whatever stands there, it is no choice.
   }
   const usual = COLUMNS.filter((column) => (NARROW.matches ? column.first : column.usual));
-  return usual.map(({ id }) => id);
+  const filled = usual.filter(({ ifAny }) => !ifAny || rows.some(ifAny));
+  return filled.map(({ id }) => id);
 }
 
 function opener(row, td, opens) {
@@ -126,6 +129,12 @@ function opener(row, td, opens) {
   link.textContent = moment(row.timestamp);
   link.setAttribute("href", opens(row));
   link.dataset.request = row.id;
+}
+
+/** A tier is served by the model of its name; what has no tier, or another model, says so. */
+function whoAnswers(row) {
+  const tier = row.metadata?.tier;
+  return !tier || tier === row.model ? row.model : `${tier}: ${row.model}`;
 }
 
 function tokens(value) {

@@ -9,7 +9,7 @@ import { statusBadge } from "./activity-columns.js";
 import { contextPart } from "./activity-context.js";
 import { timelineFigure } from "./activity-timeline.js";
 import { inPlainWords } from "./routing-words.js";
-import { tracePart } from "./routing-trace.js";
+import { tracePart, verdict } from "./routing-trace.js";
 
 /** What a status means; the error's own words follow. */
 const MEANINGS = {
@@ -27,6 +27,9 @@ const MEANINGS = {
   504: "The model took too long.",
 };
 
+/** The daemon's reason where nothing was chosen. */
+const NAMED = "named by the client";
+
 /** Open request `id` at the side; `closed()` is called once it is closed. Returns the dialog. */
 export function openRequest(id, signal, closed) {
   const here = new AbortController();
@@ -43,8 +46,10 @@ export function openRequest(id, signal, closed) {
 
   async function load() {
     try {
-      const found = await get(`/api/metrics/activity/${id}`, { signal: here.signal });
-      fill(body, parts(found, here.signal));
+      const options = { signal: here.signal };
+      const ladder = get("/api/ladder", options).catch(() => null); // there may be none
+      const found = await get(`/api/metrics/activity/${id}`, options);
+      fill(body, parts(found, await ladder, here.signal));
     } catch (error) {
       if (error.name === "AbortError") return;
       const again = h("button", { type: "button", onclick: load }, "Try again");
@@ -53,12 +58,12 @@ export function openRequest(id, signal, closed) {
   }
 }
 
-function parts({ row, timeline, decision, context, has_capture: captured }, signal) {
+function parts({ row, timeline, decision, context, has_capture: captured }, ladder, signal) {
   return [
     facts(row),
     failure(row),
     section("Timeline", timelineFigure(timeline ?? [], row, signal)),
-    section("Why this tier", why(row, decision)),
+    section("Why this tier", why(row, decision, ladder)),
     section("The prompt", contextPart(context, row.metadata, signal)),
     section("Request and answer", capturePart(row, captured, signal)),
   ];
@@ -111,10 +116,10 @@ function failure(row) {
   return box;
 }
 
-function why(row, decision) {
+function why(row, decision, ladder) {
   const reason = row.metadata?.reason;
-  if (decision) return [inPlainWords(decision), tracePart(decision)];
-  if (!reason) return h("p", { class: "quiet" }, `The request named its model: ${row.model}. Nothing was chosen.`);
+  if (decision) return [verdict(decision), inPlainWords(decision, ladder), tracePart(decision)];
+  if (!reason || reason === NAMED) return h("p", {}, `The request named its model, ${row.model}: nothing was chosen.`);
   return [
     h("p", {}, `llmstack chose ${row.metadata?.tier || row.model}: ${reason}.`),
     h("p", { class: "quiet" }, "The rules that were tried are kept of the latest 500 requests, until the daemon stops."),

@@ -36,19 +36,19 @@ export function filters(view, changed) {
   const offered = Object.fromEntries(NAMED.map(([name]) => [name, new Set()]));
   const lists = Object.fromEntries(NAMED.map(([name]) => [name, h("datalist", { id: `activity-${name}` })]));
   const inputs = Object.fromEntries([
-    ...NAMED.map(([name]) => [name, h("input", { name, list: `activity-${name}`, autocomplete: "off", size: 12 })]),
+    ...NAMED.map(([name]) => [name, h("input", { name, list: `activity-${name}`, autocomplete: "off" })]),
     ["status", h("select", { name: "status" }, options(STATUSES))],
     ["range", h("select", { name: "range" }, options(RANGES))],
     ["start", h("input", { name: "start", type: "datetime-local" })],
     ["end", h("input", { name: "end", type: "datetime-local" })],
-    ["search", h("input", { name: "search", type: "search", size: 18 })],
+    ["search", h("input", { name: "search", type: "search", placeholder: "in model, path, reason, error" })],
   ]);
   const clear = h("button", { type: "button", onclick: clearAll }, "Clear filters");
   const own = [field("From", inputs.start), field("To", inputs.end)];
   const element = h(
     "form",
-    { class: "row ends filters", role: "search", "aria-label": "Filter requests", onsubmit: submitted },
-    field("Search model, path, reason, error", inputs.search),
+    { class: "filters", role: "search", "aria-label": "Filter requests", onsubmit: submitted },
+    field("Search", inputs.search),
     NAMED.map(([name, label]) => field(label, inputs[name])),
     field("Status", inputs.status),
     field("Time", inputs.range),

@@ -20,6 +20,9 @@ const EVERY = 300;
  */
 export function finishedRequests(view, { signal, keep, open }) {
   let rows = null;
+  /** The rows and the columns that are there. */
+  let shown = [];
+  let built = "";
   let asked = new AbortController();
   let waiting = 0;
   /** The first request that has ended since the list was asked for. */
@@ -59,18 +62,22 @@ export function finishedRequests(view, { signal, keep, open }) {
   return { element, load };
 
   function build() {
-    const shown = rows?.shown ?? [];
+    const columns = columnsFor(shown);
     rows = table({
       label: "Finished requests",
-      columns: shownColumns((row) => addressOf({ ...view, id: row.id })),
+      columns,
       key: (row) => String(row.id),
       empty: "No such request.",
       onSort: ({ by, descending }) => turn({ sort: sortOf(by), order: descending ? "desc" : "asc", page: 1 }),
       sorted: { by: sortedColumn(view.sort), descending: view.order === "desc" },
     });
-    rows.shown = shown;
+    built = namesOf(columns);
     fill(place, rows.element);
     rows.show(shown);
+  }
+
+  function columnsFor(list) {
+    return shownColumns(list, (row) => addressOf({ ...view, id: row.id }));
   }
 
   /** Show something else of the list. */
@@ -104,8 +111,9 @@ export function finishedRequests(view, { signal, keep, open }) {
   }
 
   function showPage(page) {
-    rows.shown = page.data;
-    rows.show(page.data);
+    shown = page.data;
+    if (namesOf(columnsFor(shown)) === built) rows.show(shown);
+    else build();
     pager.show(page);
     say(heading, `Finished (${count(page.total)}${isFiltered(view) ? " found" : ""})`);
     for (const name of ["client", "session", "tier"]) {
@@ -151,6 +159,8 @@ export function finishedRequests(view, { signal, keep, open }) {
     link.setAttribute("href", `${ROWS}/export?${query}`);
   }
 }
+
+const namesOf = (columns) => columns.map(({ id }) => id).join();
 
 /** The address that shows the same. */
 function addressOf(view) {

@@ -39,12 +39,16 @@ export function liveRequests(signal) {
 }
 
 const COLUMNS = [
-  { id: "model", label: "Model", cell: (request) => request.model || "–" },
+  {
+    id: "model",
+    label: "Tier or model",
+    cell: ({ tier, model }) => (!tier || tier === model ? model || "–" : `${tier}: ${model}`),
+  },
   {
     id: "phase",
     label: "Phase",
     cell(request, td) {
-      if (!td.firstChild) td.append(h("span", { class: "badge" }), " ", h("span"), h("div", { class: "phases" }));
+      if (!td.firstChild) td.append(h("span", { class: "badge" }), " ", h("span", { class: "lasts" }), h("div", { class: "phases" }));
       const [badge, age, drawn] = td.children;
       const [latest, lasted] = latestPhase(request);
       badge.className = `badge ${latest === "generating" ? "good" : "warn"}`;
@@ -64,7 +68,6 @@ const COLUMNS = [
   { id: "speed", label: "Speed now", numeric: true, cell: (request) => speed(speedOf(request)) },
   { id: "client", label: "Client", cell: (request) => request.client || request.metadata?.client || request.remote_ip || "–" },
   { id: "session", label: "Session", cell: (request) => request.session || request.metadata?.session || "–" },
-  { id: "tier", label: "Tier", cell: (request) => request.tier || "–" },
   { id: "reason", label: "Reason", cell: (request) => request.reason || "–" },
   {
     id: "cancel",

@@ -13,8 +13,10 @@ const PHASES = {
 const ROW = 34;
 const BAR = 18;
 /** Pixels for the names beside the bars; narrower drawings have them above. */
-const NAMES = 170;
+const NAMES = 200;
 const NARROW = 480;
+
+const ONE_PIECE = " The answer came in one piece: prefill and generating are told apart by the model's own speed.";
 
 /** A phase in a word. */
 export const phaseName = (phase) => PHASES[phase]?.[0] ?? String(phase);
@@ -23,7 +25,7 @@ export const phaseClass = (phase) => PHASES[phase]?.[1] ?? "series-5";
 
 /** The figure for a request: `timeline` as the daemon tells it, `row` for what was done in it. */
 export function timelineFigure(timeline, row, signal) {
-  const phases = complete(timeline);
+  const [phases, split] = apart(complete(timeline), row);
   const total = Math.max(row.duration_ms, ...phases.map(({ start_ms, ms }) => start_ms + ms), 1);
   const told = phases.map((phase) => ({ ...phase, what: work(phase, row) }));
   const drawn = drawing((width) => draw(told, total, width), signal);
@@ -31,7 +33,7 @@ export function timelineFigure(timeline, row, signal) {
     "figure",
     { class: "timeline" },
     h("div", { role: "img", "aria-label": inWords(told, row.duration_ms) }, drawn.element),
-    h("figcaption", { class: "quiet" }, `${milliseconds(row.duration_ms)} in all.`),
+    h("figcaption", { class: "quiet" }, `${milliseconds(row.duration_ms)} in all.`, split && ONE_PIECE),
   );
 }
 
@@ -46,6 +48,23 @@ function complete(timeline) {
     return one;
   });
   return [...usual, ...found.values()];
+}
+
+/**
+ * An answer in one piece does not show when its first token was there; the model's speed does.
+ * Returns the phases, and whether that was needed.
+ */
+function apart(phases, row) {
+  const [prefill, generating] = ["prefill", "generating"].map((name) => phases.find(({ phase }) => phase === name));
+  const { output_tokens: written, tokens_per_second: rate } = row.tokens ?? {};
+  const streamed = (row.resp_content_type ?? "").startsWith("text/event-stream");
+  if (streamed || !(written > 0 && rate > 0)) return [phases, false];
+  const ms = Math.min(Math.round((1000 * written) / rate), prefill.ms);
+  const changed = new Map([
+    [prefill, { ...prefill, ms: prefill.ms - ms }],
+    [generating, { ...generating, start_ms: prefill.start_ms + prefill.ms - ms, ms: generating.ms + ms }],
+  ]);
+  return [phases.map((phase) => changed.get(phase) ?? phase), true];
 }
 
 /** What was done in a phase. */

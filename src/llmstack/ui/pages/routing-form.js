@@ -23,7 +23,7 @@ const MODES = [
 const EXAMPLES = [
   ["A plan", "Design the architecture of a cache for our web shop, and name the trade-offs."],
   ["Code", "Write a Go function that multiplies two numbers."],
-  ["A trigger", "ultrathink: why does this lock order lead to a deadlock?"],
+  ["A trigger", "ultra: why does this lock order lead to a deadlock?"],
 ];
 
 /** What was typed last; it outlives the page. */
@@ -57,7 +57,7 @@ export function asking({ signal, answered, failed, nothing }) {
     { class: "ask", onsubmit: submitted, oninput: changed },
     message,
     request,
-    h("label", { class: "row" }, whole, "Give a whole request instead of a message"),
+    h("label", { class: "check" }, whole, "Give a whole request instead of a message"),
     h(
       "div",
       { class: "row ends" },

@@ -8,12 +8,12 @@ import { ROLES } from "./routing-trace.js";
 const ORDER = ["ultra", "agent", "fast", "plan", "uncensored"];
 const ROW = 46;
 const BAR = 22;
-const TOP = 40;
+const TOP = 56;
 /** Pixels for the names beside the bars; narrower drawings have them above. */
 const NAMES = 190;
 const NARROW = 560;
 /** Where the axis begins, in tokens. It is logarithmic: windows differ by powers. */
-const LEAST = 128;
+const LEAST = 100;
 /** An axis that shows no window goes as far. */
 const USUAL = 32_768;
 
@@ -128,17 +128,20 @@ function draw(ladder, asked, width) {
     const mark = asked && asked.model === rung.tier && svg("path", { class: "asked", d: diamond(x(asked.tokens), middle, 9) });
     return [sessionDots(here, middle, x), mark];
   });
-  const lines = [axis(most, box), ceilings(ladder, box), asked && askedLine(asked, box)];
+  const lines = [ceilings(ladder, box), asked && askedLine(asked, box)];
   const size = { width, height: foot + 22, viewBox: `0 0 ${width} ${foot + 22}` };
-  return svg("svg", { ...size, "aria-hidden": "true" }, bars, lines, dots);
+  return svg("svg", { ...size, "aria-hidden": "true" }, axis(most, box), bars, lines, dots);
 }
 
-function axis(most, { x, foot, narrow }) {
+function axis(most, { x, foot, left, width, narrow }) {
+  const anchor = (at) => (at < left + 15 ? "start" : at > width - 25 ? "end" : "middle");
   const marks = [];
-  for (let tokens = 128; tokens <= most; tokens *= narrow ? 8 : 2) marks.push(tokens);
+  for (let power = LEAST; power <= most; power *= 10) {
+    for (const digit of narrow ? [1] : [1, 2, 5]) if (digit * power <= most) marks.push(digit * power);
+  }
   return marks.map((tokens) => [
     svg("line", { class: "grid", x1: x(tokens), x2: x(tokens), y1: TOP - 6, y2: foot }),
-    svg("text", { class: "axis", x: x(tokens), y: foot + 16, "text-anchor": tokens === 128 ? "start" : "middle" }, tokens < 1024 ? tokens : `${tokens / 1024} k`),
+    svg("text", { class: "axis", x: x(tokens), y: foot + 16, "text-anchor": anchor(x(tokens)) }, tokens < 1000 ? tokens : `${tokens / 1000} k`),
   ]);
 }
 
@@ -162,7 +165,7 @@ function askedLine({ tokens }, { x, foot, left }) {
   const text = `this request ≈ ${short(tokens)}`;
   const before = at - widthOf(text) - 6 > left && at > (left + 900) / 2;
   return [
-    svg("line", { class: "asked-line", x1: at, x2: at, y1: TOP - 20, y2: foot }),
+    svg("line", { class: "asked-line", x1: at, x2: at, y1: TOP - 22, y2: foot }),
     svg("text", { class: "asked-text", x: before ? at - 6 : at + 6, y: TOP - 12, "text-anchor": before ? "end" : "start" }, text),
   ];
 }

@@ -12,6 +12,11 @@ export const ROLES = {
   uncensored: "uncensored",
 };
 
+/** The tier that was chosen, with the daemon's own short reason. */
+export function verdict({ model, reason }) {
+  return h("p", { class: "verdict" }, h("span", { class: "chosen" }, model), h("span", { class: "quiet" }, reason));
+}
+
 /** The list of rules with their outcomes, and the prices. `decision` is what `/api/route` answers. */
 export function tracePart(decision) {
   const prices = decision.prices ?? [];

@@ -36,7 +36,7 @@ function ruleInWords({ rule, tokens, reason, role, mode, kind }, ladder) {
 
 /** Where a size stands between the ceilings; without a ladder, what the rule says. */
 function comparedTo(tokens, reason, ladder) {
-  if (!ladder) return ` (${reason})`;
+  if (!ladder) return "";
   const { high, mid } = ladder;
   if (tokens <= high) return `, no more than ${count(high)}: small enough for the best tier there is`;
   if (tokens <= mid) return `, more than ${count(high)} and no more than ${count(mid)}: for the agent tier`;

@@ -4,7 +4,7 @@ import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
 import { asking } from "./routing-form.js";
 import { ladderPart } from "./routing-ladder.js";
-import { tracePart } from "./routing-trace.js";
+import { tracePart, verdict } from "./routing-trace.js";
 import { inPlainWords } from "./routing-words.js";
 
 export const title = "Routing";
@@ -75,10 +75,6 @@ export async function show(main, { signal }) {
 
 function placeholder() {
   return h("p", { class: "quiet" }, "Type a message, and the decision appears here.");
-}
-
-function verdict({ model, reason }) {
-  return h("p", { class: "verdict" }, h("span", { class: "chosen" }, model), h("span", { class: "quiet" }, reason));
 }
 
 function nothingToChoose() {

@@ -70,9 +70,9 @@ class ModelsApi:
         ``ttl_left`` is in seconds, null where there is none. ``memory`` is what its processes
         take of the machine's memory now, in bytes; null if it is not loaded. ``footprint`` is what
         the rule by memory reckons with, null under another rule. ``failure`` is what its last start
-        is blamed on, or its sudden end; null once it starts again. ``context`` is in tokens over all
-        slots, but ``served`` for one; ``command`` is what the next start runs, secrets masked. More
-        of both: ``/api/model/{model}/...``.
+        is blamed on, or its sudden end; null once it starts again. ``context`` is in tokens over
+        all slots, but ``served`` for one; ``command`` is what the next start runs, secrets masked.
+        More of both: ``/api/model/{model}/...``.
         """
         rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})

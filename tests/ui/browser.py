@@ -49,7 +49,7 @@ class Visitor:
         self.problems: list[str] = []
         self.page = self._context.new_page()
         self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("pageerror", lambda error: self.problems.append(error.stack or str(error)))
         self.page.on("request", self._asked)
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class Visitor:
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _asked(self, request: Request) -> None:
         parts = urlsplit(request.url)

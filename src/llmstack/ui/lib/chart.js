@@ -93,7 +93,7 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
     const most = Math.max(2, Math.floor((width - MARGIN.left) / 90));
     const moments = times.length ? timeTicks(left, right, most) : { step: 1, times: [] };
     const columns = moments.times
-      .filter((time) => x(time) > MARGIN.left + 14 && x(time) < width - MARGIN.right - 14)
+      .filter((time) => x(time) > MARGIN.left + 14 && x(time) < width - 30)
       .map((time) => words(clock(time, moments.step), x(time), height - 6));
     const drawn = lines.map((line, number) => strokes(line, number, scale, bottom));
     const none = !times.length && words("No numbers yet", (width + MARGIN.left) / 2, height / 2 - 6);

@@ -20,7 +20,7 @@ export async function show(main, { signal }) {
   const about = h("p", { class: "overview-about quiet" });
   const away = h("p", { class: "overview-away", hidden: true });
   const numbers = tiles();
-  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, height: 140, span: 60 });
+  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, top: 10, height: 140, span: 60 });
   const loaded = models();
   const parts = [devices(), loaded, requests(signal), budgets()];
   const [memory, , asked, spent] = parts.map(({ element }) => element);

@@ -14,7 +14,7 @@ export const title = "Performance";
 const EVERY = 5000;
 
 export async function show(main, { signal }) {
-  const talk = chart({ label: "Tokens per second", format: perSecondOrNone, height: 190 });
+  const talk = chart({ label: "Tokens per second", format: perSecondOrNone, top: 10, height: 190 });
   const cpu = chart({ label: "Processor", format: hundredths, top: 100 });
   const memory = chart({ label: "Memory", format: bytes, base: 2 });
   const gpus = h("div", { class: "cards performance-cards" });

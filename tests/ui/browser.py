@@ -10,6 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, ConsoleMessage, Request
 
@@ -64,6 +65,11 @@ class Visitor:
         """Go to one of the pages, by its name in the address, and wait until it is connected."""
         self.page.goto(f"/ui/{page}")
         expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
+
+    def picture(self, path: Path) -> None:
+        """What is on the screen now, as a PNG file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, animations="disabled", caret="hide")
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+#: Where the pages' pictures are left, for whoever wants to see what was tested.
+SCREENSHOTS = REPOSITORY / "build" / "screenshots"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this directory."""

@@ -59,7 +59,7 @@ class Visitor:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._context.close()
         if kind is None:
-            assert not self.problems, self.problems
+            assert not self.problems, sorted(set(self.problems))[:5]
 
     def open(self, page: str = "") -> None:
         """Go to one of the pages, by its name in the address, and wait until it is connected."""

@@ -216,3 +216,24 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(browser: Browser, odd
         panel = open_details(page, TALKER)
         expect(panel.get_by_label("Context policy")).to_be_visible()
         assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
+
+
+def test_a_pinned_model_says_so_until_it_is_let_go(visitor: Visitor, stack: Stack) -> None:
+    visitor.open("models")
+    page = visitor.page
+    pin = page.get_by_role("button", name=f"Pin {SMART}")
+    expect(pin).to_have_attribute("aria-pressed", "false")
+    pin.click()
+    expect(pin).to_have_attribute("aria-pressed", "true")
+    expect(row(page, SMART)).to_contain_text("pinned")
+    assert stack.request("GET", f"/api/model/{SMART}/pin").json()["pinned"] is True
+    pin.click()
+    expect(pin).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_pin_that_cannot_be_promised_says_what_to_write(guest: Visitor) -> None:
+    guest.open("models")
+    page = guest.page
+    page.get_by_role("button", name=f"Pin {FIRST}").click()
+    expect(page.locator(".notice")).to_contain_text(f"{FIRST} cannot be pinned")
+    guest.problems.clear()  # the browser tells of every answer that is an error

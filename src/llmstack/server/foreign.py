@@ -19,14 +19,17 @@ from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
 from llmstack.http1 import Broken, Unreachable
 from llmstack.hub.data_dir import data_dir
 from llmstack.hub.swap_binary import find_llama_swap, installed_number
+from llmstack.server.activity_routes import overview_route
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
 from llmstack.server.cors import is_preflight
 from llmstack.server.door import Door
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from starlette.routing import Route
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
@@ -108,9 +111,12 @@ class ForeignDoor(Door):
         *,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        steering: Sequence[Route] = (),
     ) -> None:
-        super().__init__(dispatcher, upstreams=upstreams, control=control)
-        self._own = Routes(self.access, admin=self.context_routes)
+        super().__init__(dispatcher, upstreams=upstreams, control=control, steering=steering)
+        activity = dispatcher.activity
+        ours = [overview_route(activity)] if activity else []
+        self._own = Routes(self.access, admin=[*self.context_routes, *ours])
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,11 +13,14 @@ from llmstack.hub.demo_model import ensure_demo_model
 from tests.e2e.conftest import CACHE, REPOSITORY
 from tests.e2e.stack import Stack, models_ini
 from tests.ui.browser import Visitor, launched
+from tests.ui.swap_models import odd_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
+
+    from tests.cli.swaps import Swap
 
 HERE = Path(__file__).parent
 
@@ -59,6 +62,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("ui"), models_ini(tiers, capture_buffer="16")) as stack:
         stack.start()
         yield stack
+
+
+@pytest.fixture(scope="package")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swap]:
+    """``llmstack swap`` with names that no page may stumble over, and a model that fails."""
+    with odd_models(tmp_path_factory.mktemp("odd")) as swap:
+        yield swap
 
 
 @pytest.fixture(scope="package")

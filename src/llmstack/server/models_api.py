@@ -31,8 +31,8 @@ class ModelsApi:
 
     def __init__(self, engine: Engine, control: ContextControl) -> None:
         self._engine = engine
-        self._control = control
         self._failures = Failures(engine)
+        self._control = control
         self.routes = [
             Route("/running", self._running),
             Route("/unload", self._unload),

@@ -10,7 +10,7 @@ import { LogView } from "./logs-view.js";
 import { actions } from "./models-actions.js";
 import { contextPanel, policyPanel } from "./models-context.js";
 import { onLoads } from "./models-loads.js";
-import { isLocal } from "./models-rows.js";
+import { AGAIN, YOUNG, isLocal } from "./models-rows.js";
 import { badge, failureOf, memory, progress, ttl } from "./models-words.js";
 
 /** Lines of its log that are shown. */
@@ -58,7 +58,11 @@ export function openDetails(id, known, leaving, closed) {
   leaving.addEventListener("abort", () => element.close(), { signal });
 
   const ticking = setInterval(render, 500);
-  signal.addEventListener("abort", () => clearInterval(ticking));
+  let again = 0;
+  signal.addEventListener("abort", () => {
+    clearInterval(ticking);
+    clearTimeout(again);
+  });
   onLoads(render, signal);
   live.on("progress", (event) => event.model === id && event.state !== "starting" && ask(), signal);
   for (const kind of ["settings", "renewed"]) live.on(kind, ask, signal);
@@ -75,9 +79,13 @@ export function openDetails(id, known, leaving, closed) {
     ]);
     if (signal.aborted) return;
     profiles = told?.profiles ?? [];
+    const now = known.one(id);
+    clearTimeout(again);
+    // A process tells its window a moment after it is ready.
+    if (size?.actual === null && now?.state === "ready" && now.age < YOUNG) again = setTimeout(ask, AGAIN);
     if (size) contextPanel(context, id, size, ask);
     if (fitted) policyPanel(policy, id, fitted, ask);
-    const line = size?.command ?? known.one(id)?.command;
+    const line = size?.command ?? now?.command;
     command.hidden = !line;
     if (line && command.line !== line) {
       command.line = line;

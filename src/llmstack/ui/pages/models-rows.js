@@ -5,6 +5,9 @@ import * as live from "../lib/live.js";
 
 /** Milliseconds between two questions. */
 const PAUSE = 300;
+/** Seconds in which a ready process should have told its window; milliseconds to the next look. */
+export const YOUNG = 10;
+export const AGAIN = 700;
 
 /** Whether the model runs here, so that it can be loaded and has a log. */
 export function isLocal(row) {
@@ -25,7 +28,8 @@ export function models(signal, changed) {
   let timer = 0;
   let asking = false;
 
-  for (const kind of ["models", "renewed", "settings", "inflight", "profile"]) live.on(kind, soon, signal);
+  for (const kind of ["models", "renewed", "settings", "profile"]) live.on(kind, soon, signal);
+  live.on("inflight", () => live.state.overview ?? soon(), signal); // the overview counts them too
   live.on("models", changed, signal);
   live.on("progress", began, signal);
   live.on("overview", beat, signal);
@@ -34,6 +38,10 @@ export function models(signal, changed) {
 
   function soon() {
     timer ||= setTimeout(ask, PAUSE);
+  }
+
+  function untold({ state, since, context }) {
+    return state === "ready" && context?.served === null && now() - since < YOUNG;
   }
 
   async function ask() {
@@ -57,6 +65,7 @@ export function models(signal, changed) {
       details.set(row.id, row);
       felt(row, row.queue_length);
     }
+    if (told.models.some(untold)) timer ||= setTimeout(ask, AGAIN);
     changed();
   }
 

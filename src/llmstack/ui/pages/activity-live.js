@@ -65,7 +65,7 @@ const COLUMNS = [
     cell: (request) =>
       request.tokens ? `${count(request.tokens)} tokens, ${bytes(request.resp_bytes)}` : bytes(request.resp_bytes),
   },
-  { id: "speed", label: "Speed now", numeric: true, cell: (request) => speed(speedOf(request)) },
+  { id: "speed", label: "Speed now", numeric: true, cell: speedOf },
   { id: "client", label: "Client", cell: (request) => request.client || request.metadata?.client || request.remote_ip || "–" },
   { id: "session", label: "Session", cell: (request) => request.session || request.metadata?.session || "–" },
   { id: "reason", label: "Reason", cell: (request) => request.reason || "–" },
@@ -112,8 +112,9 @@ function phases(request) {
   return svg("svg", { width: "100%", height: 6, "aria-hidden": "true" }, parts);
 }
 
+/** The speed of the model that answers, which several requests may share. */
 function speedOf(request) {
   const row = live.state.overview?.models?.find(({ id }) => id === request.model);
-  // The model's speed is that of all its answers together.
-  return row && row.in_flight === 1 ? row.tokens_per_second : null;
+  if (!row || !(row.tokens_per_second > 0)) return speed(null);
+  return row.in_flight > 1 ? `${speed(row.tokens_per_second)} for ${row.in_flight}` : speed(row.tokens_per_second);
 }

@@ -34,16 +34,19 @@ class Rereading:
     def of(self, row: ActivityRow) -> int:
         """Take note of ``row``; the tokens that were read again for it."""
         usage = row.usage
-        if not usage.found or row.backend not in _HERE or row.resp_status_code != _READ:
+        prompt = usage.input_tokens + usage.apart_tokens
+        if prompt <= 0 or row.backend not in _HERE or row.resp_status_code != _READ:
             return 0
         session = row.metadata.get("session")
-        prompt = usage.input_tokens + usage.apart_tokens
-        if not session or prompt <= 0:
+        if not session:
             return 0
-        before = self._prompts.pop(session, 0)
-        self._prompts[session] = prompt
-        if len(self._prompts) > MOST:
-            self._prompts.popitem(last=False)
-        if usage.cache_tokens < 0:
-            return 0
-        return max(min(before, prompt) - usage.cache_tokens, 0)
+        prompts = self._prompts
+        before = prompts.get(session, 0)
+        prompts[session] = prompt
+        if before:
+            prompts.move_to_end(session)
+        elif len(prompts) > MOST:
+            prompts.popitem(last=False)
+        cached = usage.cache_tokens
+        again = min(before, prompt) - cached
+        return again if again > 0 and cached >= 0 else 0

@@ -44,6 +44,27 @@ export function conversation(models, signal, note) {
   const talk = h("section", { class: "play-talk", "aria-label": "Conversation" }, empty, turns, foot);
   const element = h("div", { class: "play-chat" }, bar, talk, h("aside", { "aria-label": "Settings" }, settings.element, note), announced);
 
+  const does = {
+    async edit(message, text, close) {
+      if (!(await may(message, "Send it anew"))) return;
+      message.text = text;
+      close();
+      store.dropAfter(message, false);
+      go();
+      write.focus();
+    },
+    async again(message) {
+      if (!(await may(message, "Regenerate"))) return;
+      store.dropAfter(message, true);
+      go();
+      write.focus();
+    },
+    remove(message) {
+      store.drop(message);
+      write.focus();
+    },
+  };
+
   store.on("messages", show, signal);
   store.on("reply", draw, signal);
   store.on("ended", announce, signal);
@@ -172,27 +193,6 @@ export function conversation(models, signal, note) {
     if (after <= free) return true;
     return confirm(action, `The ${after} messages after it are dropped.`, action);
   }
-
-  const does = {
-    async edit(message, text, close) {
-      if (!(await may(message, "Send it anew"))) return;
-      message.text = text;
-      close();
-      store.dropAfter(message, false);
-      go();
-      write.focus();
-    },
-    async again(message) {
-      if (!(await may(message, "Regenerate"))) return;
-      store.dropAfter(message, true);
-      go();
-      write.focus();
-    },
-    remove(message) {
-      store.drop(message);
-      write.focus();
-    },
-  };
 
   return { element, focus: write.focus };
 }

@@ -11,6 +11,8 @@ from tests.e2e.stack import eventually
 from tests.ui.player import Player, begun, ended
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.e2e.stack import Stack
     from tests.ui.browser import Visitor
 
@@ -111,9 +113,8 @@ def test_an_answer_goes_on_while_the_user_looks_at_another_page(visitor: Visitor
 def test_new_text_does_not_pull_back_who_has_scrolled_up(visitor: Visitor) -> None:
     page = visitor.page
     page.set_viewport_size({"width": 1280, "height": 400})
-    player = Player(visitor, "code-fast", max_tokens=150)
-    player.whole("\n".join(str(number) for number in range(40)))
-    answer = player.ask(STORY)
+    player = Player(visitor, "code-fast", max_tokens=80)
+    answer = player.ask("\n".join([STORY, *map(str, range(40))]))
     begun(answer)
     page.mouse.move(500, 200)
     page.mouse.wheel(0, -3000)
@@ -150,8 +151,8 @@ def test_why_nothing_comes_yet_and_what_nobody_offers_is_said(visitor: Visitor) 
         page.get_by_text("No model here offers embeddings, reranking or images.")
     ).to_be_visible()
     expect(page.get_by_label("Temperature")).to_have_attribute("placeholder", "0.8")
-    held = []
-    page.route("**/v1/chat/completions", held.append)
+    held: list[Route] = []
+    page.route("**/v1/chat/completions", lambda route: held.append(route))
     answer = player.ask("hello")
     expect(answer.locator(".turn-wait")).to_contain_text("code-fast reads the prompt")
     held[0].continue_()

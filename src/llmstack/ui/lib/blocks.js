@@ -8,7 +8,7 @@ const BULLETS = "-*+";
 
 /**
  * The blocks of `lines`, each with the number of its first line as `start`:
- * `{kind: "heading", level, text}`, `{kind: "code", language, text, closed}`, `{kind: "rule"}`,
+ * `{kind: "heading", level, text}`, `{kind: "code", language, text}`, `{kind: "rule"}`,
  * `{kind: "quote", blocks}`, `{kind: "list", ordered, first, loose, items: [blocks]}`,
  * `{kind: "table", align, head, rows}` and `{kind: "paragraph", text}`.
  *
@@ -76,7 +76,7 @@ function indented(lines, at) {
     if (!isBlank(lines[next - 1])) end = next;
   }
   const text = lines.slice(at, end).map((line) => dedent(line, 4)).join("\n");
-  return { kind: "code", language: "", text, closed: true, next: end };
+  return { kind: "code", language: "", text, next: end };
 }
 
 function fenced(lines, at, fence, wide) {
@@ -84,12 +84,12 @@ function fenced(lines, at, fence, wide) {
   let next = at + 1;
   for (; next < lines.length; next += 1) {
     if (indent(lines[next]) < 4 && ends(lines[next].trim(), fence)) {
-      return { kind: "code", language: fence.language, text: held.join("\n"), closed: true, next: next + 1 };
+      return { kind: "code", language: fence.language, text: held.join("\n"), next: next + 1 };
     }
     held.push(dedent(lines[next], wide));
   }
   if (held.at(-1) === "") held.pop(); // the end of the text's last line
-  return { kind: "code", language: fence.language, text: held.join("\n"), closed: false, next };
+  return { kind: "code", language: fence.language, text: held.join("\n"), next };
 }
 
 function fenceOf(text) {
@@ -99,7 +99,7 @@ function fenceOf(text) {
   if (size < 3) return null;
   const about = text.slice(size);
   if (char === "`" && about.includes("`")) return null;
-  return { char, size, language: about.trim().slice(0, 100).split(/[\s{,]/)[0].slice(0, 30) };
+  return { char, size, language: about.trim() };
 }
 
 function ends(text, fence) {
@@ -141,7 +141,10 @@ function quote(lines, at, depth) {
   return { kind: "quote", blocks: blocks(held, depth + 1), next };
 }
 
-/** The mark of a list's item: `{kind, ordered, number, at, content, empty}`, or null. */
+/**
+ * The mark of a list's item, or null: `{kind, ordered, number, at, content, text, empty}`; `content`
+ * is the column at which `text` begins.
+ */
 function markerOf(line) {
   const at = blanks(line);
   let end = at + 1;
@@ -160,7 +163,8 @@ function markerOf(line) {
   if (!empty && space === 0) return null;
   const width = empty || space > 4 ? 1 : space;
   const ordered = number !== null;
-  return { kind: line[end - 1], ordered, number, at, content: end + width, empty };
+  const text = dedent(rest, width);
+  return { kind: line[end - 1], ordered, number, at, content: end + width, text, empty };
 }
 
 function list(lines, at, depth) {
@@ -189,7 +193,7 @@ function list(lines, at, depth) {
 }
 
 function itemAt(lines, at, marker, depth) {
-  const held = [lines[at].slice(marker.content)];
+  const held = [marker.text];
   let next = at + 1;
   let blank = 0;
   let fence = fenceOf(held[0].trim());

@@ -148,7 +148,7 @@ class Reader {
     emphasise(this.marks, bracket.marks, false);
     this.marks.length = bracket.marks;
     const address = cut ? null : outside(target.address);
-    bracket.token.text = bracket.image && address ? "🖼 " : "";
+    bracket.token.text = bracket.image && address ? "Image: " : "";
     if (address) bracket.token.link = address;
     this.push({ text: "", unlink: Boolean(address) });
     if (!address && !cut) this.plain += ` (${target.address})`;

@@ -79,7 +79,7 @@ function code({ language, text }) {
     "div",
     { class: "code" },
     h("div", { class: "code-head" }, h("span", {}, name), copyButton(() => element.textContent, "Copy")),
-    h("pre", { tabindex: 0, role: "region", "aria-label": `Code: ${name}` }, element),
+    h("pre", { tabindex: 0, role: "region", "aria-label": `Code: ${name.slice(0, 60)}` }, element),
   );
 }
 

@@ -25,10 +25,15 @@ _RUN = """async (only) => {
 _FOCUSED = """() => {
   const now = document.activeElement;
   if (!now || now === document.body) return null;
-  const style = getComputedStyle(now), box = now.getBoundingClientRect();
+  const box = now.getBoundingClientRect();
+  const outlined = (element) => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  };
+  const around = [now, now.parentElement, now.parentElement?.parentElement].filter(Boolean);
   return {
     name: `${now.tagName} ${(now.textContent || now.id || "").trim().slice(0, 60)}`,
-    ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+    ring: around.some(outlined),
     size: box.width * box.height,
     inside: box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth,
   };

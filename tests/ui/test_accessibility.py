@@ -57,6 +57,7 @@ def test_everybody_can_use_the_page(reader: Visitor, name: str) -> None:
 def test_the_skip_link_leads_past_the_navigation(visitor: Visitor) -> None:
     visitor.open("models")
     page = visitor.page
+    expect(page.locator("main").get_by_role("button").first).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     page.keyboard.press("Enter")

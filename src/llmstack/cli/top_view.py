@@ -65,7 +65,7 @@ def _body(seen: Seen, overview: Overview, room: Room, above: int) -> list[Text]:
 def _trouble(seen: Seen, room: Room) -> list[Text]:
     """Why nothing newer is seen, and what to do about it."""
     assert seen.trouble
-    lines = [line for line in _parts(seen.trouble) if line.strip()]
+    lines = [line for line in _parts(seen.trouble) if line.strip()] or ["no answer"]
     shown = [Text(cut(f"[!] {lines[0]}", room.width, unicode=room.unicode), "bold red")]
     shown += [Text(cut(f"    {line}", room.width, unicode=room.unicode)) for line in lines[1:6]]
     words = "    It goes on by itself as soon as there is an answer."

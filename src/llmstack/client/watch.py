@@ -102,7 +102,8 @@ def apply_inflight(
         raise DaemonError("what it tells of its requests cannot be read")
     operation = event.get("operation")
     if operation == "snapshot":
-        rows = [read_live(row) for row in (event.get("requests") or [])[:MOST]]
+        told = event.get("requests")
+        rows = [read_live(row) for row in told[:MOST]] if isinstance(told, list) else []
         return {row.id: _begun(row, now) for row in rows}
     if operation == "upsert":
         row = read_live(event.get("request"))

@@ -10,6 +10,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from llmstack.activity.day import read_day, write_swap
 from llmstack.activity.reading import read_page, read_stats
 from llmstack.activity.schema import charge, connect, insert, read_spend
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llmstack.activity.day import Day
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow
@@ -128,6 +130,20 @@ class ActivityStore:
     def ask_stats(self, models: Sequence[str] = ()) -> Future[dict[str, Any]]:
         """The answer of ``GET /api/metrics/stats`` for some models, or all. Errors: see ``ask``."""
         return self._submit(lambda connection: read_stats(connection, models))
+
+    def ask_day(self, since: float) -> Future[Day]:
+        """The sums since a moment (epoch seconds). Errors: see ``ask``."""
+        return self._submit(lambda connection: read_day(connection, since))
+
+    def swapped(self, model: str, seconds: float) -> None:
+        """Remember that a swap to ``model`` has just ended, after ``seconds``."""
+        when = self._now()
+        done = self._submit(lambda connection: write_swap(connection, model, seconds, when))
+        done.add_done_callback(self._note_failure)
+
+    def _note_failure(self, done: Future[None]) -> None:
+        if error := done.exception():
+            self._warn(f"a swap is not counted: {error}")
 
     def keep(self, rows: int) -> None:
         """Keep the newest ``rows`` from now on."""

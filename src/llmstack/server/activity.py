@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from llmstack.activity import (
     ActivityRow,
-    ActivityStore,
     CaptureCache,
     Events,
     InflightTable,
@@ -21,9 +21,11 @@ from llmstack.activity import (
 )
 from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
+from llmstack.activity.reprefill import Rereading
 from llmstack.config.stack import Prices
-from llmstack.errors import LlmstackError
+from llmstack.routing.session import SHOWN
 from llmstack.server.activity_routes import activity_routes
+from llmstack.server.activity_store import open_store
 from llmstack.server.budgets import Budgets
 from llmstack.server.events_route import model_status
 from llmstack.server.line_log import LineCollector, LineLog
@@ -32,15 +34,16 @@ from llmstack.server.log_tap import LogTap
 from llmstack.server.loglines import LineFormatter
 from llmstack.server.meter import LONGEST, Meter, tracked_path
 from llmstack.server.model_watch import ModelWatch
+from llmstack.server.overviews import Overviews
 from llmstack.server.packer import Packer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
+    from pathlib import Path
 
     from starlette.routing import Route
 
-    from llmstack.activity import Spend
     from llmstack.config.hosted import Budget
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine, ModelChanged
@@ -110,10 +113,13 @@ class Activity:
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
         self._packer = Packer(self.captures)
         self.metrics = ModelMetrics(_names(config) | self._tiers)
-        self.watch = ModelWatch(self.metrics, self.inflight.now)
+        self._rereading = Rereading()
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
-        self.store = _open_store(config, fallback, self.budgets.spend)
+        self.store = open_store(config, fallback, self.budgets.spend)
+        self.watch = ModelWatch(self.metrics, self.inflight.now, self.store.swapped)
+        #: What ``GET /api/overview`` tells.
+        self.overviews = Overviews(self, now, zone)
         self._collector: LineLog | None = None
         if proxy_log is None:
             lines = LineFormatter(config.log_time_format, config.secrets)
@@ -263,7 +269,9 @@ class Activity:
         finished, self._finished = self._finished, []
         for meter in finished:
             try:
-                self._keep(meter.row(), meter.recording)
+                row = meter.row()
+                self._keep(row, meter.recording)
+                self.overviews.ended(meter, row)
             except Exception:  # one strange answer must not cost the others their rows
                 log.exception("a request was not kept")
 
@@ -274,6 +282,8 @@ class Activity:
     def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
         if row.cost_usd and row.tier:
             self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
+        if reread := self._rereading.of(row):
+            row = msgspec.structs.replace(row, reread_tokens=reread)
         number = self.store.add(row)
         self.metrics.request(row)
         for listener in self.listeners:
@@ -302,6 +312,8 @@ class Activity:
             metadata |= given
         if priority := self._priorities.get(model):
             metadata["fifo_priority"] = str(priority)
+        if session := scope.get("llmstack.session"):
+            metadata["session"] = session.hex()[:SHOWN]
         sessions = self._sessions
         for name, value in scope["headers"]:
             if name in sessions:
@@ -362,23 +374,6 @@ class Activity:
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),
         ]
-
-
-def _open_store(config: SwapConfig, fallback: Path | None, spend: Spend) -> ActivityStore:
-    if config.store_path:
-        return ActivityStore(Path(config.store_path), spend=spend)
-    if fallback:
-        try:
-            fallback.parent.mkdir(parents=True, exist_ok=True)
-            return ActivityStore(fallback, spend=spend)
-        except (LlmstackError, OSError) as error:
-            log.warning(
-                "the request log and what tiers have cost are kept in memory only, until the next"
-                " start: %s; move %s away if it is broken",
-                error,
-                fallback,
-            )
-    return ActivityStore(rows=config.metrics_max_in_memory, spend=spend)
 
 
 def _names(config: SwapConfig) -> set[str]:

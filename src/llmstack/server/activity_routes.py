@@ -57,8 +57,23 @@ def activity_routes(activity: Activity) -> list[Route]:
         Route("/api/performance", answers.performance),
         Route("/api/hardware", answers.hardware),
         Route("/api/events", answers.events),
+        overview_route(activity),
         Route("/metrics", answers.metrics),
     ]
+
+
+def overview_route(activity: Activity) -> Route:
+    """``GET /api/overview``."""
+
+    async def overview(_: Request) -> Response:
+        """Models, memory, queue, speed, today's sums and spending, at a glance.
+
+        Times are epoch seconds, memory is in bytes. ``today`` begins at local midnight, or later
+        where nothing older is kept: see ``since``.
+        """
+        return JSONResponse(await activity.overviews.now())
+
+    return Route("/api/overview", overview)
 
 
 class _Answers:
@@ -123,7 +138,7 @@ class _Answers:
         return JSONResponse(self._hardware)
 
     async def events(self, request: Request) -> Response:
-        """The event stream."""
+        """The event stream; with ``?overview=1`` an event ``overview`` every second too."""
         return await answer_events(self._activity, request)
 
     async def metrics(self, _: Request) -> Response:

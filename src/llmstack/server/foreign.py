@@ -19,6 +19,7 @@ from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
 from llmstack.http1 import Broken, Unreachable
 from llmstack.hub.data_dir import data_dir
 from llmstack.hub.swap_binary import find_llama_swap, installed_number
+from llmstack.server.activity_routes import overview_route
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
 from llmstack.server.cors import is_preflight
 from llmstack.server.door import Door
@@ -110,7 +111,9 @@ class ForeignDoor(Door):
         control: ContextControl | None = None,
     ) -> None:
         super().__init__(dispatcher, upstreams=upstreams, control=control)
-        self._own = Routes(self.access, admin=self.context_routes)
+        activity = dispatcher.activity
+        ours = [overview_route(activity)] if activity else []
+        self._own = Routes(self.access, admin=[*self.context_routes, *ours])
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmstack.activity.estimate import PER_TOKEN, TextLength
 from llmstack.activity.failure import error_message, shortened
+from llmstack.activity.flow import Flowing
 from llmstack.activity.inflight import About, Inflight
 from llmstack.activity.price import cost_of
 from llmstack.activity.record import NO_METADATA, ActivityRow
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Scope
 
 _UPSTREAM = "/upstream/"
+#: The content type of streams.
+EVENTS = "text/event-stream"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
 #: Longest text of a client's or a model's that is kept in a row, in characters.
@@ -146,6 +149,25 @@ class Meter(Inflight):
             client[0] if client else "",
             self._activity.metadata(scope, self.model),
         )
+
+    def flowing(self) -> Flowing | None:
+        """How far its answer has come, None while none is streamed."""
+        answer, first = self._answer, self._first
+        if first is None or answer is None:
+            return None
+        if not _header(answer, b"content-type").startswith(EVENTS):
+            return None
+        return Flowing(self._number, self.model, self.resp_bytes, first)
+
+    @property
+    def number(self) -> int:
+        """The number in the live table."""
+        return self._number
+
+    @property
+    def worked(self) -> float:
+        """Seconds from when its model was there to the answer's end; for one that has ended."""
+        return max(self._ended - self.began - self._waited, 0.0)
 
     def leased(self, waited: float) -> None:
         """The model is there, after ``waited`` seconds of queueing and loading."""

@@ -145,7 +145,7 @@ ABOUT = {
         {200: JSON, 400: JSON, 503: JSON}, {"after": _MOMENT}, unlike=frozenset({503})
     ),
     "/api/hardware": About({200: JSON, 503: JSON}),
-    "/api/events": About({200: STREAM}),
+    "/api/events": About({200: STREAM}, {"overview": {"enum": ["1", "true"]}}),
     "/metrics": About({200: PLAIN}),
 }
 

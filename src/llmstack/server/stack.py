@@ -26,6 +26,7 @@ from llmstack.server.ladders import Ladders, Unavailable
 from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 from llmstack.server.overrides import Overrides
+from llmstack.server.overview import Standing
 from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
 
@@ -92,6 +93,8 @@ class RunningStack:
             budgets={tier.name: tier.budget for tier in plan.stack.tiers},
             fallback=plan.work.activity,
         )
+        auto = bool(plan.ladder.rungs)
+        self._activity.overviews.standing = Standing("stack", plan.channel, auto=auto)
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
         ours = frozenset(opened.getsockname()[1] for opened in self._sockets)

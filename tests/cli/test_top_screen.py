@@ -8,6 +8,7 @@ import signal
 import struct
 import sys
 import termios
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,17 @@ class Screen(Terminal):
         while self._process.poll() is None and self._read(PATIENCE):
             pass
         return self._process.wait(PATIENCE)
+
+    def shows(self, *words: str) -> None:
+        """Wait until a line that is drawn from now on has all these words."""
+        begun = len(self.output)
+        deadline = time.monotonic() + PATIENCE
+        while not any(
+            all(word in line for word in words)
+            for line in self.output[begun:].decode(errors="replace").splitlines()
+        ):
+            assert time.monotonic() < deadline, f"no {words}: {self.output[-2000:]!r}"
+            self._read(1.0)
 
     def line_mode(self) -> bool:
         """Whether the terminal gathers lines, as it does for a shell."""

@@ -162,7 +162,7 @@ def _queue(overview: Overview, room: Room) -> Text:
 
 
 def _today(today: Today, room: Room) -> list[Text]:
-    asked = f"{count(today.requests)} requests"
+    asked = f"{count(today.requests)} request{'' if today.requests == 1 else 's'}"
     if sane(today.errors):
         asked += f", {count(today.errors)} failed"
     words = [asked]
@@ -173,7 +173,8 @@ def _today(today: Today, room: Room) -> list[Text]:
         words.append(f"{count(today.output_tokens)} out")
     lost = []
     if sane(today.swaps):
-        lost.append(f"{span(today.swap_s)} in {count(today.swaps)} swaps")
+        swaps = f"{count(today.swaps)} swap{'' if today.swaps == 1 else 's'}"
+        lost.append(f"{span(today.swap_s)} in {swaps}")
     if sane(today.reprefill_s):
         tokens = f" ({count(today.reprefill_tokens)} tokens)"
         lost.append(f"{span(today.reprefill_s)} reading again{tokens}")

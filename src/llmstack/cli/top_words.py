@@ -48,8 +48,10 @@ def count(number: float | None) -> str:
 
 
 def gigabytes(size: float | None) -> str:
-    """Bytes as ``8.1``, in units of 10^9."""
+    """Bytes as ``8.1``, in units of 10^9; little as ``0.05``."""
     value = sane(size) / 1e9
+    if 0 < value < 0.1:
+        return f"{max(value, 0.01):.2f}"
     return f"{value:.1f}" if value < 1e6 else "?"
 
 

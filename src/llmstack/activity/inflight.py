@@ -135,6 +135,10 @@ class Inflight:
         """The rest of what is shown, asked for when somebody looks."""
         raise NotImplementedError
 
+    def more(self) -> dict[str, Any]:
+        """Members beyond llama-swap's."""
+        return {}
+
     def flowing(self) -> Flowing | None:
         """How far its answer has come, None while none is streamed."""
         return None
@@ -190,7 +194,7 @@ class Inflight:
         }
         if about.metadata:
             entry["metadata"] = dict(about.metadata)
-        return entry
+        return entry | self.more()
 
 
 class _Described(Inflight):

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmstack.activity.day import read_day, write_swap
-from llmstack.activity.reading import read_page, read_stats
+from llmstack.activity.reading import read_ids, read_page, read_rows, read_stats
 from llmstack.activity.schema import charge, connect, insert, read_spend
 
 if TYPE_CHECKING:
@@ -126,6 +126,14 @@ class ActivityStore:
         The future raises sqlite3.Error when the file cannot be read.
         """
         return self._submit(lambda connection: read_page(connection, query))
+
+    def ask_ids(self, query: ActivityQuery) -> Future[list[int]]:
+        """The ids of all that ``query`` matches, in its order. Errors: see ``ask``."""
+        return self._submit(lambda connection: read_ids(connection, query))
+
+    def ask_rows(self, ids: Sequence[int]) -> Future[list[ActivityRow]]:
+        """Some rows, at most 999; those that are gone are left out. Errors: see ``ask``."""
+        return self._submit(lambda connection: read_rows(connection, ids))
 
     def ask_stats(self, models: Sequence[str] = ()) -> Future[dict[str, Any]]:
         """The answer of ``GET /api/metrics/stats`` for some models, or all. Errors: see ``ask``."""

@@ -27,6 +27,7 @@ from llmstack.routing.session import SHOWN
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.activity_store import open_store
 from llmstack.server.budgets import Budgets
+from llmstack.server.details import Details
 from llmstack.server.events_route import model_status
 from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.load_progress import progress_of
@@ -71,7 +72,8 @@ class Activity:
 
     What the doors know about a request they may leave in its scope: ``llmstack.client`` (name of
     the key that was shown), ``llmstack.metadata`` (texts by name, for the row), routing's
-    ``llmstack.tier``, ``llmstack.reason`` and ``llmstack.tokens`` (the prompt's, estimated),
+    ``llmstack.tier``, ``llmstack.reason``, ``llmstack.tokens`` (the prompt's, estimated),
+    ``llmstack.session`` and ``llmstack.choice``, ``llmstack.fitted`` (what was done to the prompt),
     ``llmstack.backend`` (what answers) and ``llmstack.instead_of`` (the tier that was asked first).
 
     ``prices`` and ``budgets`` are those of tiers; ``zone`` and ``now`` say when a budget's day
@@ -114,6 +116,8 @@ class Activity:
         self._packer = Packer(self.captures)
         self.metrics = ModelMetrics(_names(config) | self._tiers)
         self._rereading = Rereading()
+        #: How the latest requests were routed and fitted.
+        self.details = Details()
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
         self.store = open_store(config, fallback, self.budgets.spend)
@@ -253,7 +257,7 @@ class Activity:
             instead_of=scope.get("llmstack.instead_of") or "",
         )
         self.settle()  # first those that ended before
-        self._keep(row, None)
+        self._keep(row, None, scope)
 
     def finished(self, meter: Meter) -> None:
         """Take a request that has ended. What is kept of it is made soon, of many at once."""
@@ -270,7 +274,7 @@ class Activity:
         for meter in finished:
             try:
                 row = meter.row()
-                self._keep(row, meter.recording)
+                self._keep(row, meter.recording, meter.scope)
                 self.overviews.ended(meter, row)
             except Exception:  # one strange answer must not cost the others their rows
                 log.exception("a request was not kept")
@@ -279,12 +283,13 @@ class Activity:
         self._settling = None
         self.settle()
 
-    def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
+    def _keep(self, row: ActivityRow, recording: Recording | None, scope: Scope) -> None:
         if row.cost_usd and row.tier:
             self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
         if reread := self._rereading.of(row):
             row = msgspec.structs.replace(row, reread_tokens=reread)
         number = self.store.add(row)
+        self.details.keep(number, scope)
         self.metrics.request(row)
         for listener in self.listeners:
             listener(row)
@@ -327,6 +332,9 @@ class Activity:
         if self.events.listening:
             self.events.publish("modelStatus", self._models())
             self.events.publish("modelProgress", progress_of(event))
+            for request in self.inflight:
+                if request.model == event.model:  # it may begin to load, or queue again
+                    request.tell()
 
     def _tells(self, source: str) -> Callable[[str], None]:
         return lambda text: self.events.publish("logData", {"source": source, "data": text})

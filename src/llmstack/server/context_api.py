@@ -6,7 +6,6 @@ with as many slashes as they have; profiles and selectors do not apply.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,9 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from llmstack.config.command import split_command
 from llmstack.config.context_override import read_command
 from llmstack.config.context_settings import POLICIES, TRUNCATIONS, read_policy, read_truncation
 from llmstack.config.names import HostedModel, Local, Remote, Unknown
-from llmstack.config.redact import masked
 from llmstack.errors import BadRequest, ModelNotFound
 from llmstack.server.asgi import read_body
 from llmstack.server.overrides import MOST, is_size, without
@@ -251,7 +248,7 @@ class ContextApi:
         told: dict[str, Any] = {"pending_restart": False, "read_only": bool(target.fixed)}
         if not target.fixed:
             told["pending_restart"] = control.pending_restart(name)
-            told["command"] = _shown(control.effective.models[name].cmd, control)
+            told["command"] = control.command(name)
         if problem := control.problems.get(name):
             told["problem"] = f"what was set does not hold: {problem}"
         return {**told, **self._kept()}
@@ -297,15 +294,6 @@ class ContextApi:
 def _fitting(cmd: str) -> dict[str, Any]:
     said = read_command(cmd)
     return {"fit": said.fit, "mode": said.mode}
-
-
-def _shown(cmd: str, control: ContextControl) -> str:
-    """The command on one line as it may be shown."""
-    try:
-        line = shlex.join(split_command(cmd))
-    except ValueError:
-        line = cmd
-    return masked(line, control.effective.secrets)
 
 
 def _restart(request: Request, told: dict[str, Any]) -> bool:

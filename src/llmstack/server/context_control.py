@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmstack.config.command import split_command
 from llmstack.config.context_override import overridden
 from llmstack.config.context_settings import ContextSettings
+from llmstack.config.redact import masked
 from llmstack.context.settings import Window
 from llmstack.engine.life import same_process
 from llmstack.engine.plan import State
@@ -112,6 +115,20 @@ class ContextControl:
     def ctx_size(self, model: str) -> int | None:
         """The context that was set for ``model`` at run time."""
         return self.overrides.of(model).process.ctx_size
+
+    def pinned(self, model: str) -> bool:
+        """Whether it is neither evicted nor stopped for being idle."""
+        memory = self.effective.memory
+        return memory is not None and model in memory.pinned
+
+    def command(self, model: str) -> str:
+        """What the next start of a model that runs here runs, on one line, secrets masked."""
+        cmd = self.engine.config.models[model].cmd
+        try:
+            line = shlex.join(split_command(cmd))
+        except ValueError:
+            line = cmd
+        return masked(line, self.engine.config.secrets)
 
     def pending_restart(self, model: str) -> bool:
         """Whether its process was started from another command than holds now."""

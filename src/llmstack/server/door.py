@@ -116,7 +116,7 @@ class Door:
                 ).routes,
             ],
             admin=[
-                *ModelsApi(engine).routes,
+                *ModelsApi(engine, control).routes,
                 *self.context_routes,
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,

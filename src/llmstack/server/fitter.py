@@ -236,6 +236,7 @@ class Fitter:
             return fit
         if not isinstance(outcome, Fitted):
             self._keep(stop, outcome.report, asked.body)
+            stop.scope["llmstack.fitted"] = outcome.report
             raise context_overflow(outcome.overflow)
         if outcome.report.room is None:  # one text has no history, and nothing was looked at
             return fit

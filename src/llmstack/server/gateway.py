@@ -147,6 +147,7 @@ class Gateway:
             )
         choice = self._chooser.choose(view, scope["path"], scope["headers"], self._asker(scope))
         scope["llmstack.session"] = choice.client.session
+        scope["llmstack.choice"] = choice
         return choice.routed.decision
 
     def _asker(self, scope: Scope) -> Asker:

@@ -72,6 +72,7 @@ class Journey:
                 answer = await self._opened(wait, recorded=recorded)
                 if meter and self._fit and self._fitter:
                     meter.used = partial(self._fitter.ended, self._fit)
+                    self._first.scope["llmstack.fitted"] = self._fit.report
                 return answer
             except RequestError as error:
                 first = first or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmstack.activity.estimate import PER_TOKEN, TextLength
 from llmstack.activity.failure import error_message, shortened
@@ -13,7 +13,9 @@ from llmstack.activity.inflight import About, Inflight
 from llmstack.activity.price import cost_of
 from llmstack.activity.record import NO_METADATA, ActivityRow
 from llmstack.activity.tally import NOTHING
+from llmstack.activity.timeline import phases, told
 from llmstack.activity.usage import BLOCK, UsageMeter
+from llmstack.routing.session import SHOWN
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
@@ -150,6 +152,42 @@ class Meter(Inflight):
             self._activity.metadata(scope, self.model),
         )
 
+    def more(self) -> dict[str, Any]:
+        """What llmstack shows of the request beyond llama-swap's entry; texts that are not empty.
+
+        ``timeline`` has the phases so far, the last one of which is ``phase``.
+        """
+        scope = self._scope
+        now = self.table.now() - self.began
+        first = None if self._first is None else self._first - self.began
+        found = told(phases(now, *self._waits(now), first))
+        session = scope.get("llmstack.session") or b""
+        texts = {
+            "phase": found[-1]["phase"] if found else "queued",
+            "tier": self.tier,
+            "session": session.hex()[:SHOWN],
+            "client": scope.get("llmstack.client") or "",
+            "reason": scope.get("llmstack.reason") or "",
+        }
+        return {**{name: text for name, text in texts.items() if text}, "timeline": found}
+
+    def _waits(self, now: float) -> tuple[float | None, float | None]:
+        """How long it waited for its turn, and for its model to load, ``now`` after its arrival."""
+        if self._queued is not None:
+            return self._queued, self._waited - self._queued
+        if self._scope.get("llmstack.backend", "local") != "local":
+            return 0.0, None  # nobody queues here for what others host
+        began = self._activity.watch.loading_from(self.model)
+        if began is None:
+            return None, None
+        queued = max(began - self.began, 0.0)
+        return queued, now - queued
+
+    @property
+    def scope(self) -> Scope:
+        """The request, and what the doors know of it."""
+        return self._scope
+
     def flowing(self) -> Flowing | None:
         """How far its answer has come, None while none is streamed."""
         answer, first = self._answer, self._first
@@ -175,6 +213,8 @@ class Meter(Inflight):
         if waited > 0:
             loading = self._activity.watch.loading_since(self.model, self.began)
             self._queued = waited - min(waited, loading)
+            if self.table.events.listening:
+                self.tell()
 
     @property
     def tier(self) -> str:

@@ -42,9 +42,10 @@ class ModelWatch:
         started, ready = self._loads.get(model, (0.0, 0.0))
         return max(0.0, ready - max(started, moment))
 
-    def loading_at(self, model: str) -> tuple[float, float]:
-        """When its last load began and ended, on the clock; 0 for not (yet)."""
-        return self._loads.get(model, (0.0, 0.0))
+    def loading_from(self, model: str) -> float | None:
+        """When the load that is under way began, on the clock; None while there is none."""
+        started, ready = self._loads.get(model, (0.0, 0.0))
+        return started if started and not ready else None
 
     def changed(self, event: ModelChanged) -> None:
         """The engine tells of a change."""

@@ -35,6 +35,7 @@ from llmstack.server.places import Places
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
 from llmstack.server.schema_route import SCHEMA
+from llmstack.server.ui import UiFiles
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -120,6 +121,7 @@ class Door:
                 *self.context_routes,
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,
+                *UiFiles().routes,
                 *(activity.routes() if activity is not None else ()),
             ],
         )

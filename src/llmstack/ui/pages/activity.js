@@ -1,0 +1,3 @@
+export const title = "Activity";
+
+export async function show() {}

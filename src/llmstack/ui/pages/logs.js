@@ -1,0 +1,3 @@
+export const title = "Logs";
+
+export async function show() {}

@@ -1,0 +1,3 @@
+export const title = "Models";
+
+export async function show() {}

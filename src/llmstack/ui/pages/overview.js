@@ -1,0 +1,3 @@
+export const title = "Overview";
+
+export async function show() {}

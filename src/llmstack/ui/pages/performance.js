@@ -1,0 +1,3 @@
+export const title = "Performance";
+
+export async function show() {}

@@ -1,0 +1,3 @@
+export const title = "Playground";
+
+export async function show() {}

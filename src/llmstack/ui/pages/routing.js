@@ -1,0 +1,3 @@
+export const title = "Routing";
+
+export async function show() {}

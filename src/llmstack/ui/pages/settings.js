@@ -1,0 +1,3 @@
+export const title = "Settings";
+
+export async function show() {}

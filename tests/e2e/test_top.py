@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from tests.cli.test_top_screen import LEAVE, Screen
 from tests.e2e.stack import Stack, models_ini
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,11 +28,9 @@ def test_top_shows_a_model_come_and_survives_a_restart(
             top.wait_for(b"llmstack start")
             pool.submit(stack.start)
             top.shows("code-fast", "ready")
-            asking = pool.submit(_ask_on, stack, shown := Event())
-            top.shows("code-smart", "ready", " 8192 ")
-            top.shows("code-smart", "generating")
-            shown.set()
-            asking.result()
+            with _busy(stack, pool):
+                top.shows("code-smart", "ready", " 8192 ")
+                top.shows("code-smart", "generating")
             restarting = pool.submit(stack.command, "restart")
             top.wait_for(b"as last seen")
             assert restarting.result().returncode == 0
@@ -45,8 +45,20 @@ def test_top_shows_a_model_come_and_survives_a_restart(
         assert "requests" in once.stdout
 
 
-def _ask_on(stack: Stack, enough: Event) -> None:
-    """Keep the second tier busy until that was seen."""
+@contextmanager
+def _busy(stack: Stack, pool: ThreadPoolExecutor) -> Iterator[None]:
+    """Somebody keeps asking the second tier."""
     body = {"model": "code-smart", "max_tokens": 1500, "ignore_eos": True, "prompt": "hello"}
-    while not enough.is_set():
-        assert stack.request("POST", "/v1/completions", body).status == 200
+    enough = Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            with stack.stream("/v1/completions", body) as response:
+                assert response.read().rstrip().endswith(b"data: [DONE]")
+
+    asking = pool.submit(ask)
+    try:
+        yield
+    finally:
+        enough.set()
+        asking.result()

@@ -30,12 +30,15 @@ from llmstack.server.door import Door
 from llmstack.server.fit import Headers, fit_stack
 from llmstack.server.gateway import AUTO_POSTS, Gateway
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
+from llmstack.server.overrides import Overrides
 from llmstack.server.profile import make_profile
 from llmstack.server.room import PROFILES, profile_room
+from llmstack.server.routing_settings import RoutingSettings
+from llmstack.server.steering_api import LadderApi, SettingsApi
 from python_reference import python_page
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
+    from starlette.routing import BaseRoute, Route
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "reference"
@@ -171,6 +174,12 @@ def _openapi() -> str:
     return json.dumps(door.description(), indent=2) + "\n"
 
 
+def _steering() -> list[Route]:
+    """The routes that only a stack has."""
+    ladder = LadderApi(None, None)  # type: ignore[arg-type]
+    return [*ladder.routes, *SettingsApi(RoutingSettings(Overrides())).routes]
+
+
 def _profiles() -> str:
     lines = [NOTE + "# Profiles\n", "See [profiles.md](../profiles.md) for how they are chosen.\n"]
     lines += ["| profile | tiers: model, quantisation, window | sets, against the budget |"]
@@ -209,7 +218,7 @@ def _http() -> str:
     engine = Engine(SwapConfig(""))
     activity = Activity(engine)
     dispatcher = Dispatcher(engine, Pool(), activity)
-    door = Door(dispatcher)
+    door = Door(dispatcher, steering=_steering())
     gateway = Gateway(dispatcher, door, None, None, None, dict)  # type: ignore[arg-type]
     lines = [NOTE + "# HTTP\n", "## Gateway, port 10101\n"]
     lines.append(

@@ -34,10 +34,14 @@ from llmstack.server.peers import Peers
 from llmstack.server.places import Places
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
+from llmstack.server.routing_settings import RoutingSettings
 from llmstack.server.schema_route import SCHEMA
+from llmstack.server.steering_api import SettingsApi
 from llmstack.server.ui import UiFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -56,7 +60,8 @@ class Door:
 
     ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
     ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
-    ``control`` fits requests; without one what is set at run time is kept in memory.
+    ``control`` fits requests; without one what is set at run time is kept in memory. ``steering``
+    are the routes by which the routing of a stack is looked at and changed, for admins.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Door:
         shown: Log | None = None,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        steering: Sequence[Route] = (),
     ) -> None:
         engine = dispatcher.engine
         peers = Peers(dispatcher)
@@ -95,6 +101,7 @@ class Door:
         self.context_routes = [
             *ContextApi(control, self.naming, upstreams).routes,
             *ConfigApi(control).routes,
+            *(steering or SettingsApi(RoutingSettings(control.overrides)).routes),
         ]
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(

@@ -26,8 +26,10 @@ from llmstack.server.door import Door
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from starlette.routing import Route
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
@@ -109,8 +111,9 @@ class ForeignDoor(Door):
         *,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        steering: Sequence[Route] = (),
     ) -> None:
-        super().__init__(dispatcher, upstreams=upstreams, control=control)
+        super().__init__(dispatcher, upstreams=upstreams, control=control, steering=steering)
         activity = dispatcher.activity
         ours = [overview_route(activity)] if activity else []
         self._own = Routes(self.access, admin=[*self.context_routes, *ours])

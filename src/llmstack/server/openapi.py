@@ -126,6 +126,11 @@ ABOUT = {
     ),
     "/api/model/{model:path}/prompt-optimization/latest": About({200: JSON, 404: JSON}),
     "/api/config/reload": About(dict.fromkeys((200, 400, 409), JSON)),
+    "PUT /api/settings/{key}": About(
+        dict.fromkeys((200, 400, 404, 413, 500), JSON),
+        body=_setting(value={"type": ["integer", "number", "boolean"]}),
+    ),
+    "DELETE /api/settings/{key}": About(dict.fromkeys((200, 400, 404, 500), JSON)),
     "/api/restart": About({200: JSON, 400: JSON}),
     "/api/config/schema": About({200: "application/schema+json"}),
     "/api/show": _OLLAMA,

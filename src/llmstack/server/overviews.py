@@ -90,6 +90,13 @@ class Overviews:
                 self._ticking.cancel()
                 self._ticking = None
 
+    def publish(self, kind: str, data: object) -> None:
+        """Tell those who follow the overview of something that llama-swap's clients do not know."""
+        if self._clients:
+            frame = encode_event(kind, data)
+            for client in tuple(self._clients):
+                client.put(frame)
+
     async def _tick(self) -> None:
         while True:
             began = asyncio.get_running_loop().time()

@@ -27,8 +27,10 @@ from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 from llmstack.server.overrides import Overrides
 from llmstack.server.overview import Standing
+from llmstack.server.routing_settings import RoutingSettings
 from llmstack.server.sessions import Sessions
 from llmstack.server.speeds import Speeds
+from llmstack.server.steering_api import LadderApi, SettingsApi
 
 if TYPE_CHECKING:
     from llmstack.engine import ModelChanged
@@ -117,20 +119,30 @@ class RunningStack:
             activity=self._activity,
         )
         dispatcher.fitter = self._fitting.fitter
+        ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
+        sessions = Sessions(time.monotonic)
+        settings = RoutingSettings(self.control.overrides, ladders, self._setting_changed)
+        steering = [*LadderApi(ladders, sessions).routes, *SettingsApi(settings).routes]
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher, upstreams=self.upstreams, control=self.control)
+            door = ForeignDoor(
+                dispatcher, upstreams=self.upstreams, control=self.control, steering=steering
+            )
         else:
-            shown = self._activity.proxy_log
-            door = Door(dispatcher, shown=shown, upstreams=self.upstreams, control=self.control)
-        ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
+            door = Door(
+                dispatcher,
+                shown=self._activity.proxy_log,
+                upstreams=self.upstreams,
+                control=self.control,
+                steering=steering,
+            )
         self._speeds = Speeds(plan.work.speeds)
         self.engine.events.subscribe(self._model_changed)
         self._activity.listeners.append(self._speeds.answered)
         upstreams = self.upstreams
         chooser = Chooser(
             ladders,
-            Sessions(time.monotonic),
+            sessions,
             self.engine,
             self._speeds,
             hosted=lambda tier: upstreams.hosted(tier) is not None,
@@ -167,6 +179,9 @@ class RunningStack:
         await self.upstreams.close()
         await asyncio.to_thread(self._speeds.save)
         self._pool.close()
+
+    def _setting_changed(self, key: str) -> None:
+        self._activity.overviews.publish("settingsChanged", {"key": key})
 
     def _model_changed(self, event: ModelChanged) -> None:
         """A load has taken its time: learn it, and keep it at once for the next daemon."""

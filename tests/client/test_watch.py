@@ -110,7 +110,7 @@ def test_an_ended_stream_is_told_and_taken_up_again_elsewhere(stack: SwapServer)
         stream(other, ("overview", overview("stopped")))
         pauses: list[float] = []
         addresses: Iterator[str] = iter((stack.url, "http://127.0.0.1:1", other.url))
-        told = list(islice(sightings(lambda: next(addresses), pause=pauses.append), 4))
+        told = list(islice(sightings(lambda: (next(addresses), ""), pause=pauses.append), 4))
     first, ended, absent, back = told
     assert (first.trouble, len(first.live)) == (None, 1)
     assert "ended the stream" in str(ended.trouble)
@@ -124,6 +124,6 @@ def test_an_ended_stream_is_told_and_taken_up_again_elsewhere(stack: SwapServer)
 def test_a_refused_key_is_shown_less_often(stack: SwapServer) -> None:
     stack.answer("/api/overview", {}, status=401)
     pauses: list[float] = []
-    told = list(islice(sightings(lambda: stack.url, pause=pauses.append), 2))
+    told = list(islice(sightings(lambda: (stack.url, ""), pause=pauses.append), 2))
     assert "LLMSTACK_API_KEY" in str(told[0].trouble)
     assert pauses == [AGAIN_REFUSED]

@@ -117,21 +117,21 @@ def apply_inflight(
 
 
 def sightings(
-    where: Callable[[], str],
-    key: str = "",
+    where: Callable[[], tuple[str, str]],
     *,
     pause: Callable[[float], object] = time.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Seen]:
     """``watch`` without an end: what cannot be seen is told as ``trouble``, and tried again.
 
-    ``where`` gives the base URL anew for every attempt; it may raise ``LlmstackError``.
+    ``where`` gives the base URL and the key anew for every attempt; it may raise
+    ``LlmstackError``.
     """
     last = Seen()
     while True:
         wait = AGAIN
         try:
-            base = where()
+            base, key = where()
             for seen in watch(base, key, now=now):
                 last = seen
                 yield seen

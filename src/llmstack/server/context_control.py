@@ -171,12 +171,9 @@ class ContextControl:
         """
         models = sorted(self.overrides.all())
         for model in models:
-            if (
-                model in self.configured.models
-                or self.overrides.of(model).process == NOTHING.process
-            ):
+            if model in self.configured.models:
                 await self.change(model, lambda _: NOTHING)
-            else:  # one that is not configured any more has nothing to check
+            else:  # hosted, or not configured any more: no command to change
                 await self._put(model, NOTHING)
         return models
 

@@ -20,7 +20,7 @@ demo: $(READY)
 	@$(BIN)/llmstack demo $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -78,6 +78,13 @@ async def locked(
         ("GET", "/upstream/nobody/"),
         ("GET", "/comfyui/"),
         ("GET", "/api/config/schema"),
+        ("GET", "/api/overview"),
+        ("GET", "/api/metrics/activity/1"),
+        ("GET", "/api/metrics/activity/export"),
+        ("GET", "/api/settings"),
+        ("PUT", "/api/settings/routing.sticky"),
+        ("GET", "/api/ladder"),
+        ("POST", "/api/model/one/pin"),
     ],
 )
 async def test_without_a_key_nothing_is_told(locked: House, method: str, path: str) -> None:
@@ -225,6 +232,13 @@ async def test_a_key_sees_only_the_models_that_it_may_use(locked: House) -> None
         ("POST", "/api/models/load/one"),
         ("GET", "/logs"),
         ("PUT", "/api/profiles/active"),
+        ("GET", "/api/overview"),
+        ("GET", "/api/metrics/activity/1"),
+        ("GET", "/api/metrics/activity/export"),
+        ("GET", "/api/settings"),
+        ("PUT", "/api/settings/routing.sticky"),
+        ("GET", "/api/ladder"),
+        ("POST", "/api/model/one/pin"),
     ],
 )
 async def test_management_needs_an_admins_key(locked: House, method: str, path: str) -> None:

@@ -108,6 +108,7 @@ def test_a_line_that_cannot_be_formatted_does_not_end_the_log(
     tmp_path: Path, log: logging.Logger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
+    monkeypatch.setattr(log, "propagate", False)  # a report with such a line cannot be passed on
     path = tmp_path / "log"
     handler = BatchedFileHandler(path)
     log.addHandler(handler)

@@ -132,11 +132,13 @@ async def test_a_number_that_is_set_holds_for_the_next_request_and_after_a_resta
     assert Overrides(house.work.overrides).settings == {}
 
 
-async def test_a_switch_is_set_and_told_to_those_who_follow_the_overview(tmp_path: Path) -> None:
+async def test_what_is_set_is_told_to_those_who_follow_the_overview(tmp_path: Path) -> None:
     async with stack(tmp_path) as house, events(house.door, "?overview=1") as reader:
         await reader.until("overview")
         assert (await put(house, "routing.sticky", False)).json()["effective"] is False
         assert await reader.until("settingsChanged") == {"key": "routing.sticky"}
+        await ask(house.door, "POST", "/api/model/small/pin", {"pinned": True})
+        assert await reader.until("settingsChanged") == {"model": "small"}
         assert (await ask(house.gateway, "GET", LADDER)).json()["sticky"] is False
 
 

@@ -99,6 +99,9 @@ class Door:
             control = ContextControl(engine.config)
             control.attach(engine)
         self.control = control
+        if activity is not None:
+            overviews = activity.overviews
+            control.changed = lambda name: overviews.publish("settingsChanged", {"model": name})
         self.context_routes = [
             *ContextApi(control, self.naming, upstreams).routes,
             *ConfigApi(control).routes,

@@ -116,6 +116,12 @@ ABOUT = {
     "DELETE /api/model/{model:path}/fit": About(
         dict.fromkeys((200, 400, 404, 409, 500), JSON), _APPLIED
     ),
+    "GET /api/model/{model:path}/pin": About({200: JSON, 404: JSON}),
+    "POST /api/model/{model:path}/pin": About(
+        dict.fromkeys((200, 400, 404, 409, 413, 500), JSON),
+        body=_setting(pinned={"type": "boolean"}),
+    ),
+    "DELETE /api/model/{model:path}/pin": About(dict.fromkeys((200, 400, 404, 409, 500), JSON)),
     "GET /api/model/{model:path}/prompt-optimization": About({200: JSON, 404: JSON}),
     "POST /api/model/{model:path}/prompt-optimization": About(
         dict.fromkeys((200, 400, 404, 413, 500), JSON),
@@ -147,6 +153,10 @@ ABOUT = {
             "properties": {"name": {"type": ["string", "null"]}},
             "required": ["name"],
         },
+    ),
+    "/ui": About({200: HTML}),
+    "/ui/{path:path}": About(
+        {200: f"{HTML}, text/css, text/javascript, image/svg+xml", 304: "", 404: PLAIN}
     ),
     "/logs": About({200: PLAIN, 302: ""}),
     "/logs/stream": About({200: PLAIN}, {"no-history": _STRING}),

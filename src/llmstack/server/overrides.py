@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -33,6 +34,7 @@ class Override:
     process: ContextOverride = field(default_factory=ContextOverride)
     policy: Policy | None = None
     truncation: Truncation | None = None
+    pinned: bool | None = None
 
 
 NOTHING: Final = Override()
@@ -144,6 +146,7 @@ def _told(override: Override) -> dict[str, Any]:
         "fit_mode": process.mode if process.fit else None,
         "policy": override.policy,
         "truncation": override.truncation,
+        "pinned": override.pinned,
     }
     return {name: value for name, value in told.items() if value is not None}
 
@@ -154,13 +157,15 @@ def _understood(told: Any) -> Override | None:
     size, fit = told.get("ctx_size"), told.get("fit")
     if size is not None and not is_size(size):
         return None
-    if fit is not None and not isinstance(fit, bool):
+    pinned = told.get("pinned")
+    if not all(isinstance(flag, (bool, NoneType)) for flag in (fit, pinned)):
         return None
     process = ContextOverride(size, fit, "min" if told.get("fit_mode") == "min" else "max")
     return Override(
         process,
         read_policy(str(told.get("policy", ""))),
         read_truncation(str(told.get("truncation", ""))),
+        pinned,
     )
 
 
@@ -170,12 +175,14 @@ def is_size(value: Any) -> bool:
 
 
 def without(override: Override, what: str) -> Override:
-    """``override`` without its ``ctxsize``, ``fit`` or ``prompt-optimization``."""
+    """``override`` without its ``ctxsize``, ``fit``, ``pin`` or ``prompt-optimization``."""
     process = override.process
     match what:
         case "ctxsize":
             return replace(override, process=replace(process, ctx_size=None))
         case "fit":
             return replace(override, process=replace(process, fit=None, mode="max"))
+        case "pin":
+            return replace(override, pinned=None)
         case _:
             return replace(override, policy=None, truncation=None)

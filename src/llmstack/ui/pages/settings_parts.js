@@ -107,7 +107,7 @@ export function setting({ title, help, controls, save, reset, extra = [], onChan
   const element = h(
     "form",
     { class: "setting", novalidate: true },
-    h("div", { role: "group", "aria-labelledby": named }, [
+    h("div", alone ? {} : { role: "group", "aria-labelledby": named }, [
       h(level, { id: named }, heading),
       help && h("p", { class: "quiet", id: about }, help),
       h("div", { class: "row ends" }, [

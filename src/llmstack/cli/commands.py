@@ -33,6 +33,7 @@ COMMANDS = {
     "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),
     "restart": Command("restart", "Stop, then start with the present models.ini.", "Run"),
     "status": Command("status", "Show the daemon and its models; exits 1 when it is down.", "Run"),
+    "top": Command("top", "Show models, memory, requests and cost, live.", "Run"),
     "serve": Command("serve", "Run the daemon in the foreground.", "Run"),
     "autostart": Command("autostart", "Start this project's stack at login, or no more.", "Run"),
     "swap": Command(

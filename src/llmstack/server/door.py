@@ -29,6 +29,7 @@ from llmstack.server.models_api import ModelsApi
 from llmstack.server.naming import Naming
 from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.openapi import openapi
+from llmstack.server.overrides_api import OverridesApi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.places import Places
@@ -104,6 +105,7 @@ class Door:
         self.context_routes = [
             *ContextApi(control, self.naming, upstreams).routes,
             *ConfigApi(control).routes,
+            *OverridesApi(control).routes,
             *(steering or SettingsApi(RoutingSettings(control.overrides)).routes),
         ]
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)

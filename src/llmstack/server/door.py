@@ -36,8 +36,8 @@ from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
 from llmstack.server.routing_settings import RoutingSettings
 from llmstack.server.schema_route import SCHEMA
-from llmstack.server.ui import UiFiles
 from llmstack.server.steering_api import SettingsApi
+from llmstack.server.ui import UiFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

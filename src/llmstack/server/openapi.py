@@ -152,6 +152,10 @@ ABOUT = {
             "required": ["name"],
         },
     ),
+    "/ui": About({200: HTML}),
+    "/ui/{path:path}": About(
+        {200: f"{HTML}, text/css, text/javascript, image/svg+xml", 304: "", 404: PLAIN}
+    ),
     "/logs": About({200: PLAIN, 302: ""}),
     "/logs/stream": About({200: PLAIN}, {"no-history": _STRING}),
     "/logs/stream/{model:path}": About({200: PLAIN, 400: JSON}, {"no-history": _STRING}),

@@ -36,6 +36,8 @@ _DIALECTS: dict[str, Dialect] = {
     "embeddings": "embeddings",
 }
 _PATH = re.compile(r"(?:/v1|/v)?/([a-z_/]+)(?:\?|\Z)")
+#: The paths that are asked for as a rule: every request asks this several times.
+_USUAL = {f"/v1/{end}": dialect for end, dialect in _DIALECTS.items()}
 _FILLED_ARRAY = re.compile(rb"\s*\[\s*[^\s\]]")
 
 _IMAGES = ("image", "image_url", "input_image")
@@ -56,6 +58,8 @@ _MEMBERS = (
 
 def dialect_of(path: str) -> Dialect:
     """The dialect spoken at ``path``, with or without the ``/v1`` or ``/v`` prefix."""
+    if usual := _USUAL.get(path):
+        return usual
     found = _PATH.match(path)
     return _DIALECTS.get(found[1], "other") if found else "other"
 

@@ -71,7 +71,7 @@ def spoken(content: Any) -> str | None:
     None when the message is no turn of the user's: it holds nothing but tool results or nothing
     but harness text. A message with only an image is a turn with empty text.
     """
-    written = "\n".join(texts(content))
+    written = content if isinstance(content, str) else "\n".join(texts(content))
     # One letter is looked for far faster than two, and megabytes of code often have none.
     text = without_blocks(written, HARNESS_TAGS) if "<" in written else written
     for mark in _LINE_MARKS:

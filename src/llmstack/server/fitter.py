@@ -6,10 +6,10 @@ The rules are ``llmstack.context``'s; here is who counts, who summarises and wha
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from llmstack.context.body import read_history
 from llmstack.context.checkpoints import digests, digests_of
@@ -59,8 +59,7 @@ NO_WINDOW: Final = Window(0)
 LARGE: Final = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True):
     """One request as it is sent: ``stop`` has its body.
 
     ``asked`` is what was fitted, None where nothing had to be. ``done`` names what was made steady

@@ -11,7 +11,7 @@ which are those of a middling model on a middling disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -86,14 +86,15 @@ class Place(msgspec.Struct, frozen=True):
 NOWHERE: Final = Place(ready=True)
 
 
-class Machine(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Machine:
     """Every model that may be chosen, by its name. Unknown ones count as ready.
 
     ``lately`` counts other sessions of each model, as ``Place.users`` does, for whoever would have
     to look for them: it is asked only when a model might have to leave.
     """
 
-    places: Mapping[str, Place] = msgspec.field(default_factory=lambda: MappingProxyType({}))
+    places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     lately: Callable[[], Mapping[str, int]] = dict
 
     def __getitem__(self, model: str) -> Place:

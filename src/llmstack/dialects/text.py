@@ -91,7 +91,7 @@ def reminders(contents: list[Any]) -> str:
     """The text of the ``<system-reminder>`` blocks in these messages' contents."""
     found: list[str] = []
     for content in contents:
-        for text in texts(content):
+        for text in (content,) if isinstance(content, str) else texts(content):
             opened = _REMINDER.search(text) if "<system" in text else None
             while opened:
                 closed = text.find("</system", opened.end())

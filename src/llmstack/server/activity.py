@@ -302,10 +302,10 @@ class Activity:
             metadata |= given
         if priority := self._priorities.get(model):
             metadata["fifo_priority"] = str(priority)
-        sessions = self._sessions
-        for name, value in scope["headers"]:
-            if name in sessions:
-                metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
+        if sessions := self._sessions:
+            for name, value in scope["headers"]:
+                if name in sessions:
+                    metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
         return metadata or None
 
     # The engine and the logs.

@@ -61,11 +61,12 @@ class Windows:
         A process that is ready is asked, at most for ``LIMIT`` seconds; nothing is loaded.
         """
         life = self._lives.of(model)
+        if life is None:
+            return self._without(model.id, life, self._configured(model))
         served = self._served.get(model.id)
-        if life is not None and served is not None and served[0] == life:
+        if served is not None and served[0] == life:
             return served[1]
-        if life is not None:
-            await self._wait(model, life)
+        await self._wait(model, life)
         return self.known(model)
 
     def known(self, model: SwapModel) -> Window:

@@ -237,6 +237,8 @@ def test_a_new_session_does_not_throw_out_what_another_one_uses() -> None:
     used = machine(SMART, seconds=60.0)
     used = Machine({**used.places, SMART: structs.replace(used[SMART], users=1)})
     assert turn(asked, None, used).decision.model == SMART
+    lately = Machine(machine(SMART, seconds=60.0).places, lambda: {SMART: 1})
+    assert turn(asked, None, lately) == turn(asked, None, used)
     assert turn(asked, None, machine(SMART, seconds=60.0)).decision.model == PLAN
 
 

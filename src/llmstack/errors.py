@@ -174,6 +174,20 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class RateLimited(RequestError):
+    """The client's API key has made its requests of this minute; more in ``wait`` seconds."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, name: str, rate: int, wait: float) -> None:
+        super().__init__(
+            f"the API key {name!r} may make {rate} requests a minute",
+            fix="Wait as long as Retry-After says.",
+        )
+        self.retry_after = max(1, ceil(wait))
+
+
 class Conflict(RequestError):
     """What is asked for needs a model that is not loaded, and may not load it."""
 

@@ -10,6 +10,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from llmstack.activity.clients import read_clients
 from llmstack.activity.reading import read_page, read_stats
 from llmstack.activity.schema import charge, connect, insert, read_spend
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llmstack.activity.clients import ClientUse
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow
@@ -128,6 +130,10 @@ class ActivityStore:
     def ask_stats(self, models: Sequence[str] = ()) -> Future[dict[str, Any]]:
         """The answer of ``GET /api/metrics/stats`` for some models, or all. Errors: see ``ask``."""
         return self._submit(lambda connection: read_stats(connection, models))
+
+    def ask_clients(self) -> Future[dict[str, ClientUse]]:
+        """What the log has of every client. Errors: see ``ask``."""
+        return self._submit(read_clients)
 
     def keep(self, rows: int) -> None:
         """Keep the newest ``rows`` from now on."""

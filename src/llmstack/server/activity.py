@@ -12,6 +12,7 @@ from llmstack.activity import (
     ActivityRow,
     ActivityStore,
     CaptureCache,
+    ClientMetrics,
     Events,
     InflightTable,
     ModelMetrics,
@@ -110,6 +111,7 @@ class Activity:
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
         self._packer = Packer(self.captures)
         self.metrics = ModelMetrics(_names(config) | self._tiers)
+        self.clients = ClientMetrics()
         self.watch = ModelWatch(self.metrics, self.inflight.now)
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
@@ -276,6 +278,7 @@ class Activity:
             self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
         number = self.store.add(row)
         self.metrics.request(row)
+        self.clients.request(row)
         for listener in self.listeners:
             listener(row)
         if recording is not None:

@@ -71,14 +71,14 @@ class _Answers:
         """A page of finished requests."""
         query = parse_query(request.query_params.multi_items())
         self._activity.settle()
-        page = await _asked(self._activity.store.ask(query))
+        page = await asked(self._activity.store.ask(query))
         return JSONResponse(page.to_json(self._activity.captures.has))
 
     async def stats(self, request: Request) -> Response:
         """Sums and speeds over all requests, or those to some models."""
         models = [name for name in request.query_params.getlist("model") if name]
         self._activity.settle()
-        return JSONResponse(await _asked(self._activity.store.ask_stats(models)))
+        return JSONResponse(await asked(self._activity.store.ask_stats(models)))
 
     async def capture(self, request: Request) -> Response:
         """One request and its answer, whole."""
@@ -131,11 +131,12 @@ class _Answers:
         activity = self._activity
         latest = activity.sampler.latest if activity.sampler else None
         spending = activity.spending()
-        text = metrics_text(latest, activity.metrics, activity.states(), spending)
+        clients = activity.clients.families()
+        text = metrics_text(latest, activity.metrics, activity.states(), spending, clients)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
 
-async def _asked(question: Future[T]) -> T:
+async def asked(question: Future[T]) -> T:
     """The store's answer. Raises Unavailable when its file cannot be read."""
     try:
         return await asyncio.wrap_future(question)

@@ -21,6 +21,7 @@ from llmstack.server.context_api import ContextApi
 from llmstack.server.context_control import ContextControl
 from llmstack.server.cors import answer_preflight, is_preflight
 from llmstack.server.hosted_report import hosted_status
+from llmstack.server.keys_api import key_routes
 from llmstack.server.listing import Listing, list_response
 from llmstack.server.log_views import LogViews
 from llmstack.server.model_request import json_request
@@ -55,7 +56,8 @@ class Door:
 
     ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
     ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
-    ``control`` fits requests; without one what is set at run time is kept in memory.
+    ``control`` fits requests; without one what is set at run time is kept in memory. ``access`` is
+    a stack's; without one the keys are those of the engine's configuration.
     """
 
     def __init__(
@@ -66,13 +68,15 @@ class Door:
         shown: Log | None = None,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        access: Access | None = None,
     ) -> None:
         engine = dispatcher.engine
         peers = Peers(dispatcher)
         self._dispatcher = dispatcher
         self._upstreams = upstreams
-        self.access = Access(engine)
+        self.access = access or Access(engine)
         self.naming = Naming(engine, upstreams)
+        self.access.resolve = self.naming.find_any
         self.listing = Listing(engine, self.naming, upstreams)
         places = Places(dispatcher, self.naming, self.access, upstreams)
         self.model_routes = ModelRoutes(
@@ -95,6 +99,7 @@ class Door:
             *ContextApi(control, self.naming, upstreams).routes,
             *ConfigApi(control).routes,
         ]
+        self.key_routes = key_routes(self.access, activity, self.naming)
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(
             self.access,
@@ -121,6 +126,7 @@ class Door:
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,
                 *(activity.routes() if activity is not None else ()),
+                *self.key_routes,
             ],
         )
         self.routes = self._table.routes
@@ -128,6 +134,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
+            send = self.access.enter(scope, send)
             if fits(scope):
                 await self.model_routes(scope, receive, send)
             elif is_preflight(scope):

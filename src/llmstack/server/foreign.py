@@ -22,6 +22,7 @@ from llmstack.hub.swap_binary import find_llama_swap, installed_number
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
 from llmstack.server.cors import is_preflight
 from llmstack.server.door import Door
+from llmstack.server.doorways import inner_host
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
+    from llmstack.server.access import Access
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.context_control import ContextControl
     from llmstack.server.dispatch import Dispatcher
@@ -72,7 +74,7 @@ def foreign_config(
     swap: SwapConfig, program: Path, generated: Path, settings: Settings
 ) -> SwapConfig:
     """What our own engine runs: ``program`` on the file ``generated``, which holds ``swap``."""
-    address = f"{reachable(settings.router_host)}:{settings.engine_port}"
+    address = f"{reachable(inner_host(settings))}:{settings.engine_port}"
     argv = [str(program), "-config", str(generated), "-listen", address]
     models = swap.models.values()
     names = [name for model in models for name in (model.id, *model.aliases)]
@@ -108,14 +110,16 @@ class ForeignDoor(Door):
         *,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        access: Access | None = None,
     ) -> None:
-        super().__init__(dispatcher, upstreams=upstreams, control=control)
-        self._own = Routes(self.access, admin=self.context_routes)
+        super().__init__(dispatcher, upstreams=upstreams, control=control, access=access)
+        self._own = Routes(self.access, admin=[*self.context_routes, *self.key_routes])
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or WebSocket on."""
         try:
+            send = self.access.enter(scope, send)
             if not is_preflight(scope) and await self._own(scope, receive, send):
                 return
             self.access.check(scope)

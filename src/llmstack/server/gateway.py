@@ -96,6 +96,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
+            send = self._door.access.enter(scope, send)
             if scope["type"] != "http":
                 await self._door(scope, receive, send)
             elif scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
@@ -147,12 +148,13 @@ class Gateway:
             )
         choice = self._chooser.choose(view, scope["path"], scope["headers"], self._asker(scope))
         scope["llmstack.session"] = choice.client.session
+        self._door.access.chosen(scope)
         return choice.routed.decision
 
     def _asker(self, scope: Scope) -> Asker:
         access = self._door.access
         barred: frozenset[str] = frozenset()
-        if access.limited(scope):
+        if access.limited(scope) and not access.may_choose_all(scope):
             barred = frozenset(
                 tier.name for tier in self._stack.tiers if not self._may(scope, tier.name)
             )

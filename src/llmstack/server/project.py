@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from llmstack.client.http import get_text
 from llmstack.config.marker import write_marker
 from llmstack.config.plain_file import read_plain
-from llmstack.config.render import reachable
 from llmstack.config.stack_loader import parse_stack
 from llmstack.config.templates import agents_md
 from llmstack.config.workdir import write_atomically
 from llmstack.errors import DaemonError
+from llmstack.server.doorways import inner_url
 from llmstack.server.plan import plan_stack
 from llmstack.server.record import living_daemon
 from llmstack.server.served import served_windows
@@ -129,4 +129,4 @@ def fetch(url: str, environ: Mapping[str, str]) -> str:
 
 def gateway_url(settings: Settings) -> str:
     """The gateway's base URL as a client on this machine reaches it."""
-    return f"http://{reachable(settings.router_host)}:{settings.router_port}"
+    return inner_url(settings)

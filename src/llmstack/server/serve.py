@@ -210,6 +210,7 @@ def _record(stack: RunningStack) -> DaemonRecord:
         started=me.started if me else 0.0,
         gateway=stack.gateway,
         engine=stack.door,
+        public=stack.public,
         version=__version__,
     )
 

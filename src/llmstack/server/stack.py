@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
+from llmstack.config.local_key import ensure_local_key
 from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
+from llmstack.server.access import Access
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
 from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
+from llmstack.server.doorways import Doorways, is_for_network, key_ring
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.fitting import Fitting
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
+from llmstack.server.guard import Guard
 from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders, Unavailable
-from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 from llmstack.server.overrides import Overrides
 from llmstack.server.sessions import Sessions
@@ -53,23 +56,18 @@ class RunningStack:
         self._plan = plan
         self._began = time.time()
         self._preloaded: dict[str, RequestError | None] | None = None
-        host = settings.router_host
-        self._sockets = []
         self._foreign = settings.engine == "llama-swap"
-        doors = [(settings.router_port if gateway_port is None else gateway_port, "gateway")]
-        if not self._foreign:  # else that port is the program's
-            doors.append((settings.engine_port if engine_port is None else engine_port, "engine"))
-        for port, purpose in doors:
-            try:
-                self._sockets.append(listen(host, port, purpose))
-            except BaseException:
-                for opened in self._sockets:
-                    opened.close()
-                raise
-        self.gateway = url_of(self._sockets[0])
-        self.door = plan.runs.models[NAME].proxy if self._foreign else url_of(self._sockets[1])
+        self._doorways = doorways = Doorways(settings, gateway_port, engine_port)
+        try:
+            self.keys = key_ring(plan.work, settings, os.environ, ensure_local_key(plan.work))
+        except BaseException:
+            doorways.close()
+            raise
+        self.gateway, self.public = doorways.gateway, doorways.public
+        self.door = plan.runs.models[NAME].proxy if self._foreign else doorways.door
         self.engine: Engine | None = None
         self._trimming: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
@@ -94,9 +92,8 @@ class RunningStack:
         )
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
-        ours = frozenset(opened.getsockname()[1] for opened in self._sockets)
         self.upstreams = Upstreams(
-            new_house(self._pool, os.environ, ours),
+            new_house(self._pool, os.environ, self._doorways.ports()),
             tiers=plan.stack.tiers,
             channel=plan.channel,
             sources=sources_of(plan.stack),
@@ -114,12 +111,20 @@ class RunningStack:
             activity=self._activity,
         )
         dispatcher.fitter = self._fitting.fitter
+        access = self._access(self.engine)
         door: Door
         if self._foreign:
-            door = ForeignDoor(dispatcher, upstreams=self.upstreams, control=self.control)
+            door = ForeignDoor(
+                dispatcher, upstreams=self.upstreams, control=self.control, access=access
+            )
         else:
-            shown = self._activity.proxy_log
-            door = Door(dispatcher, shown=shown, upstreams=self.upstreams, control=self.control)
+            door = Door(
+                dispatcher,
+                shown=self._activity.proxy_log,
+                upstreams=self.upstreams,
+                control=self.control,
+                access=access,
+            )
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         self._speeds = Speeds(plan.work.speeds)
         self.engine.events.subscribe(self._model_changed)
@@ -133,8 +138,15 @@ class RunningStack:
             hosted=lambda tier: upstreams.hosted(tier) is not None,
         )
         gateway = Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report)
-        apps: list[App] = [gateway, door]
-        self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
+        doorways = self._doorways
+        apps: list[App] = [gateway, gateway if doorways.door_is_gateway else door]
+        self._http = HttpServers(
+            list(zip(apps, doorways.sockets, strict=False)),
+            drain=DRAIN,
+            tls=doorways.tls,
+            plain=doorways.plain,
+        )
+        self._watching = asyncio.ensure_future(self.keys.watch())
         if trim := trimmer():
             self._trimming = asyncio.ensure_future(return_memory(resident, trim))
         await self._http.start()
@@ -151,9 +163,10 @@ class RunningStack:
         Setting ``hurry`` ends the waiting at once.
         """
         if self.engine is None:
-            for opened in self._sockets:
-                opened.close()
+            self._doorways.close()
             return
+        if self._watching:
+            self._watching.cancel()
         if self._trimming:
             self._trimming.cancel()
         await self.control.close()
@@ -164,6 +177,16 @@ class RunningStack:
         await self.upstreams.close()
         await asyncio.to_thread(self._speeds.save)
         self._pool.close()
+
+    def _access(self, engine: Engine) -> Access:
+        """Who may ask: by the keys, and by what pages of others' may not make a browser do."""
+        settings = self._plan.stack.settings
+        hosts = list(settings.allowed_hosts)
+        if is_for_network(settings):
+            hosts.append(settings.router_host)
+        guard = Guard(hosts, settings.allowed_origins)
+        guard.learn_names()
+        return Access(engine, self.keys, guard, open=settings.insecure)
 
     def _model_changed(self, event: ModelChanged) -> None:
         """A load has taken its time: learn it, and keep it at once for the next daemon."""
@@ -201,6 +224,8 @@ class RunningStack:
             "channel": self._plan.channel,
             "gateway": self.gateway,
             "engine": self.door,
+            "public": self.public,
+            "keys": len(self.keys.keys),
             "llama_server": server.source if (server := self._plan.llama_server) else "",
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,

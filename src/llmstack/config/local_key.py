@@ -23,6 +23,8 @@ SHOWN = len(PREFIX) + 4
 
 _SHORTEST = 32
 
+_PRIVATE = ("local-key", "keys.json", "keys.json.lock", "config.json")
+
 
 def new_key() -> str:
     """A key with 256 random bits."""
@@ -51,4 +53,7 @@ def ensure_local_key(work: WorkDir) -> str:
         return key
     key = new_key()
     write_atomically(path, f"{key}\n", mode=0o600)
+    ignore = work.state / ".gitignore"
+    if not ignore.exists():  # a project may be shared, but not who may ask its stack here
+        write_atomically(ignore, "\n".join(_PRIVATE) + "\n")
     return key

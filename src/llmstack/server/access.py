@@ -82,18 +82,20 @@ class Access:
             self._config = config
         return bool(self._keys)
 
-    def enter(self, scope: Scope, send: Send) -> Send:
-        """Let a request into a stack, whatever it asks for; how its answer is to be sent.
+    def enter(self, scope: Scope) -> None:
+        """Let a request into a stack, whatever it asks for.
 
         Raises:
             Forbidden: a page that has no business here makes a browser ask.
         """
-        if self.ring is None:
-            return send
+        if self.ring is not None:
+            asking = asking_of(scope)
+            if not asking.entered:
+                self._guard(asking, scope)
+
+    def readable(self, scope: Scope, send: Send) -> Send:
+        """``send`` for a request that has been let in: a page of another origin may read it."""
         asking = asking_of(scope)
-        if asking.entered:
-            return send
-        self._guard(asking, scope)
         if asking.origin is not None and self.guard.crosses(asking):
             return admitting(send, asking.origin)
         return send

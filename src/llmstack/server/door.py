@@ -134,7 +134,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
-            send = self.access.enter(scope, send)
+            self.access.enter(scope)
             if fits(scope):
                 await self.model_routes(scope, receive, send)
             elif is_preflight(scope):

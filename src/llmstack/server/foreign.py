@@ -119,7 +119,7 @@ class ForeignDoor(Door):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or WebSocket on."""
         try:
-            send = self.access.enter(scope, send)
+            self.access.enter(scope)
             if not is_preflight(scope) and await self._own(scope, receive, send):
                 return
             self.access.check(scope)

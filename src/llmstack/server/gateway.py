@@ -96,7 +96,9 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
-            send = self._door.access.enter(scope, send)
+            access = self._door.access
+            access.enter(scope)
+            send = access.readable(scope, send)
             if scope["type"] != "http":
                 await self._door(scope, receive, send)
             elif scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:

@@ -18,16 +18,16 @@ from llmstack.errors import BadRequest, ConfigError, RequestError
 from llmstack.server.activity_routes import asked
 from llmstack.server.asgi import read_body
 from llmstack.server.key_file import KeyRefused, NoSuchKey, add_key, revoke_key
+from llmstack.server.key_row import key_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from llmstack.activity.clients import ClientUse
-    from llmstack.config.access_key import AccessKey
     from llmstack.server.access import Access
     from llmstack.server.activity import Activity
     from llmstack.server.key_ring import KeyRing
@@ -69,31 +69,6 @@ def key_routes(access: Access, activity: Activity | None, naming: Naming) -> lis
     ]
 
 
-def key_row(
-    key: AccessKey, now: float, used: Mapping[str, ClientUse], last_used: Mapping[str, int]
-) -> dict[str, Any]:
-    """What is told of a key: everything but the key. Times are Unix seconds, the rate a minute's.
-
-    ``used`` is the log's count, ``last_used`` the time of the last request of any kind.
-    """
-    use = used.get(key.name)
-    last = max(last_used.get(key.name, 0), use.last if use else 0)
-    return {
-        "name": key.name,
-        "prefix": key.prefix,
-        "models": None if key.models is None else list(key.models),
-        "admin": key.admin,
-        "created": key.created,
-        "expires": key.expires,
-        "expired": key.expired(now),
-        "last_used": last or None,
-        "requests": use.requests if use else 0,
-        "rate": key.rate,
-        "source": key.source,
-        "revocable": key.source == "file",
-    }
-
-
 class _Answers:
     def __init__(
         self, access: Access, ring: KeyRing, activity: Activity | None, naming: Naming
@@ -108,7 +83,10 @@ class _Answers:
         self._ring.refresh()
         used = await self._used()
         now = time.time()
-        rows = [key_row(key, now, used, self._ring.last_used) for key in self._ring.keys]
+        last = self._ring.last_used
+        rows = [
+            key_row(key, now, used.get(key.name), last.get(key.name, 0)) for key in self._ring.keys
+        ]
         return JSONResponse({"required": self._ring.required, "keys": rows})
 
     async def add(self, request: Request) -> Response:
@@ -133,7 +111,7 @@ class _Answers:
         except (ConfigError, OSError) as error:
             raise KeyFileBroken("the key file cannot be changed", why=str(error)) from error
         self._ring.refresh()
-        return JSONResponse({"key": secret, **key_row(key, now, {}, {})}, 201)
+        return JSONResponse({"key": secret, **key_row(key, now)}, 201)
 
     async def revoke(self, request: Request) -> Response:
         """Take a key back. Its answers that are on their way may end."""
@@ -205,7 +183,10 @@ def _expiry(value: object, now: float) -> int | None:
         return None
     if not isinstance(value, str):
         raise BadRequest("expires is no text", fix="Write 90d, or a date such as 2030-01-31.")
-    return _parsed(lambda: parse_expiry(value, now))
+    ends = _parsed(lambda: parse_expiry(value, now))
+    if ends <= now:
+        raise BadRequest(f"{value[:40]!r} is in the past")
+    return ends
 
 
 def _rate(value: object) -> int | None:

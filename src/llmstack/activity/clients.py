@@ -26,7 +26,7 @@ class ClientUse(NamedTuple):
 def read_clients(connection: sqlite3.Connection) -> dict[str, ClientUse]:
     """What the log has of every client that showed a key with a name."""
     rows = connection.execute(
-        "SELECT client, count(*), max(timestamp) FROM activity WHERE client != '' GROUP BY client"
+        "SELECT client, count(*), max(ts_created) FROM activity WHERE client != '' GROUP BY client"
     )
     return {client: ClientUse(requests, last) for client, requests, last in rows}
 

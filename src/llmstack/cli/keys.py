@@ -32,29 +32,31 @@ one, but for this machine's own commands and the agents that are connected here.
 
 def configure(parser: ArgumentParser) -> None:
     """Add the actions."""
-    actions = parser.add_subparsers(dest="action", metavar="add|list|revoke")
-    add = actions.add_parser("add", help="make a key and show it, this once")
-    add.add_argument("name", help="what the key is called in lists and logs")
-    add.add_argument(
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("add", "list", "revoke"),
+        default="list",
+        help="make a key, list them (default), or take one back",
+    )
+    parser.add_argument("name", nargs="?", help="what the key is called in lists and logs")
+    parser.add_argument(
         "--models",
         metavar="A,B",
         help="tiers, aliases or models that it is for; auto is for whatever auto chooses "
         "(default: all)",
     )
-    add.add_argument("--admin", action="store_true", help="operations and the web page too")
-    add.add_argument("--expires", metavar="90d", help="when it ends: 12h, 90d, 1y or 2030-01-31")
-    add.add_argument("--rate", metavar="N/min", help="most requests a minute")
-    add.add_argument("--json", action="store_true", help="print one JSON object")
-    show = actions.add_parser("list", help="which keys there are (default)")
-    show.add_argument("--json", action="store_true", help="print one JSON object")
-    revoke = actions.add_parser("revoke", help="take a key back")
-    revoke.add_argument("name")
+    parser.add_argument("--admin", action="store_true", help="operations and the web page too")
+    parser.add_argument("--expires", metavar="90d", help="when it ends: 12h, 90d, 1y or 2030-01-31")
+    parser.add_argument("--rate", metavar="N/min", help="most requests a minute")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: Namespace) -> int:
     """Make, list or take back keys."""
     from llmstack.config.marker import read_marker
 
+    _check(arguments)
     work = work_dir()
     marker = read_marker(work.default_channel)
     if marker and marker.channel == "external":
@@ -68,7 +70,20 @@ def run(arguments: Namespace) -> int:
         case "revoke":
             return _revoke(arguments, work)
         case _:
-            return _list(work, as_json=getattr(arguments, "json", False))
+            return _list(work, as_json=arguments.json)
+
+
+def _check(arguments: Namespace) -> None:
+    """Options that would have no effect are mistakes."""
+    action = arguments.action
+    if action != "list" and not arguments.name:
+        raise LlmstackError("the key has no name", fix=f"llmstack keys {action} NAME")
+    if action == "list" and arguments.name:
+        raise LlmstackError("a list takes no name", fix="llmstack keys")
+    if action != "add":
+        for option in ("models", "admin", "expires", "rate"):
+            if getattr(arguments, option):
+                raise LlmstackError(f"--{option} is for a new key", fix="llmstack keys add NAME")
 
 
 def _add(arguments: Namespace, work: WorkDir) -> int:

@@ -50,8 +50,8 @@ _ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
 _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HOST": ("router_host", parse_host),
     "ROUTER_PORT": ("router_port", parse_port),
-    "ROUTER_TLS_CERT": ("tls_cert", parse_file),
-    "ROUTER_TLS_KEY": ("tls_key", parse_file),
+    "ROUTER_TLS_CERT": ("tls_cert_file", parse_file),
+    "ROUTER_TLS_KEY": ("tls_key_file", parse_file),
     "ROUTER_INSECURE": ("insecure", parse_insecure),
 }
 

@@ -51,9 +51,13 @@ _SETTINGS = (
         "Where Ollama is, or off; without it OLLAMA_HOST and Ollama's own port are tried.",
     ),
     Key(
-        "DEFAULT", "tls_cert", "path", "", "Certificate chain (PEM) with which the gateway serves."
+        "DEFAULT",
+        "tls_cert_file",
+        "path",
+        "",
+        "Certificate chain (PEM) with which the gateway serves.",
     ),
-    Key("DEFAULT", "tls_key", "path", "", "Private key (PEM) of tls_cert."),
+    Key("DEFAULT", "tls_key_file", "path", "", "Private key (PEM) of tls_cert_file."),
     Key(
         "DEFAULT",
         "allowed_hosts",

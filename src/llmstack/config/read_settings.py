@@ -50,8 +50,8 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
         ollama=_or(fields.read("ollama", _ollama), default.ollama),
         context=read_context(fields),
-        tls_cert=_or(fields.read("tls_cert", lambda text: local_path(text, base)), ""),
-        tls_key=_or(fields.read("tls_key", lambda text: local_path(text, base)), ""),
+        tls_cert_file=_or(fields.read("tls_cert_file", lambda text: local_path(text, base)), ""),
+        tls_key_file=_or(fields.read("tls_key_file", lambda text: local_path(text, base)), ""),
         allowed_hosts=_or(fields.read("allowed_hosts", parse_hosts), ()),
         allowed_origins=_or(fields.read("allowed_origins", parse_origins), ()),
     )

@@ -163,8 +163,8 @@ class Settings:
     #: For models that are no tiers' own, such as those of sources.
     context: ContextSettings = field(default_factory=ContextSettings)
     #: The files of a certificate chain and its key, empty for plain HTTP.
-    tls_cert: str = ""
-    tls_key: str = ""
+    tls_cert_file: str = ""
+    tls_key_file: str = ""
     #: Names under which the gateway may be asked for beside its own; ``*.`` stands for all below.
     allowed_hosts: tuple[str, ...] = ()
     #: Origins whose pages may ask beside this machine's.

@@ -20,6 +20,7 @@ from llmstack.server.config_api import ConfigApi
 from llmstack.server.context_api import ContextApi
 from llmstack.server.context_control import ContextControl
 from llmstack.server.cors import answer_preflight, is_preflight
+from llmstack.server.errors import in_own_words
 from llmstack.server.hosted_report import hosted_status
 from llmstack.server.keys_api import key_routes
 from llmstack.server.listing import Listing, list_response
@@ -147,7 +148,7 @@ class Door:
             return
         except RequestError as error:
             if scope["type"] == "http":
-                await answer_error(send, error, scope)
+                await answer_error(send, in_own_words(error, scope), scope)
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 

@@ -41,7 +41,7 @@ def inner_host(settings: Settings) -> str:
 def is_plain_here(settings: Settings) -> bool:
     """Whether this machine's programs can ask the gateway in the clear."""
     own = is_loopback(settings.router_host) or is_every_address(settings.router_host)
-    return own and not (settings.tls_cert or settings.tls_key)
+    return own and not (settings.tls_cert_file or settings.tls_key_file)
 
 
 def inner_url(settings: Settings) -> str:
@@ -154,7 +154,7 @@ def own_address() -> str:
 
 
 def _tls(settings: Settings) -> tuple[str, str] | None:
-    return checked_tls(settings.tls_cert, settings.tls_key, "--tls-cert and --tls-key")
+    return checked_tls(settings.tls_cert_file, settings.tls_key_file, "--tls-cert and --tls-key")
 
 
 def _check_foreign(settings: Settings) -> None:

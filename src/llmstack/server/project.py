@@ -107,8 +107,9 @@ def write(work: WorkDir, rendered: Rendered) -> Path | None:
             write_atomically(copy, there)
     if rendered.plan:
         rendered.plan.write()
-        ensure_local_key(work)  # the opencode.json names it
     write_atomically(path, rendered.opencode)
+    if rendered.plan:
+        ensure_local_key(work)  # the opencode.json names it
     return copy
 
 

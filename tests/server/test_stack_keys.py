@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 from llmstack.config.workdir import WorkDir
 from llmstack.server.key_file import add_key, revoke_key
 from tests.server.house import House, running, side_by_side, tier
-from tests.server.raw_upstream import SSE_HEAD, Peer, RawRequest, plain
+from tests.server.raw_upstream import SSE_HEAD, Peer, RawRequest
 from tests.server.test_access import bearer
 from tests.server.wire import Wire, ask, chat
 
@@ -79,7 +79,7 @@ async def test_no_key_goes_upstream(house: House) -> None:
 
     async def answer(peer: Peer, request: RawRequest) -> None:
         sent.append(request)
-        await plain(peer, request)
+        await peer.reply()
 
     async with house.raw["raw"].play(answer):
         own = [*local(house), ("x-mine", "kept")]

@@ -97,14 +97,15 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
+        if scope["type"] != "http":
+            await self._door(scope, receive, send)
+            return
         scope[OWN_WORDS] = True
         try:
             access = self._door.access
             access.enter(scope)
             send = access.readable(scope, send)
-            if scope["type"] != "http":
-                await self._door(scope, receive, send)
-            elif scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
+            if scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
                 await self._completion(scope, receive, send)
             elif is_preflight(scope) or not await self._table(scope, receive, send):
                 await self._door(scope, receive, send)

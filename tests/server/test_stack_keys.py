@@ -98,6 +98,9 @@ async def test_without_keys_this_machine_is_let_in_and_a_proxys_clients_manage_n
 ) -> None:
     for headers in ([], [("Origin", "http://localhost:3000")]):
         assert (await ask(house.gateway, "GET", "/running", headers=headers)).status == 200
+    async with Wire(house.gateway) as wire:
+        await wire.send(b"GET /running HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await wire.head()).status == 403, "as nginx asks by default"
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
         got = await ask(house.gateway, "GET", "/running", headers=[(name, "for=192.0.2.1")])
         assert got.status == 403
@@ -119,10 +122,13 @@ async def test_a_page_of_another_name_gets_nothing_at_all(house: House) -> None:
 @pytest.mark.parametrize("host", ["evil.test", "127.0.0.1.evil.test", "[::1", "a b", "localhost@x"])
 async def test_a_rebound_name_gets_nothing_at_all(house: House, host: str) -> None:
     for port in (house.gateway, house.door):
-        for path in ("/v1/models", "/health", "/nothing", "/running"):
+        for path in ("/v1/models", "/nothing", "/running"):
             async with Wire(port) as wire:
                 await wire.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 assert (await wire.head()).status == 403
+        async with Wire(port) as wire:
+            await wire.send(f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert (await wire.head()).status == 200, "for probes, by whatever name"
 
 
 async def test_two_hosts_are_none(house: House) -> None:

@@ -21,7 +21,7 @@ from llmstack.server.guard import Guard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstack.config.names import Target
+    from llmstack.config.names import Choice, Selected, Target
     from llmstack.config.swap import ApiKey, SwapConfig
     from llmstack.engine import Engine
     from llmstack.server.asgi import Scope, Send
@@ -34,6 +34,8 @@ KEY_HEADERS = (b"authorization", b"x-api-key")
 #: Where the key that was shown is kept in the scope, and that ``auto`` chose in its name.
 _KEY = "llmstack.key"
 _CHOSEN = "llmstack.chosen"
+
+_HEALTH = frozenset({"/health", "/wol-health"})
 
 _UNKNOWN = "unauthorized: invalid or missing API key"
 
@@ -67,6 +69,8 @@ class Access:
         self._open = open
         #: What a name that a key is for stands for now; set by the door.
         self.resolve: Callable[[str], Target] = Unknown
+        #: The one name of a target, where one program has several models' names.
+        self.canonical: Callable[[Choice | Selected], str] = _canonical
 
     @property
     def required(self) -> bool:
@@ -107,7 +111,9 @@ class Access:
         asking.entered = True
 
     def _excused(self, asking: Asking, scope: Scope) -> bool:
-        """Whether a key makes up for where the request comes from."""
+        """Whether a key makes up for where the request comes from, or nothing is told anyway."""
+        if scope["path"] in _HEALTH:  # probes ask by whatever name their network has
+            return True
         if not self.required:
             return False
         if is_preflight(scope):  # it never shows a key; what follows it must
@@ -193,12 +199,12 @@ class Access:
             return allows(key, target)
         if isinstance(target, Disabled | Unknown):
             return False
-        return bool(scope.get(_CHOSEN)) or target.canonical in self._covered(key)
+        return bool(scope.get(_CHOSEN)) or self.canonical(target) in self._covered(key)
 
     def _covered(self, key: AccessKey) -> set[str]:
         """The canonical names that ``key`` is for, as names are now."""
         targets = map(self.resolve, key.models or ())
-        return {one.canonical for one in targets if not isinstance(one, Disabled | Unknown)}
+        return {self.canonical(one) for one in targets if not isinstance(one, Disabled | Unknown)}
 
     def admit(self, scope: Scope, target: Target) -> None:
         """Raise Forbidden unless the client may use ``target``."""
@@ -250,6 +256,10 @@ class Access:
             return False
         shown = asking_of(scope).shown
         return bool(shown) and self.ring.shows_own(shown)
+
+
+def _canonical(target: Choice | Selected) -> str:
+    return target.canonical
 
 
 def _is_key(pair: tuple[bytes, bytes]) -> bool:

@@ -39,6 +39,7 @@ class Asking:
     """
 
     __slots__ = (
+        "_old",
         "_peer",
         "api_key",
         "authorization",
@@ -58,6 +59,8 @@ class Asking:
         self.site = self.mode = b""
         self.forwarded = self.doubled = self.entered = False
         self._peer = scope.get("client")
+        # nginx, unless it is told otherwise, speaks 1.0 to what is behind it and adds no header.
+        self._old = scope.get("http_version") == "1.0"
         for name, value in scope["headers"]:
             if name not in _TOLD:
                 continue
@@ -91,7 +94,7 @@ class Asking:
         machine's own: a page that points its own name at 127.0.0.1 is refused by that.
         """
         return (
-            not self.forwarded
+            not (self.forwarded or self._old)
             and self.near
             and self.host is not None
             and is_loopback_name(name_of(self.host))

@@ -80,7 +80,7 @@ def check_doorways(work: WorkDir, settings: Settings, environ: Mapping[str, str]
         DaemonError, ConfigError: see ``key_ring``; or the certificate is of no use.
     """
     _tls(settings)
-    _check_foreign(settings)
+    _check_inside(settings)
     key_ring(work, settings, environ)
 
 
@@ -98,7 +98,7 @@ class Doorways:
         self, settings: Settings, gateway_port: int | None = None, engine_port: int | None = None
     ) -> None:
         self.tls = _tls(settings)
-        _check_foreign(settings)
+        _check_inside(settings)
         self._plain_here = is_plain_here(settings)
         self.sockets: list[socket.socket] = []
         outer, inner = settings.router_host, inner_host(settings)
@@ -157,7 +157,14 @@ def _tls(settings: Settings) -> tuple[str, str] | None:
     return checked_tls(settings.tls_cert_file, settings.tls_key_file, "--tls-cert and --tls-key")
 
 
-def _check_foreign(settings: Settings) -> None:
+def _check_inside(settings: Settings) -> None:
+    """What is behind the gateway must not be reached past it, and must reach it."""
+    if not (is_loopback(settings.host) or settings.insecure):
+        raise DaemonError(
+            f"refusing to let model servers listen on {settings.host}",
+            why="The network could ask them directly, without a key.",
+            fix="Remove host from [DEFAULT]; router_host is where the gateway listens.",
+        )
     if settings.engine == "llama-swap" and not is_plain_here(settings):
         raise DaemonError(
             "engine = llama-swap cannot serve TLS, nor one address of a network",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
 from llmstack.config.local_key import ensure_local_key
+from llmstack.config.names import Local
 from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
 from llmstack.server.access import Access
@@ -59,7 +60,8 @@ class RunningStack:
         self._foreign = settings.engine == "llama-swap"
         self._doorways = doorways = Doorways(settings, gateway_port, engine_port)
         try:
-            self.keys = key_ring(plan.work, settings, os.environ, ensure_local_key(plan.work))
+            self.local_key = ensure_local_key(plan.work)
+            self.keys = key_ring(plan.work, settings, os.environ, self.local_key)
         except BaseException:
             doorways.close()
             raise
@@ -186,7 +188,13 @@ class RunningStack:
             hosts.append(settings.router_host)
         guard = Guard(hosts, settings.allowed_origins)
         guard.learn_names()
-        return Access(engine, self.keys, guard, open=settings.insecure)
+        access = Access(engine, self.keys, guard, open=settings.insecure)
+        if self._foreign:  # one program, which has the names of all models
+            ids = self._plan.swap.names()
+            access.canonical = lambda one: (
+                ids.get(one.name, one.name) if isinstance(one, Local) else one.canonical
+            )
+        return access
 
     def _model_changed(self, event: ModelChanged) -> None:
         """A load has taken its time: learn it, and keep it at once for the next daemon."""

@@ -145,7 +145,7 @@ class _Answers:
         yield head(form)
         for at in range(0, len(ids), _PAGE):
             rows = await _asked(self._activity.store.ask_rows(ids[at : at + _PAGE]))
-            yield page(form, rows, first=not at)
+            yield await asyncio.to_thread(page, form, rows, first=not at)
         yield tail(form)
 
     async def stats(self, request: Request) -> Response:

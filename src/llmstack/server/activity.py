@@ -327,7 +327,7 @@ class Activity:
             metadata["fifo_priority"] = str(priority)
         if session := scope.get("llmstack.session"):
             metadata["session"] = session.hex()[:SHOWN]
-        elif sessions := self._sessions:
+        if sessions := self._sessions:
             for name, value in scope["headers"]:
                 if name in sessions:
                     metadata.setdefault("session", value.decode("latin-1")[:LONGEST])

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Rows of an export that are read at once.
-_PAGE: Final = 500
+#: Rows of an export that are read and written at once; other requests are served in between.
+_PAGE: Final = 100
 #: SQLite's largest integer.
 _LARGEST: Final = (1 << 63) - 1
 
@@ -145,7 +145,7 @@ class _Answers:
         yield head(form)
         for at in range(0, len(ids), _PAGE):
             rows = await _asked(self._activity.store.ask_rows(ids[at : at + _PAGE]))
-            yield await asyncio.to_thread(page, form, rows, first=not at)
+            yield page(form, rows, first=not at)
         yield tail(form)
 
     async def stats(self, request: Request) -> Response:

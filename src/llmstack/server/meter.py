@@ -180,7 +180,7 @@ class Meter(Inflight):
             return 0.0, None  # nobody queues here for what others host
         began = self._activity.watch.loading_from(self.model)
         if began is None:
-            return None, None
+            return (0.0, None) if self._activity.admits(self.model) else (None, None)
         queued = max(began - self.began, 0.0)
         return queued, now - queued
 

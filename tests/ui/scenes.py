@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = "\n".join(
-    f"worker {number % 7}: job {number} done in {number % 13} ms" for number in range(60)
+    f"worker {number % 7}: job {number} done in {number % 13} ms" for number in range(12)
 )
 
 #: What a day of coding sends: prompt, tokens of the answer, and the model that is named if one is.

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.ui.accessible import CONTRAST, violations
-from tests.ui.browser import Visitor
+from tests.ui.browser import PATIENCE, Visitor
 from tests.ui.conftest import SCREENSHOTS
 from tests.ui.player import Player
 from tests.ui.requests_made import ask, said
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.stack import Stack
 
-#: Whether pictures are made to be shown, and the seconds of work that the first one then tells of.
-SHOWN = "LLMSTACK_SCREENSHOTS" in os.environ
-SECONDS = 75 if SHOWN else 4
+#: Requests that the first picture tells of: more of them where pictures are made to be shown.
+REQUESTS = 60 if "LLMSTACK_SCREENSHOTS" in os.environ else 2
 
 QUESTION = "What is a race condition? Answer in three short sentences, then show one in Python."
 
@@ -45,7 +44,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def looker(browser: Browser, busy: Stack) -> Iterator[Visitor]:
     """Somebody with a good screen, whose browser runs a checker in the page."""
-    more = {"device_scale_factor": 1.5, "color_scheme": "light", "bypass_csp": True}
+    more = {"device_scale_factor": 1.2, "color_scheme": "light", "bypass_csp": True}
     with Visitor(browser, busy.gateway, **more) as visitor:
         yield visitor
 
@@ -65,7 +64,12 @@ def test_the_overview_of_a_stack_at_work(looker: Visitor, busy: Stack) -> None:
     looker.open()
     page = looker.page
     with at_work(busy):
-        page.wait_for_timeout(1000 * SECONDS)
+        page.wait_for_function(
+            """(wanted) => wanted <=
+              Number(document.querySelector(".tile:nth-child(3) .tile-value").textContent)""",
+            arg=REQUESTS,
+            timeout=10 * PATIENCE,
+        )
         expect(page.locator(".requests .live")).to_have_count(1)
         expect(page.locator(".tile-value").first).not_to_have_text("0.0")
         shown(looker, "overview")

@@ -18,7 +18,7 @@ MOST = 200_000
 
 def main() -> int:
     """Exit status 1 if a picture cannot be made, or is too big to be shown."""
-    tests = [sys.executable, "-m", "pytest", "-q", "--timeout", "900", "tests/ui/test_screenshots.py"]
+    tests = [sys.executable, "-m", "pytest", "--timeout", "900", "tests/ui/test_screenshots.py"]
     environment = {**os.environ, "LLMSTACK_SCREENSHOTS": "1"}
     if subprocess.run(tests, cwd=ROOT, env=environment, check=False).returncode:
         return 1

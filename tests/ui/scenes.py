@@ -41,7 +41,7 @@ def shown_stack(root: Path) -> Stack:
         "code-fast": {"role": "fast", "path": path, "ctx_size": "16k"},
         "code-smart": {"role": "agent", "path": path, "ctx_size": "16k", "ttl": "20m"},
         "plan": {"role": "plan", "path": path, "ctx_size": "8k", "ttl": "10m"},
-        "code-ultra": {"role": "agent", "ctx_size": "32k", "budget_usd_per_day": "1"}
+        "code-ultra": {"role": "agent", "ctx_size": "32k", "budget_usd_per_day": "3"}
         | there
         | prices,
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.e2e.stack import Stack
 
 #: Requests that the first picture tells of: more of them where pictures are made to be shown.
-REQUESTS = 60 if "LLMSTACK_SCREENSHOTS" in os.environ else 2
+REQUESTS = 40 if "LLMSTACK_SCREENSHOTS" in os.environ else 2
 
 QUESTION = "What is a race condition? Answer in three short sentences, then show one in Python."
 
@@ -44,7 +44,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def looker(browser: Browser, busy: Stack) -> Iterator[Visitor]:
     """Somebody with a good screen, whose browser runs a checker in the page."""
-    more = {"device_scale_factor": 1.2, "color_scheme": "light", "bypass_csp": True}
+    more = {"device_scale_factor": 1.5, "color_scheme": "light", "bypass_csp": True}
     with Visitor(browser, busy.gateway, **more) as visitor:
         yield visitor
 
@@ -66,7 +66,7 @@ def test_the_overview_of_a_stack_at_work(looker: Visitor, busy: Stack) -> None:
     with at_work(busy):
         page.wait_for_function(
             """(wanted) => wanted <=
-              Number(document.querySelector(".tile:nth-child(3) .tile-value").textContent)""",
+              Number(document.querySelector(".tile:nth-child(3) .tile-value")?.textContent)""",
             arg=REQUESTS,
             timeout=10 * PATIENCE,
         )

@@ -11,7 +11,7 @@ const TILES = [
   ["Queue", ({ queue }) => count(queue.waiting), queued],
   ["Requests today", ({ today }) => count(today.requests), failed],
   ["Tokens today", ({ today }) => short(today.output_tokens), read],
-  ["Lost today", ({ today }) => seconds(today.swap_s + today.reprefill_s), lost],
+  ["Lost today", ({ today }) => roughly(today.swap_s + today.reprefill_s), lost],
   [SPENT, ({ today }) => usd(today.cost_usd), budget],
 ];
 
@@ -53,6 +53,12 @@ function failed({ today }) {
 function read({ today }) {
   const told = `written · ${short(today.input_tokens)} read`;
   return today.cached_tokens ? `${told} · ${short(today.cached_tokens)} from the cache` : told;
+}
+
+/** Seconds, so short that they are read at a glance; the exact ones stand below. */
+function roughly(value) {
+  if (value < 100) return value < 60 ? seconds(value) : `${Math.round(value)} s`;
+  return value < 6000 ? `${Math.round(value / 60)} min` : `${(value / 3600).toFixed(1)} h`;
 }
 
 /** What swaps took, and what reading prompts took that a cache had held before. */

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from llmstack.hub.demo_model import ensure_demo_model
 from tests.cli.swaps import free_run, swapping
+from tests.e2e.conftest import CACHE, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,10 @@ BROKEN: Final = "broken"
 SECRET: Final = "sk-abcdefghijklmnopqrst"
 
 _TALKER = shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("talker.py"))])
-_MODEL = Path(__file__).parents[1] / "models" / "tiny_chat" / "tiny-chat.gguf"
-_SERVER = [sys.executable, "-P", "-m", "llmstack.llama_server", "-m", str(_MODEL), "--no-warmup"]
+#: A model of somebody else's.
+FAR: Final = "elsewhere/far <away>"
+
+_SERVER = [sys.executable, "-P", "-m", "llmstack.llama_server", "-c", "2048", "--no-warmup"]
 _BROKEN = "print('loading <b>weights</b>'); raise SystemExit('no such file: weights.gguf')"
 
 
@@ -41,14 +45,21 @@ def odd_models(root: Path) -> Iterator[Swap]:
         HOSTILE: {"cmd": f"{_TALKER} ${{PORT}}", "aliases": ["a<b"], "description": "<b>bold</b>"},
         BROKEN: {"cmd": f"{broken} ${{PORT}}"},
     }
+    files = {
+        FIRST: REPOSITORY / "tests" / "models" / "tiny_chat" / "tiny-chat.gguf",
+        SECOND: ensure_demo_model(CACHE / "llmstack", lambda _: None),
+    }
     taking_turns = {
-        name: {"cmd": f"{shlex.join(_SERVER)} -c 2048 --port ${{PORT}}"} for name in (FIRST, SECOND)
+        name: {"cmd": f"{shlex.join([*_SERVER, '-m', str(file)])} --port ${{PORT}}"}
+        for name, file in files.items()
     }
     groups = {
         "together": {"swap": False, "exclusive": False, "members": list(models)},
         "in turns": {"swap": True, "exclusive": False, "members": list(taking_turns)},
     }
-    settings = {"startPort": free_run(), "healthCheckTimeout": 20, "groups": groups}
+    peer, _, far = FAR.partition("/")
+    peers = {peer: {"proxy": "http://127.0.0.1:9", "models": [far]}}
+    settings = {"startPort": free_run(), "healthCheckTimeout": 20, "groups": groups, "peers": peers}
     text = json.dumps({**settings, "models": models | taking_turns})
     with swapping(root, text) as swap:
         yield swap

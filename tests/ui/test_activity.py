@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +17,8 @@ from tests.ui.browser import PHONE, Visitor
 from tests.ui.requests_made import ask, newest, running_story, said
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Locator, Page
 
     from tests.e2e.stack import Stack
@@ -38,7 +39,7 @@ def past(page: Page) -> Locator:
 
 
 def field(page: Page, label: str) -> Locator:
-    return page.get_by_role("search").get_by_label(label, exact=True)
+    return page.get_by_role("search").get_by_role("combobox", name=label, exact=True)
 
 
 def columns(page: Page) -> list[str]:
@@ -70,6 +71,14 @@ def test_a_running_request_is_seen_in_its_phase_and_can_be_cancelled(
         expect(row).to_have_count(1)
         expect(row).to_contain_text("code-fast")
         expect(row.locator(".badge")).to_have_text("Generating")
+        # Its phases add up to its age.
+        newest_event = """async () => {
+          const { state } = await import("/ui/lib/live.js");
+          return [...state.inflight.values()][0];
+        }"""
+        entry = page.evaluate(newest_event)
+        latest = entry["timeline"][-1]
+        assert latest["start_ms"] + latest["ms"] == pytest.approx(entry["elapsed_ms"], abs=5)
         # Its strip is as wide as its age, and both grow.
         page.wait_for_function(
             """() => {
@@ -150,7 +159,7 @@ def test_filters_order_and_page_are_in_the_address_and_a_link_shows_the_same(
     assert cells(page, "Out") == ["6", "5", "4", "3", "2"]
     field(page, "Tier").fill("code-fast")
     expect(past(page)).to_have_count(2)
-    field(page, "Time").select_option("Last hour")
+    field(page, "Time").select_option(label="Last hour")
     expect(past(page)).to_have_count(2)
     field(page, "Status").select_option("Error")
     expect(page.get_by_text("No such request.")).to_be_visible()

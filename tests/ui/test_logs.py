@@ -227,7 +227,7 @@ def test_the_gateway_and_the_engine_have_logs_too(visitor: Visitor, stack: Stack
 
 def test_what_clients_put_into_the_log_is_text(reader: Visitor, odd: Swap) -> None:
     reader.open("logs?source=proxy")
-    agent = "<img src=x onerror=alert(1)>"
+    agent = "<img src=y onerror=alert(2)>"
     request = urllib.request.Request(f"{reader.base}/running", headers={"user-agent": agent})
     with urllib.request.urlopen(request, timeout=30):
         expect(lines(reader.page).filter(has_text=agent)).to_have_count(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ from playwright.sync_api import expect
 from tests.ui.browser import PHONE, Visitor
 from tests.ui.swap_models import (
     BROKEN,
+    FAR,
     FIRST,
     HOSTILE,
     SECOND,
@@ -110,6 +113,39 @@ def test_who_is_being_answered_is_not_cut_off_without_a_question(
         expect(state(page, FAST)).to_have_text("stopped")
 
 
+def test_a_load_that_waits_shows_its_place_and_can_be_given_up(guest: Visitor) -> None:
+    guest.open("models")
+    page = guest.page
+    click(page, "Load", SECOND)
+    expect(state(page, SECOND)).to_have_text("ready")
+    body = json.dumps({"model": SECOND, "stream": True, **LONG}).encode()
+    asked = urllib.request.Request(f"{guest.base}/v1/chat/completions", body)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        answer.readline()
+        click(page, "Load", FIRST)
+        expect(state(page, FIRST)).to_have_text("queued")
+        expect(row(page, FIRST)).to_contain_text("place 1")
+        click(page, "Cancel", FIRST)
+        expect(state(page, FIRST)).to_have_text("stopped")
+        click(page, "Load", FIRST)
+        expect(state(page, FIRST)).to_have_text("queued")
+        click(page, "Unload", SECOND)
+        page.get_by_role("button", name="Unload afterwards").click()
+        expect(row(page, SECOND)).to_contain_text("ends when it has answered")
+        click(page, "End now", SECOND)
+        page.get_by_role("button", name="Cut off now").click()
+        expect(state(page, FIRST)).to_have_text("ready")
+
+
+def test_what_others_run_is_shown_without_what_cannot_be_done(guest: Visitor) -> None:
+    guest.open("models")
+    expect(state(guest.page, FAR)).to_have_text("peer")
+    expect(row(guest.page, FAR).get_by_role("button")).to_have_count(1)
+    panel = open_details(guest.page, FAR)
+    expect(panel).to_contain_text("peer, elsewhere")
+    expect(panel.get_by_role("log")).to_have_count(0)
+
+
 def test_a_context_that_is_set_is_shown_and_reset(visitor: Visitor) -> None:
     visitor.open(f"models?model={SMART}")
     panel = visitor.page.get_by_role("dialog", name=SMART)
@@ -187,22 +223,28 @@ def test_a_model_that_cannot_start_says_why_also_later(guest: Visitor) -> None:
     expect(panel.get_by_role("log")).to_contain_text("loading <b>weights</b>")
 
 
-def test_a_dialog_is_used_by_keyboard_and_hides_secrets(guest: Visitor, odd: Swap) -> None:
+def test_a_dialog_is_used_by_keyboard_and_hides_secrets(browser: Browser, odd: Swap) -> None:
     say(odd, b"before\n")
-    guest.open("models")
-    page = guest.page
-    name = page.get_by_role("button", name=TALKER, exact=True)
-    name.press("Enter")
-    panel = page.get_by_role("dialog", name=TALKER)
-    expect(panel.locator(".command")).to_contain_text("--api-key ***")
-    assert SECRET not in page.content()
-    expect(row(page, TALKER)).to_contain_text(re.compile(r"9 min \d+ s"))
-    expect(panel.get_by_role("log")).to_contain_text("before")
-    say(odd, b"and what comes\n")
-    expect(panel.get_by_role("log")).to_contain_text("and what comes")
-    page.keyboard.press("Escape")
-    expect(panel).to_have_count(0)
-    expect(name).to_be_focused()
+    clipboard = ["clipboard-read", "clipboard-write"]
+    with Visitor(browser, f"http://127.0.0.1:{odd.port}", permissions=clipboard) as guest:
+        guest.open("models")
+        page = guest.page
+        name = page.get_by_role("button", name=TALKER, exact=True)
+        name.press("Enter")
+        panel = page.get_by_role("dialog", name=TALKER)
+        panel.get_by_role("button", name="Copy the command").press("Enter")
+        expect(panel.get_by_text("Copied.")).to_be_visible()
+        command = page.evaluate("navigator.clipboard.readText()")
+        assert command == panel.locator(".command").inner_text()
+        assert "--api-key ***" in command
+        assert SECRET not in page.content()
+        expect(row(page, TALKER)).to_contain_text(re.compile(r"9 min \d+ s"))
+        expect(panel.get_by_role("log")).to_contain_text("before")
+        say(odd, b"and what comes\n")
+        expect(panel.get_by_role("log")).to_contain_text("and what comes")
+        page.keyboard.press("Escape")
+        expect(panel).to_have_count(0)
+        expect(name).to_be_focused()
 
 
 def test_a_phone_shows_the_list_without_scrolling_sideways(browser: Browser, odd: Swap) -> None:

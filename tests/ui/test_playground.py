@@ -152,7 +152,7 @@ def test_why_nothing_comes_yet_and_what_nobody_offers_is_said(visitor: Visitor) 
     ).to_be_visible()
     expect(page.get_by_label("Temperature")).to_have_attribute("placeholder", "0.8")
     held: list[Route] = []
-    page.route("**/v1/chat/completions", lambda route: held.append(route))
+    page.route("**/v1/chat/completions", held.append)
     answer = player.ask("hello")
     expect(answer.locator(".turn-wait")).to_contain_text("code-fast reads the prompt")
     held[0].continue_()

@@ -13,9 +13,9 @@ from playwright.sync_api import expect
 from llmstack.hub.demo_model import ensure_demo_model
 from tests.e2e.conftest import CACHE
 from tests.ui.browser import Visitor
+from tests.ui.player import Player
 from tests.ui.playground_model import png
 from tests.ui.playground_swap import PLAYER, playing
-from tests.ui.player import Player
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +105,15 @@ def test_settings_reach_the_model_and_empty_ones_are_not_sent(guest: Visitor) ->
         "stream_options": {"include_usage": True},
     }
     numbers = {
-        **{"Temperature": "0", "Top p": "0.5", "Top k": "7", "Min p": "0.1", "Max. tokens": "9"},
-        **{"Seed": "1", "Presence": "-1", "Frequency": "0.5", "Repetition": "1.1"},
+        "Temperature": "0",
+        "Top p": "0.5",
+        "Top k": "7",
+        "Min p": "0.1",
+        "Max. tokens": "9",
+        "Seed": "1",
+        "Presence": "-1",
+        "Frequency": "0.5",
+        "Repetition": "1.1",
     }
     for label, value in numbers.items():
         page.get_by_label(label, exact=True).fill(value)
@@ -117,8 +124,15 @@ def test_settings_reach_the_model_and_empty_ones_are_not_sent(guest: Visitor) ->
     sent = echoed(player.whole("hello"))
     assert sent["messages"][0] == {"role": "system", "content": "Be brief."}
     wanted = {
-        **{"temperature": 0, "top_p": 0.5, "top_k": 7, "min_p": 0.1, "max_tokens": 9, "seed": 1},
-        **{"presence_penalty": -1, "frequency_penalty": 0.5, "repeat_penalty": 1.1},
+        "temperature": 0,
+        "top_p": 0.5,
+        "top_k": 7,
+        "min_p": 0.1,
+        "max_tokens": 9,
+        "seed": 1,
+        "presence_penalty": -1,
+        "frequency_penalty": 0.5,
+        "repeat_penalty": 1.1,
         "stop": ["END", "###"],
     }
     assert {name: sent[name] for name in wanted} == wanted
@@ -151,8 +165,12 @@ def test_an_image_can_be_pasted_and_dropped(guest: Visitor, kind: str) -> None:
           const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
           const files = new DataTransfer();
           files.items.add(new File([bytes], "cat.png", { type: "image/png" }));
-          const about = { bubbles: true, cancelable: true, clipboardData: files, dataTransfer: files };
-          area.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, about) : new DragEvent(kind, about));
+          const about = { bubbles: true, cancelable: true };
+          const event =
+            kind === "paste"
+              ? new ClipboardEvent(kind, { ...about, clipboardData: files })
+              : new DragEvent(kind, { ...about, dataTransfer: files });
+          area.dispatchEvent(event);
         }""",
         [kind, base64.b64encode(png(8, 8)).decode()],
     )

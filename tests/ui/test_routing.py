@@ -27,9 +27,11 @@ def rules(page: Page) -> Locator:
 
 def test_the_decision_changes_as_one_types(visitor: Visitor, stack: Stack) -> None:
     page = visitor.page
-    before = newest(stack)["id"] if ask(stack, said("hello", max_tokens=1), "typing") else 0
+    before = (
+        newest(stack)["id"] if ask(stack, said("Please count to 30", max_tokens=2), "typing") else 0
+    )
     visitor.open("routing")
-    message = page.get_by_label("Message")
+    message = page.get_by_role("textbox", name="Message")
     message.press_sequentially("ultra")
     expect(rules(page)).to_contain_text("ultra trigger: no")
     expect(page.locator(".verdict .chosen")).to_have_text("code-smart")
@@ -49,7 +51,7 @@ def test_the_decision_changes_as_one_types(visitor: Visitor, stack: Stack) -> No
 def test_a_whole_request_with_tools_and_a_mode_is_decided(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open("routing")
-    page.get_by_label("Message").fill("Design the architecture of a cache")
+    page.get_by_role("textbox", name="Message").fill("Design the architecture of a cache")
     page.get_by_label("Give a whole request").check()
     body = page.get_by_label("The request's body as JSON")
     expect(body).to_have_value(re.compile("Design the architecture"))
@@ -60,16 +62,16 @@ def test_a_whole_request_with_tools_and_a_mode_is_decided(visitor: Visitor) -> N
     tools = [{"type": "function", "function": {"name": "read", "parameters": {}}}]
     body.fill(json.dumps({**said("Design the architecture of a cache"), "tools": tools}))
     expect(rules(page)).to_contain_text("plan words: no, tools present")
-    page.get_by_label("The client's mode").select_option("title")
+    page.get_by_role("combobox", name="The client's mode").select_option("title")
     expect(page.locator(".facts", has_text="Kind of request")).to_contain_text("title")
-    page.get_by_label("Sent to").select_option("/v1/messages/count_tokens")
+    page.get_by_role("combobox", name="Sent to").select_option("/v1/messages/count_tokens")
     expect(page.locator(".facts", has_text="Kind of request")).to_contain_text("count")
 
 
 def test_the_ladder_shows_tiers_ceilings_sessions_and_the_message(
     visitor: Visitor, stack: Stack
 ) -> None:
-    assert ask(stack, said("hello", max_tokens=1), uuid4().hex) == 200
+    assert ask(stack, said("Please count to 30", max_tokens=2), uuid4().hex) == 200
     session = newest(stack)["metadata"]["session"]
     page = visitor.page
     visitor.open("routing")
@@ -81,22 +83,22 @@ def test_the_ladder_shows_tiers_ceilings_sessions_and_the_message(
     expect(ladder.get_by_text("best ≤ 12 k")).to_be_visible()
     marked = ladder.locator("path.asked")
     expect(marked).to_have_count(0)
-    page.get_by_label("Message").fill("word " * 500)
+    page.get_by_role("textbox", name="Message").fill("word " * 500)
     expect(marked).to_have_count(1)
     place = "(mark) => mark.getBoundingClientRect().x"
     near = marked.evaluate(place)
-    page.get_by_label("Message").fill("word " * 2000)
+    page.get_by_role("textbox", name="Message").fill("word " * 2000)
     expect(ladder.get_by_text(re.compile("this request ≈ [2-9],"))).to_be_visible()
     assert marked.evaluate(place) > near
     page.get_by_text("As tables").click()
     tiers = page.get_by_role("region", name="Tiers")
     expect(tiers.locator("tbody tr", has_text="code-fast")).to_contain_text("4,096")
     # A session that comes while one looks is seen.
-    assert ask(stack, said("hello again", max_tokens=1), uuid4().hex) == 200
+    assert ask(stack, said("Please count to 20", max_tokens=2), uuid4().hex) == 200
     newer = newest(stack)["metadata"]["session"]
     expect(page.get_by_role("region", name="Sessions")).to_contain_text(newer)
     page.get_by_role("link", name=session).click()
-    expect(page.get_by_role("search").get_by_label("Session")).to_have_value(session)
+    expect(page.get_by_role("combobox", name="Session")).to_have_value(session)
 
 
 def test_llmstack_swap_says_that_it_routes_nothing(browser: Browser, tmp_path: Path) -> None:
@@ -107,13 +109,11 @@ def test_llmstack_swap_says_that_it_routes_nothing(browser: Browser, tmp_path: P
     ):
         visitor.open("routing")
         expect(visitor.page.get_by_text("every request names its model")).to_be_visible()
-        # The browser says of every 404 that it is one.
-        visitor.problems = [one for one in visitor.problems if "404" not in one]
 
 
 def test_it_fits_a_phone(browser: Browser, stack: Stack) -> None:
     with Visitor(browser, stack.gateway, viewport=PHONE) as visitor:
         visitor.open("routing")
-        visitor.page.get_by_label("Message").fill("ultra: hello")
+        visitor.page.get_by_role("textbox", name="Message").fill("ultra: hello")
         expect(rules(visitor.page)).to_contain_text("ultra trigger: yes")
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

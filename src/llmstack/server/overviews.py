@@ -102,6 +102,9 @@ class Overviews:
             began = asyncio.get_running_loop().time()
             try:
                 frame = encode_event("overview", await self.now())
+                if len(self._activity.inflight):
+                    # A request is else told when bytes of its answer pass; phases go by before.
+                    frame = encode_event("inflight", self._activity.inflight.snapshot()) + frame
             except Exception:  # one strange reading must not end the others
                 log.exception("no overview this time")
             else:

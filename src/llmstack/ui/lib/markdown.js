@@ -5,7 +5,7 @@ import { copyButton } from "./dialog.js";
 import { h, say } from "./dom.js";
 import { inline } from "./inline.js";
 
-/** The first heading of an answer stands below the page's and the turn's own. */
+/** Headings of the page above an answer's first one, whatever its level is called there. */
 const BELOW = 2;
 
 /**
@@ -17,6 +17,7 @@ export class Markdown {
   #text = "";
   #settled = 0; // characters of the text whose blocks are final
   #final = 0; // nodes of the host that show them
+  #level = null; // of the first heading that is final
   #code = null; // the only block that is not final, where it is code
 
   constructor(host) {
@@ -30,6 +31,9 @@ export class Markdown {
     const raw = text.slice(this.#settled).split("\n");
     const found = blocks(raw.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line)));
     if (this.#goesOn(found, open)) return;
+    const headings = found.filter(({ kind }) => kind === "heading");
+    const first = this.#level ?? headings[0]?.level;
+    for (const heading of headings) heading.level = Math.max(1, heading.level - first + 1);
     while (this.#host.childNodes.length > this.#final) this.#host.lastChild.remove();
     const nodes = found.map((block) => build(block, open && block === found.at(-1)));
     this.#host.append(...nodes);
@@ -38,6 +42,7 @@ export class Markdown {
     if (sure > 0) {
       for (const line of raw.slice(0, found[sure].start)) this.#settled += line.length + 1;
       this.#final += sure;
+      if (headings[0]?.start < found[sure].start) this.#level = first;
     }
     const only = found.length - Math.max(sure, 0) === 1 ? found.at(-1) : null;
     this.#code = only?.kind === "code" ? { language: only.language, element: nodes.at(-1).querySelector("code") } : null;
@@ -54,7 +59,7 @@ export class Markdown {
 
   #reset() {
     this.#host.replaceChildren();
-    [this.#settled, this.#final, this.#code] = [0, 0, null];
+    [this.#settled, this.#final, this.#level, this.#code] = [0, 0, null, null];
   }
 }
 
@@ -79,7 +84,7 @@ function code({ language, text }) {
     "div",
     { class: "code" },
     h("div", { class: "code-head" }, h("span", {}, name), copyButton(() => element.textContent, "Copy")),
-    h("pre", { tabindex: 0, role: "region", "aria-label": `Code: ${name.slice(0, 60)}` }, element),
+    h("pre", { tabindex: 0, role: "group", "aria-label": `Code: ${name.slice(0, 60)}` }, element),
   );
 }
 
@@ -108,7 +113,7 @@ function table({ align, head, rows }, open) {
   const body = rows.map((cells) => row(cells, "td", open && cells === rows.at(-1)));
   return h(
     "div",
-    { class: "scrolls", role: "region", "aria-label": "Table", tabindex: 0 },
+    { class: "scrolls", role: "group", "aria-label": "Table", tabindex: 0 },
     h("table", {}, h("thead", {}, row(head, "th", false)), h("tbody", {}, body)),
   );
 }

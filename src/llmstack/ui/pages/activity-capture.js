@@ -98,13 +98,22 @@ function bodyView(label, name, body, messages, headers) {
 function viewsOf({ bytes, text, json, events }, messages) {
   if (text === null) return { Raw: () => h("p", {}, `${size(bytes.length)} that are no text.`) };
   const value = json ?? events;
-  const said = value === null || value === undefined ? null : messages(value);
+  const said = value === null || value === undefined ? null : readable(value, messages);
   const views = {};
   if (said) views.Conversation = () => conversation(said, json);
   if (json !== undefined) views.JSON = () => long(JSON.stringify(json, null, 2), SHOWN);
   if (events) views.Events = () => long(events.map(written).join("\n"), SHOWN);
   views.Raw = () => long(text, SHOWN);
   return views;
+}
+
+/** What is said in a body; null too if it is not what it looks like. */
+function readable(value, messages) {
+  try {
+    return messages(value);
+  } catch {
+    return null;
+  }
 }
 
 const written = (event) => (typeof event === "string" ? event : JSON.stringify(event));

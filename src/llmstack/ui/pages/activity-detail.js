@@ -47,9 +47,9 @@ export function openRequest(id, signal, closed) {
   async function load() {
     try {
       const options = { signal: here.signal };
-      const ladder = get("/api/ladder", options).catch(() => null); // there may be none
       const found = await get(`/api/metrics/activity/${id}`, options);
-      fill(body, parts(found, await ladder, here.signal));
+      const ladder = found.decision && (await get("/api/ladder", options).catch(() => null));
+      if (!here.signal.aborted) fill(body, parts(found, ladder, here.signal));
     } catch (error) {
       if (error.name === "AbortError") return;
       const again = h("button", { type: "button", onclick: load }, "Try again");

@@ -4,8 +4,8 @@ import { drawn, pieces } from "../lib/ansi.js";
 import { h } from "../lib/dom.js";
 import { Lines } from "./logs-lines.js";
 
-/** Lines that are dropped from the screen together. */
-const BLOCK = 200;
+/** Blocks of lines that are dropped from the screen together; how many there are of them. */
+const BLOCKS = 50;
 /** Milliseconds and lines that one frame may take. */
 const BUDGET = 8;
 const AT_ONCE = 400;
@@ -19,6 +19,7 @@ const NEAR = 8;
 export class LogView {
   constructor({ label, most, signal, changed = () => {} }) {
     this.lines = new Lines(most);
+    this.perBlock = Math.ceil(this.lines.most / BLOCKS);
     this.following = true;
     this.paused = false;
     /** Lines on the screen. */
@@ -113,7 +114,7 @@ export class LogView {
 
   #put(line) {
     let block = this.blocks.at(-1);
-    if (!block || block.count >= BLOCK) {
+    if (!block || block.count >= this.perBlock) {
       block = { element: h("div"), count: 0, shown: 0, last: 0 };
       this.blocks.push(block);
       this.unfinished.before(block.element);

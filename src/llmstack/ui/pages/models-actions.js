@@ -2,7 +2,7 @@
 
 import { h, say, set } from "../lib/dom.js";
 import { attempt } from "../lib/notice.js";
-import { load, loads, pin, unload } from "./models-loads.js";
+import { ending, load, loads, pin, unload } from "./models-loads.js";
 import { isLocal } from "./models-rows.js";
 import { stateOf } from "./models-words.js";
 
@@ -31,7 +31,7 @@ export function actions(first) {
 function verb(row) {
   const state = stateOf(row);
   if (state === "queued") return "Cancel";
-  if (state === "stopping") return row.in_flight > 0 ? "End now" : "Stopping";
+  if (state === "stopping" || (state === "ready" && ending.has(row.id))) return row.in_flight > 0 ? "End now" : "Stopping";
   return state === "ready" || state === "starting" ? "Unload" : "Load";
 }
 

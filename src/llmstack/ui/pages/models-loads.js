@@ -11,6 +11,8 @@ const AT_ONCE = 2;
 
 /** By model: `{stage, position, begun, leave()}`; stages are `asking`, `queued`, `starting`. */
 export const loads = new Map();
+/** Models that end when they have answered, because we asked for it. */
+export const ending = new Set();
 /** By model: why it did not start, or ended by itself, until it starts again. */
 export const failures = new Map();
 
@@ -18,6 +20,7 @@ const target = new EventTarget();
 const waiting = [];
 let open = 0;
 
+live.on("renewed", () => failures.clear());
 live.on("progress", (event) => {
   if (event.what === "failed" || event.what === "crashed") {
     failures.set(event.model, event.error ?? "its process ended by itself");
@@ -63,8 +66,11 @@ export async function load(model) {
 export async function unload(row) {
   const force = row.in_flight > 0 ? await ask(row.in_flight, `Unload ${row.id}`) : false;
   if (force === null) return;
-  const path = `/api/models/unload/${inPath(row.id)}${force ? "?force=1" : ""}`;
-  await attempt(() => post(path));
+  ending.add(row.id);
+  changed();
+  await attempt(() => post(`/api/models/unload/${inPath(row.id)}${force ? "?force=1" : ""}`));
+  ending.delete(row.id);
+  changed();
 }
 
 /** Stop all models; asks first if requests run. */
@@ -127,7 +133,7 @@ function ask(running, title) {
     const element = dialog(title, h("p", {}, what), [
       button("Cancel", ""),
       button("Cut off now", "force", "danger"),
-      button("Unload after it", "wait", "primary"),
+      button("Unload afterwards", "wait", "primary"),
     ]);
     element.addEventListener("close", () => {
       const answer = element.returnValue;

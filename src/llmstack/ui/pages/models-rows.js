@@ -33,6 +33,7 @@ export function models(signal, changed) {
   live.on("models", changed, signal);
   live.on("progress", began, signal);
   live.on("overview", beat, signal);
+  live.on("overview", changed, signal);
   signal.addEventListener("abort", () => clearTimeout(timer));
   // Not at once: who is told does not have what this returns yet.
   if (live.state.overview) queueMicrotask(() => beat(live.state.overview));
@@ -79,7 +80,6 @@ export function models(signal, changed) {
   function beat({ time, models: rows }) {
     if (time) skew = time - Date.now() / 1000;
     for (const row of rows ?? []) felt(row, row.waiting);
-    changed();
   }
 
   function felt({ id, since, in_flight, ttl_left, memory, tokens_per_second }, waiting) {

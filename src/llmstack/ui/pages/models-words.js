@@ -1,7 +1,7 @@
 // A model's state in words.
 
 import { seconds } from "../lib/format.js";
-import { failures, loads } from "./models-loads.js";
+import { ending, failures, loads } from "./models-loads.js";
 import { isLocal } from "./models-rows.js";
 
 /** What a model is called. */
@@ -29,6 +29,7 @@ export function progress(row) {
     const place = under.position > 0 ? `place ${under.position}, ` : "";
     return `${place}${seconds(Math.floor((Date.now() - under.begun) / 1000))}`;
   }
+  if (ending.has(row.id) && row.in_flight > 0) return "ends when it has answered";
   return row.age === null || !row.state ? "" : `for ${seconds(Math.floor(row.age))}`;
 }
 

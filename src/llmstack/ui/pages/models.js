@@ -33,10 +33,14 @@ export async function show(main, { signal, query }) {
       { id: "requests", label: "Requests", cell: requestsCell, numeric: true },
       { id: "actions", label: "Actions", cell: actionsCell },
     ],
-    open: (row) => details(row.id),
     empty: "No models.",
   });
   list.element.classList.add("models");
+  // For the mouse; keys have the name, which is a button.
+  list.element.addEventListener("click", ({ target }) => {
+    const line = target.closest("tbody tr");
+    if (line && !target.closest("button") && getSelection().isCollapsed) details(line.row.id);
+  });
 
   main.append(
     h(

@@ -25,13 +25,26 @@ export async function show(main, { signal, query }) {
   const place = h("div", { class: "play" }, h("p", { class: "quiet" }, "Asking which models there are…"));
   main.append(place);
   if (query.get("model")) choose({ model: query.get("model") });
+  let names = ids();
+  let known = "";
   live.on("renewed", () => load().catch(complain), signal);
+  live.on("models", () => names !== ids() && load().catch(complain), signal);
   await load();
 
   async function load() {
+    names = ids();
     const models = await offers(signal);
-    if (!signal.aborted) tabs(place, models, query, signal);
+    if (signal.aborted || known === JSON.stringify(models)) return;
+    known = JSON.stringify(models);
+    const focused = document.activeElement?.id;
+    tabs(place, models, query, signal);
+    if (focused && focused !== document.activeElement?.id) document.getElementById(focused)?.focus();
   }
+}
+
+/** The models' names, which change when the configuration does. */
+function ids() {
+  return live.state.models.map(({ id }) => id).join("\n");
 }
 
 let shown = new AbortController();

@@ -5,7 +5,7 @@ const IMAGE = 20 * 1024 * 1024;
 const TEXT = 128 * 1024;
 /** Pixels of the longer side; models look at less. */
 const SIDE = 2048;
-export const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /**
  * What can be sent of `file`: `{image: {name, url}}` or `{file: {name, text}}`.
@@ -19,7 +19,7 @@ export async function attach(file, whyBlind) {
     if (file.size > IMAGE) throw new Error(`${file.name} has more than 20 MB.`);
     return { image: { name: file.name || "image", url: await drawn(file) } };
   }
-  if (file.type.startsWith("image/")) throw new Error(`${file.name} is not a PNG, JPEG, WebP or GIF image.`);
+  if (file.type.startsWith("image/") && file.type !== "image/svg+xml") throw new Error(`${file.name} is not a PNG, JPEG, WebP or GIF image.`);
   if (file.size > TEXT) throw new Error(`${file.name} has more than 128 KiB.`);
   return { file: { name: file.name || "text", text: await read(file) } };
 }

@@ -32,7 +32,7 @@ export function conversation(models, signal, note) {
   const empty = h(
     "div",
     { class: "play-empty" },
-    h("h2", {}, "Ask something"),
+    h("p", { class: "play-first" }, "Ask something"),
     h("p", { class: "quiet" }, "The conversation stays in this browser, and goes to the chosen model only."),
     back,
   );
@@ -41,11 +41,15 @@ export function conversation(models, signal, note) {
   const write = composer({ send, stop, blind: () => whyBlind(model(), known) }, signal);
   const bar = h("div", { class: "play-bar row spread" }, h("div", { class: "row" }, choice.element, state), anew);
   const foot = h("div", { class: "play-foot" }, newest, write.element);
-  const talk = h("section", { class: "play-talk", "aria-label": "Conversation" }, empty, turns, foot);
+  const talk = h("section", { class: "play-talk", "aria-label": "Conversation" }, h("h2", { class: "unseen" }, "Conversation"), empty, turns, foot);
   const element = h("div", { class: "play-chat" }, bar, talk, h("aside", { "aria-label": "Settings" }, settings.element, note), announced);
 
   const does = {
     async edit(message, text, close) {
+      if (chat.running) {
+        complain("An answer is being written: stop it first.");
+        return;
+      }
       if (!(await may(message, "Send it anew"))) return;
       message.text = text;
       close();
@@ -166,6 +170,7 @@ export function conversation(models, signal, note) {
   }
 
   function go() {
+    if (chat.running) return;
     const offer = model();
     ask(offer !== undefined && !whyBlind(offer, known)).catch(complain);
   }

@@ -2,7 +2,7 @@
 
 import { fill, h, say } from "../lib/dom.js";
 import { complain } from "../lib/notice.js";
-import { attach, IMAGES } from "./playground_attach.js";
+import { attach } from "./playground_attach.js";
 import { faults } from "./playground_fields.js";
 import { chat } from "./playground_store.js";
 import { sends } from "./playground_turn.js";
@@ -95,7 +95,6 @@ export function composer({ send, stop, blind }, signal) {
   function refresh() {
     grow();
     const reason = blind();
-    file.accept = reason ? "" : [...IMAGES, "text/*", "*/*"].join(",");
     say(why, reason);
     const kept = [...chat.images.map((one) => [chat.images, one]), ...chat.files.map((one) => [chat.files, one])];
     fill(chips, kept.map(([list, one]) => chip(list, one)));

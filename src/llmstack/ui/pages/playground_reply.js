@@ -77,8 +77,12 @@ async function receive(message, body, signal) {
   const response = await send("POST", "/v1/chat/completions", body, { signal, headers });
   reply.head(response.headers);
   for await (const data of events(response)) {
-    if (data === "[DONE]") break;
-    reply.take(JSON.parse(data));
+    if (data === "[DONE]") continue; // what comes behind it is the connection's end
+    try {
+      reply.take(JSON.parse(data));
+    } catch (error) {
+      throw error.told ? error : new Error("The model sent something that is no answer.");
+    }
     tell("reply", message);
   }
   if (!signal.aborted) reply.end();
@@ -207,11 +211,10 @@ class Reply {
 
 function told(error) {
   const text = typeof error === "string" ? error : (error.message ?? JSON.stringify(error));
-  return Object.assign(new Error(text), { status: Number(error.code) || 0 });
+  return Object.assign(new Error(text), { status: Number(error.code) || 0, told: true });
 }
 
 function words(error) {
-  if (error instanceof SyntaxError) return "The model sent something that is no answer.";
   if (error instanceof TypeError) return "The connection broke off.";
   return error.message || String(error);
 }

@@ -120,9 +120,13 @@ function restore() {
   }
   if (typeof kept?.model === "string") chat.model = kept.model;
   if (typeof kept?.session === "string") chat.session = kept.session;
-  if (kept?.settings && typeof kept.settings === "object") chat.settings = kept.settings;
+  for (const [name, text] of Object.entries(kept?.settings ?? {})) {
+    if (typeof text === "string") chat.settings[name] = text;
+  }
   if (!Array.isArray(kept?.messages)) return;
-  chat.messages = kept.messages.filter((one) => typeof one?.text === "string" && one.id);
+  chat.messages = kept.messages
+    .filter((one) => typeof one?.text === "string" && one.id)
+    .map((one) => ({ images: [], files: [], tools: [], notes: [], speed: {}, reasoning: "", ...one }));
   for (const message of chat.messages) {
     // It was being written when the page was closed.
     if (message.state === "waiting" || message.state === "writing") message.state = "stopped";

@@ -125,7 +125,7 @@ function line({ speed: took, state }) {
   if (took.first === undefined) return "";
   const parts = [`first token ${milliseconds(took.first)}`];
   if (took.rate) parts.push(speed(took.rate));
-  else if (took.about && state === "writing") parts.push(`about ${speed(took.about)}`);
+  else if (took.about && state !== "done") parts.push(`about ${speed(took.about)}`);
   if (took.input !== undefined) {
     parts.push(`${count(took.input)} tokens in${took.cached === undefined ? "" : `, ${count(took.cached)} cached`}`);
   }

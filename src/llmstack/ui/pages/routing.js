@@ -9,19 +9,20 @@ import { inPlainWords } from "./routing-words.js";
 
 export const title = "Routing";
 
+/** The engine's own door knows nothing of decisions. */
+const AT_THE_GATEWAY = "Decisions are made at the gateway's port: open this page there.";
+
 /** Milliseconds between two looks at the ladder while requests come and go. */
 const EVERY = 1000;
 
 /** What `auto` would choose for a message, and the ladder that it climbs. */
 export async function show(main, { signal }) {
-  let ladder;
-  try {
-    ladder = await get("/api/ladder", { signal });
-  } catch (error) {
-    if (error.status !== 404) throw error;
+  const overview = live.state.overview ?? (await get("/api/overview", { signal }));
+  if (overview.kind === "swap") {
     append(main, [nothingToChoose()]);
     return;
   }
+  let ladder = await get("/api/ladder", { signal });
   const drawn = ladderPart(ladder, signal);
   const decided = h("div", { class: "decision" }, placeholder());
   const summary = h("p", { class: "unseen", role: "status" });
@@ -63,7 +64,8 @@ export async function show(main, { signal }) {
   function failed(error) {
     drawn.place(null);
     summary.textContent = "";
-    fill(decided, h("p", { class: "error", role: "alert" }, error.message));
+    const said = error.status === 404 ? AT_THE_GATEWAY : error.message;
+    fill(decided, h("p", { class: "error", role: "alert" }, said));
   }
 
   function nothing() {

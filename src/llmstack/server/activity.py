@@ -319,10 +319,10 @@ class Activity:
             metadata["fifo_priority"] = str(priority)
         if session := scope.get("llmstack.session"):
             metadata["session"] = session.hex()[:SHOWN]
-        sessions = self._sessions
-        for name, value in scope["headers"]:
-            if name in sessions:
-                metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
+        if sessions := self._sessions:
+            for name, value in scope["headers"]:
+                if name in sessions:
+                    metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
         return metadata or None
 
     # The engine and the logs.

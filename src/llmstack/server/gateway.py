@@ -18,7 +18,7 @@ from llmstack.dialects import read, replace_model
 from llmstack.errors import BadRequest, ModelNotFound, RequestError
 from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
-from llmstack.server.chooser import Asker
+from llmstack.server.chooser import ANYBODY, Asker
 from llmstack.server.cors import is_preflight
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
@@ -152,12 +152,15 @@ class Gateway:
 
     def _asker(self, scope: Scope) -> Asker:
         access = self._door.access
+        owner = access.owner(scope)
+        if not owner:
+            return ANYBODY
         barred: frozenset[str] = frozenset()
         if access.limited(scope):
             barred = frozenset(
                 tier.name for tier in self._stack.tiers if not self._may(scope, tier.name)
             )
-        return Asker(access.owner(scope), barred)
+        return Asker(owner, barred)
 
     def _may(self, scope: Scope, tier: str) -> bool:
         try:

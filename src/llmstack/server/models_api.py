@@ -15,6 +15,7 @@ from llmstack.errors import ModelNotFound
 from llmstack.server.asgi import read_body
 from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.events_route import HEADERS
+from llmstack.server.failures import Failures
 from llmstack.server.load_progress import load_frames
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ModelsApi:
 
     def __init__(self, engine: Engine, control: ContextControl) -> None:
         self._engine = engine
+        self._failures = Failures(engine)
         self._control = control
         self.routes = [
             Route("/running", self._running),
@@ -67,9 +69,10 @@ class ModelsApi:
 
         ``ttl_left`` is in seconds, null where there is none. ``memory`` is what its processes
         take of the machine's memory now, in bytes; null if it is not loaded. ``footprint`` is what
-        the rule by memory reckons with, null under another rule. ``context`` is in tokens over all
-        slots, but ``served`` for one; ``command`` is what the next start runs, secrets masked. More
-        of both: ``/api/model/{model}/...``.
+        the rule by memory reckons with, null under another rule. ``failure`` is what its last start
+        is blamed on, or its sudden end; null once it starts again. ``context`` is in tokens over
+        all slots, but ``served`` for one; ``command`` is what the next start runs, secrets masked.
+        More of both: ``/api/model/{model}/...``.
         """
         rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})
@@ -92,6 +95,7 @@ class ModelsApi:
             "memory": status.memory,
             "footprint": self._footprint(status.id),
             "pid": status.pid,
+            "failure": self._failures.of(status.id),
             "provider": "local",
             "pinned": self._control.pinned(status.id),
             "context": self._context(status.id),

@@ -1,7 +1,9 @@
 // Questions that have to be answered first, and texts that are copied.
 
 import { h } from "./dom.js";
-import { complain, tell } from "./notice.js";
+import { complain, place, tell } from "./notice.js";
+
+let opened = 0;
 
 /**
  * Show `content` in a dialog with a title; `buttons` are elements for its foot.
@@ -9,19 +11,24 @@ import { complain, tell } from "./notice.js";
  * Returns the `<dialog>`, which is gone once it is closed. Escape closes it.
  */
 export function dialog(title, content, buttons = []) {
-  const heading = h("h2", { id: "dialog-title" }, title);
+  opened += 1;
+  const heading = h("h2", { id: `dialog-title-${opened}` }, title);
   const close = h("button", { type: "button", class: "plain", "aria-label": "Close" }, "×");
   const element = h(
     "dialog",
-    { "aria-labelledby": "dialog-title" },
+    { "aria-labelledby": heading.id },
     h("header", {}, heading, close),
     h("div", { class: "dialog-body" }, content),
     buttons.length > 0 && h("footer", {}, buttons),
   );
   close.addEventListener("click", () => element.close());
-  element.addEventListener("close", () => element.remove());
+  element.addEventListener("close", () => {
+    place(element);
+    element.remove();
+  });
   document.body.append(element);
   element.showModal();
+  place();
   return element;
 }
 

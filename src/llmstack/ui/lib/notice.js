@@ -30,6 +30,16 @@ export async function attempt(work) {
   }
 }
 
+/**
+ * Put the notices where they are seen and can be closed: in the dialog on top, if there is one
+ * apart from `leaving`.
+ */
+export function place(leaving = null) {
+  const open = [...document.querySelectorAll("dialog[open]")].filter((dialog) => dialog !== leaving);
+  const onTop = open.at(-1) ?? document.body;
+  if (region.parentNode !== onTop) onTop.append(region);
+}
+
 function add(text, kind) {
   const close = h("button", { type: "button", class: "plain", "aria-label": "Close this message" }, "×");
   const note = h("div", { class: ["notice", kind] }, h("p", {}, text), close);

@@ -73,7 +73,7 @@ function entry(model, { signal, onChange }) {
   const element = h(
     "details",
     {},
-    h("summary", {}, h("span", { class: "settings-name" }, model.id), about),
+    h("summary", {}, h("span", { class: "settings-name" }, model.id), " ", about),
     error.element,
     forms,
   );

@@ -39,6 +39,7 @@ COMMANDS = {
     "swap": Command(
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
+    "keys": Command("keys", "Make, list and revoke the keys of clients.", "Run"),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
     "activate": Command("activate", "Wire this shell to the projects you enter.", "Shell"),
     "allow": Command("allow", "Let this project wire your shells; an edit asks again.", "Shell"),

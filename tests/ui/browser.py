@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Request
 
 #: Milliseconds after which a test gives up waiting. Generous: the machine may be busy.
-PATIENCE = 8_000
+PATIENCE = 30_000
 #: A desktop and a phone, in pixels.
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 

@@ -19,16 +19,19 @@ from llmstack.config.roles import DEFAULT_ALIASES, DEFAULT_TTL, OTHER_TTL
 from llmstack.config.schema import schema_text
 from llmstack.config.stack_loader import parse_stack
 from llmstack.config.swap import SwapConfig
+from llmstack.config.workdir import WorkDir
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.hub.catalogue import catalogue
 from llmstack.residency.arithmetic import set_lines
 from llmstack.residency.room import machine_room
+from llmstack.server.access import Access
 from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.fit import Headers, fit_stack
 from llmstack.server.gateway import AUTO_POSTS, Gateway
+from llmstack.server.key_ring import KeyRing
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 from llmstack.server.overrides import Overrides
 from llmstack.server.profile import make_profile
@@ -218,7 +221,8 @@ def _http() -> str:
     engine = Engine(SwapConfig(""))
     activity = Activity(engine)
     dispatcher = Dispatcher(engine, Pool(), activity)
-    door = Door(dispatcher, steering=_steering())
+    access = Access(engine, KeyRing(WorkDir(Path("/none")), {}))
+    door = Door(dispatcher, steering=_steering(), access=access)
     gateway = Gateway(dispatcher, door, None, None, None, dict)  # type: ignore[arg-type]
     lines = [NOTE + "# HTTP\n", "## Gateway, port 10101\n"]
     lines.append(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmstack.activity.flow import USUAL, WINDOW, Flow, Flowing
+from llmstack.activity.flow import USUAL, WATCHED, WINDOW, Flow, Flowing
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 def test_a_steady_stream_is_told_with_its_speed_once_a_token_has_a_size() -> None:
     clock = Clock()
     flow = Flow(clock)
-    flow.ended(1, "m", size=1000, tokens=10, seconds=1, stream=True)  # 100 bytes each
+    flow.learn("m", size=1000, tokens=10)  # 100 bytes each
     began, rates = clock.now, {}
     for _ in range(6):
         clock.now += 1
@@ -39,24 +39,30 @@ def test_an_answer_in_one_piece_counts_when_it_has_come() -> None:
     flow = Flow(clock)
     assert flow.look([]) == {}
     clock.now += 1
-    flow.ended(1, "m", size=500, tokens=90, seconds=0.5, stream=False)
+    flow.ended(1, "m", tokens=90, seconds=0.5)
     assert flow.look([]) == {"m": pytest.approx(90 / WINDOW)}
     clock.now += WINDOW
     assert flow.look([]) == {}, "what is past is no speed now"
 
 
 def test_what_ended_before_anybody_looked_is_not_kept() -> None:
-    flow = Flow(Clock())
-    flow.ended(1, "m", size=500, tokens=90, seconds=0.5, stream=True)
+    clock = Clock()
+    flow = Flow(clock)
+    assert not flow.watched
+    flow.look([])
+    assert flow.watched
+    clock.now += WATCHED + 1
+    flow.ended(1, "m", tokens=90, seconds=0.5)
     assert not flow._written
+    assert not flow.watched
 
 
 def test_the_end_of_a_stream_adds_only_what_was_not_counted() -> None:
     clock = Clock()
     flow = Flow(clock)
-    flow.ended(9, "m", size=100, tokens=1, seconds=1, stream=True)
+    flow.learn("m", size=100, tokens=1)
     flow.look([Flowing(1, "m", 1000, clock.now - 1)])
-    flow.ended(1, "m", size=1500, tokens=15, seconds=1.5, stream=True)
+    flow.ended(1, "m", tokens=15, seconds=1.5)
     assert flow.look([]) == {"m": pytest.approx(15 / WINDOW)}
 
 
@@ -77,4 +83,6 @@ def test_no_order_of_events_makes_a_speed_negative_or_infinite(
         clock.now += wait
         rates = flow.look([Flowing(number // 3, "m", size, clock.now - seconds)])
         assert all(0 <= rate < float("inf") for rate in rates.values())
-        flow.ended(number // 2, "m", size, tokens, seconds, stream=bool(number % 2))
+        if tokens:
+            flow.learn("m", size, tokens)
+        flow.ended(number // 2, "m", tokens, seconds)

@@ -66,13 +66,28 @@ def test_what_is_not_known_or_not_ours_counts_as_nothing() -> None:
     assert rereading.of(failed) == 0
 
 
+def test_a_title_in_the_name_of_the_session_continues_nothing_and_hides_nothing() -> None:
+    """A small prompt of its own between two turns is not the end of what was read before."""
+    rereading = Rereading()
+    assert [rereading.of(row(*turn)) for turn in ((20_000, 0), (300, 0), (21_000, 0))] == [
+        0,
+        0,
+        20_000,
+    ]
+
+
+def test_what_a_compaction_has_left_was_not_read_before() -> None:
+    rereading = Rereading()
+    assert [rereading.of(row(*turn)) for turn in ((20_000, 0), (8000, 0), (8500, 8000))] == [0] * 3
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(-1, 10**6), st.sampled_from("abc"))))
 def test_never_more_than_either_prompt_had(turns: list[tuple[int, int, str]]) -> None:
     rereading, before = Rereading(), dict.fromkeys("abc", 0)
     for prompt, cached, session in turns:
         again = rereading.of(row(prompt, min(cached, prompt), session))
         assert 0 <= again <= min(prompt, before[session])
-        before[session] = prompt or before[session]
+        before[session] = max(prompt, before[session])
 
 
 def test_only_so_many_sessions_are_remembered() -> None:

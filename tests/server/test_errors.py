@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,15 @@ from llmstack.errors import RequestError, ShuttingDown
 from llmstack.server import asgi
 from llmstack.server.errors import error_body, error_object
 from tests.server.conftest import free_ports
-from tests.server.house import anthropic_error_of, error_of, fake, release, running, side_by_side
+from tests.server.house import (
+    anthropic_error_of,
+    error_of,
+    fake,
+    one_at_a_time,
+    release,
+    running,
+    side_by_side,
+)
 from tests.server.wire import Wire, ask, chat, eventually
 
 if TYPE_CHECKING:
@@ -131,19 +140,35 @@ async def test_anthropics_clients_are_told_in_their_own_shape(house: House) -> N
         assert anthropic_error_of(got)[0] == 404
         assert got.json()["error"]["type"] == "not_found_error"
     got = await ask(house.gateway, "POST", f"{path}/count_tokens", chat("broken"))
+    assert anthropic_error_of(got)[0] == 503
+    got = await ask(house.door, "POST", path, chat("broken"))
     assert anthropic_error_of(got)[0] == 500
     assert got.json()["error"]["type"] == "api_error"
 
 
 @pytest.mark.top40(19, "500 with the cause")
 async def test_a_model_that_does_not_start_says_why(house: House) -> None:
-    """500 with the cause and the model's own last words, for every request that waited."""
-    status, message = error_of(await ask(house.gateway, "POST", CHAT, chat("broken")))
-    assert status == 500
-    assert message.startswith(
-        "unspecific error: broken: upstream command exited prematurely (status 3)\n"
-    )
-    assert "cannot open the weights" in message
+    """500 with the cause and the model's own last words, for every request that waited.
+
+    The gateway tells apart what llama-swap does not: 503 for a model that cannot be loaded.
+    """
+    for port, expected in ((house.door, 500), (house.gateway, 503)):
+        status, message = error_of(await ask(port, "POST", CHAT, chat("broken")))
+        assert status == expected
+        assert message.startswith(
+            "unspecific error: broken: upstream command exited prematurely (status 3)\n"
+        )
+        assert "cannot open the weights" in message
+
+
+async def test_a_model_that_takes_too_long_to_load_is_a_gateway_timeout(
+    tmp_path: Path, free_port: int
+) -> None:
+    swap = replace(one_at_a_time(fake("slow", free_port, "--hang-health")), health_check_timeout=1)
+    async with running(tmp_path, swap) as house:
+        for port, expected in ((house.gateway, 504), (house.door, 500)):
+            status, message = error_of(await ask(port, "POST", CHAT, chat("slow")))
+            assert (status, "timed out after 1s" in message) == (expected, True)
 
 
 async def test_a_model_that_cannot_be_reached_is_a_bad_gateway(

@@ -196,3 +196,16 @@ async def test_a_file_of_the_version_before_is_read_as_it_is(tmp_path: Path) -> 
     overrides = Overrides(path)
     assert overrides.of("one").process.ctx_size == 4096
     assert overrides.settings == {}
+
+
+async def test_all_numbers_are_reset_at_once_even_if_one_alone_could_not_be(
+    tmp_path: Path,
+) -> None:
+    async with stack(tmp_path) as house:
+        assert (await put(house, MID, 64_000)).status == 200
+        assert (await put(house, HIGH, 2000)).status == 200
+        assert (await put(house, "routing.sticky", value=False)).status == 200
+        got = await ask(house.door, "DELETE", SETTINGS)
+        rows = got.json()["settings"]
+        assert [row["override"] for row in rows] == [None] * len(rows)
+        assert [row["effective"] for row in rows] == [row["configured"] for row in rows]

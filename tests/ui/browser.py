@@ -10,6 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, ConsoleMessage, Request
 
@@ -49,7 +50,7 @@ class Visitor:
         self.problems: list[str] = []
         self.page = self._context.new_page()
         self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("pageerror", lambda error: self.problems.append(error.stack or str(error)))
         self.page.on("request", self._asked)
 
     def __enter__(self) -> Self:
@@ -58,16 +59,21 @@ class Visitor:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._context.close()
         if kind is None:
-            assert not self.problems
+            assert not self.problems, sorted(set(self.problems))[:5]
 
     def open(self, page: str = "") -> None:
         """Go to one of the pages, by its name in the address, and wait until it is connected."""
         self.page.goto(f"/ui/{page}")
         expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
 
+    def picture(self, path: Path) -> None:
+        """What is on the screen now, as a PNG file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, animations="disabled", caret="hide")
+
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _asked(self, request: Request) -> None:
         parts = urlsplit(request.url)

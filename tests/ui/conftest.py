@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+#: Where the pages' pictures are left, for whoever wants to see what was tested.
+SCREENSHOTS = REPOSITORY / "build" / "screenshots"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this directory."""
@@ -45,14 +48,16 @@ def _no_proxy() -> Iterator[None]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """``code-smart`` answers a few phrases and calls tools, ``code-fast`` writes long and slowly.
 
-    One of them is loaded at a time. For all tests that neither stop the daemon nor change what is
-    configured without setting it back.
+    ``plan`` is the model of ``code-fast`` again; it and ``code-smart`` take turns, while
+    ``code-fast`` stays. For all tests that neither stop the daemon nor change what is configured
+    without setting it back.
     """
     tiny = REPOSITORY / "tests" / "models" / "tiny_chat" / "tiny-chat.gguf"
     small = ensure_demo_model(CACHE / "llmstack", lambda _: None)
     tiers = {
         "code-smart": {"role": "agent", "path": str(tiny), "ctx_size": "4096"},
         "code-fast": {"role": "fast", "path": str(small), "ctx_size": "4096"},
+        "plan": {"role": "plan", "path": str(small), "ctx_size": "4096"},
     }
     with Stack(tmp_path_factory.mktemp("ui"), models_ini(tiers, capture_buffer="16")) as stack:
         stack.start()

@@ -46,26 +46,34 @@ class Flow:
         self._counted: dict[int, float] = {}
         self._written: deque[tuple[float, str, float]] = deque()
         self._looked_at = float("-inf")
+        #: Whether anybody has looked lately.
+        self.watched = False
 
-    def ended(
-        self, number: int, model: str, size: int, tokens: int, seconds: float, *, stream: bool
-    ) -> None:
-        """An answer of ``tokens`` has ended, ``seconds`` after its model began to work on it."""
+    def learn(self, model: str, size: int, tokens: int) -> None:
+        """A stream of ``size`` bytes had ``tokens``, at least one."""
+        sizes = self._sizes
+        sizes[model] = size / tokens if size > tokens else 1.0
+        if len(sizes) > MOST:
+            del sizes[next(iter(sizes))]
+
+    def ended(self, number: int, model: str, tokens: int, seconds: float) -> None:
+        """An answer of ``tokens`` has ended, ``seconds`` after its model began to work on it.
+
+        To be told while somebody looks (``watched``).
+        """
         counted = self._counted.pop(number, 0.0)
-        if tokens <= 0:
-            return
-        if stream:
-            self._sizes[model] = max(size / tokens, 1.0)
-            if len(self._sizes) > MOST:
-                del self._sizes[next(iter(self._sizes))]
         now = self._now()
-        if now - self._looked_at <= WATCHED:
-            rest = tokens - counted if counted else tokens * _share(seconds)
-            self._written.append((now, model, max(rest, 0.0)))
+        if now - self._looked_at > WATCHED:
+            self.watched = False
+            return
+        rest = tokens - counted if counted else tokens * _share(seconds)
+        if rest > 0:
+            self._written.append((now, model, rest))
 
     def look(self, answers: Iterable[Flowing]) -> dict[str, float]:
         """Tokens per second by model, for those that write; ``answers`` are all that run."""
         now = self._looked_at = self._now()
+        self.watched = True
         seen: dict[int, float] = {}
         for answer in answers:
             tokens = answer.bytes / self._sizes.get(answer.model, USUAL)

@@ -10,6 +10,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from llmstack.activity.clients import read_clients
 from llmstack.activity.day import read_day, write_swap
 from llmstack.activity.reading import read_ids, read_page, read_rows, read_stats
 from llmstack.activity.schema import charge, connect, insert, read_spend
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llmstack.activity.clients import ClientUse
     from llmstack.activity.day import Day
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
@@ -152,6 +154,10 @@ class ActivityStore:
     def _note_failure(self, done: Future[None]) -> None:
         if error := done.exception():
             self._warn(f"a swap is not counted: {error}")
+
+    def ask_clients(self) -> Future[dict[str, ClientUse]]:
+        """What the log has of every client. Errors: see ``ask``."""
+        return self._submit(read_clients)
 
     def keep(self, rows: int) -> None:
         """Keep the newest ``rows`` from now on."""

@@ -128,6 +128,8 @@ def _connect(arguments: Namespace, place: Place) -> int:
     elif wiring.edits:
         carry_out(arguments.agent, wiring, endpoint, place)
         print(f"[=] {arguments.agent} is connected already", file=sys.stderr)
+    if endpoint.needs_key and endpoint.key_file and "LLMSTACK_API_KEY" not in os.environ:
+        print(f'export LLMSTACK_API_KEY="$(cat {shlex.quote(endpoint.key_file)})"')
     for name, value in wiring.environ:
         shown = f'"{value}"' if value.startswith("$") else shlex.quote(value)
         print(f"export {name}={shown}")

@@ -119,6 +119,7 @@ async def _ask_all(stack: RunningStack, narrator: Narrator) -> None:
             chat,
             stack.gateway,
             [{"role": "user", "content": prompt.text}],
+            key=stack.local_key,
             on_model=narrator.routed,
             on_text=narrator.text,
             max_tokens=ANSWER,

@@ -64,8 +64,15 @@ def daemon() -> DaemonRecord:
 
 
 def api_key() -> str:
-    """The API key to show to a stack, empty for none."""
+    """The API key to show to another machine's stack, empty for none."""
     return os.environ.get(KEY_VARIABLE, "")
+
+
+def own_key(work: WorkDir) -> str:
+    """The key to show to the daemon of ``work``, on this machine."""
+    from llmstack.config.local_key import read_local_key
+
+    return read_local_key(work) or api_key()
 
 
 def channel(work: WorkDir) -> Marker:
@@ -76,8 +83,8 @@ def channel(work: WorkDir) -> Marker:
     return effective_marker(work, daemon_lives=living_daemon(work) is not None)
 
 
-def gateway(work: WorkDir) -> str:
-    """The base URL that answers for ``work``: its daemon's, or that of another machine.
+def gateway(work: WorkDir) -> tuple[str, str]:
+    """The base URL that answers for ``work``, its daemon's or another machine's, and the key.
 
     Raises:
         DaemonError: no daemon runs, and the project is no thin client; or it is one of a stack
@@ -87,7 +94,9 @@ def gateway(work: WorkDir) -> str:
 
     marker = channel(work)
     require_chosen(work, marker)
-    return marker.url if marker.channel == "external" else daemon().gateway
+    if marker.channel == "external":
+        return marker.url, api_key()
+    return daemon().gateway, own_key(work)
 
 
 def project(directory: str | None) -> WorkDir:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import BooleanOptionalAction
 from typing import TYPE_CHECKING
 
 from llmstack.cli.channel import add_channel
 from llmstack.cli.here import work_dir
+from llmstack.cli.network import add_network, network_environ
 from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   llmstack serve           serve until Ctrl-C; a second Ctrl-C ends running answers
   llmstack serve --watch   also start anew when models.ini changes; kill -HUP does it once
-  llmstack serve --next    with the queued upgrades (the *_next keys of models.ini)"""
+  llmstack serve --next    with the queued upgrades (the *_next keys of models.ini)
+  llmstack serve --host 0.0.0.0
+                           let the network in; needs a key: llmstack keys add laptop"""
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     add_channel(parser)
+    add_network(parser)
     add_watch(parser)
 
 
@@ -43,9 +46,9 @@ def add_watch(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Serve in the foreground."""
-    return serve_here(
-        work_dir(), arguments.channel or "current", os.environ, watching=arguments.watch
-    )
+    channel: Channel = arguments.channel or "current"
+    environ = network_environ(arguments)
+    return serve_here(work_dir(), channel, environ, watching=arguments.watch)
 
 
 def serve_here(
@@ -57,12 +60,15 @@ def serve_here(
     plan: StackPlan | None = None,
 ) -> int:
     """Serve ``plan``, by default a new one; its warnings are then told."""
+    from llmstack.server.doorways import check_doorways
     from llmstack.server.plan import plan_stack
     from llmstack.server.serve import run as run_loop
     from llmstack.server.serve import serve
 
     def replan() -> StackPlan:
-        return plan_stack(work, environ, channel=channel)
+        fresh = plan_stack(work, environ, channel=channel)
+        check_doorways(work, fresh.stack.settings, environ)
+        return fresh
 
     if plan is None:
         plan = replan()

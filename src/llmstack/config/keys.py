@@ -12,7 +12,13 @@ from llmstack.config.key import Key, SectionKind
 
 _SETTINGS = (
     Key("DEFAULT", "host", "host", "127.0.0.1", "Address that the model servers listen on."),
-    Key("DEFAULT", "router_host", "host", "127.0.0.1", "Address that the gateway listens on."),
+    Key(
+        "DEFAULT",
+        "router_host",
+        "host",
+        "127.0.0.1",
+        "Address that the gateway listens on; one of the network needs keys (llmstack keys).",
+    ),
     Key("DEFAULT", "router_port", "port", "10101", "Port of the gateway."),
     Key("DEFAULT", "engine_port", "port", "10102", "Port of the engine's own door."),
     Key("DEFAULT", "start_port", "port", "10001", "First port given to a model server."),
@@ -43,6 +49,28 @@ _SETTINGS = (
         "off or URL",
         "",
         "Where Ollama is, or off; without it OLLAMA_HOST and Ollama's own port are tried.",
+    ),
+    Key(
+        "DEFAULT",
+        "tls_cert_file",
+        "path",
+        "",
+        "Certificate chain (PEM) with which the gateway serves.",
+    ),
+    Key("DEFAULT", "tls_key_file", "path", "", "Private key (PEM) of tls_cert_file."),
+    Key(
+        "DEFAULT",
+        "allowed_hosts",
+        "names, by commas",
+        "",
+        "Names, beside this machine's, under which the gateway may be asked for.",
+    ),
+    Key(
+        "DEFAULT",
+        "allowed_origins",
+        "origins, by commas",
+        "",
+        "Origins, beside this machine's, whose web pages may ask.",
     ),
 )
 

@@ -12,6 +12,7 @@ import msgspec
 from llmstack.activity import (
     ActivityRow,
     CaptureCache,
+    ClientMetrics,
     Events,
     InflightTable,
     ModelMetrics,
@@ -118,6 +119,7 @@ class Activity:
         self._rereading = Rereading()
         #: How the latest requests were routed and fitted.
         self.details = Details()
+        self.clients = ClientMetrics()
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
         self.store = open_store(config, fallback, self.budgets.spend)
@@ -291,6 +293,7 @@ class Activity:
         number = self.store.add(row)
         self.details.keep(number, scope)
         self.metrics.request(row)
+        self.clients.request(row)
         for listener in self.listeners:
             listener(row)
         if recording is not None:
@@ -319,10 +322,10 @@ class Activity:
             metadata["fifo_priority"] = str(priority)
         if session := scope.get("llmstack.session"):
             metadata["session"] = session.hex()[:SHOWN]
-        sessions = self._sessions
-        for name, value in scope["headers"]:
-            if name in sessions:
-                metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
+        if sessions := self._sessions:
+            for name, value in scope["headers"]:
+                if name in sessions:
+                    metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
         return metadata or None
 
     # The engine and the logs.

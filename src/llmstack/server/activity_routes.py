@@ -98,7 +98,7 @@ class _Answers:
         """A page of finished requests."""
         query = parse_query(request.query_params.multi_items())
         self._activity.settle()
-        page = await _asked(self._activity.store.ask(query))
+        page = await asked(self._activity.store.ask(query))
         return JSONResponse(page.to_json(self._activity.captures.has))
 
     async def row(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class _Answers:
         """
         activity, number = self._activity, _number(request, "activity")
         activity.settle()
-        found = await _asked(activity.store.ask_rows([number]))
+        found = await asked(activity.store.ask_rows([number]))
         if not found:
             raise NotKept("there is no such request in the activity log")
         has_capture = activity.captures.has(number)
@@ -131,7 +131,7 @@ class _Answers:
             raise BadRequest(f"format must be one of {', '.join(FORMATS)}")
         query = parse_query(request.query_params.multi_items())
         self._activity.settle()
-        ids = await _asked(self._activity.store.ask_ids(query))
+        ids = await asked(self._activity.store.ask_ids(query))
         name = f"llmstack-activity-{time.strftime('%Y%m%d-%H%M%S')}.{form}"
         headers = {
             "content-disposition": f'attachment; filename="{name}"',
@@ -144,7 +144,7 @@ class _Answers:
     async def _pieces(self, form: Format, ids: Sequence[int]) -> AsyncIterator[bytes]:
         yield head(form)
         for at in range(0, len(ids), _PAGE):
-            rows = await _asked(self._activity.store.ask_rows(ids[at : at + _PAGE]))
+            rows = await asked(self._activity.store.ask_rows(ids[at : at + _PAGE]))
             yield page(form, rows, first=not at)
         yield tail(form)
 
@@ -152,7 +152,7 @@ class _Answers:
         """Sums and speeds over all requests, or those to some models."""
         models = [name for name in request.query_params.getlist("model") if name]
         self._activity.settle()
-        return JSONResponse(await _asked(self._activity.store.ask_stats(models)))
+        return JSONResponse(await asked(self._activity.store.ask_stats(models)))
 
     async def capture(self, request: Request) -> Response:
         """One request and its answer, whole."""
@@ -202,7 +202,8 @@ class _Answers:
         activity = self._activity
         latest = activity.sampler.latest if activity.sampler else None
         spending = activity.spending()
-        text = metrics_text(latest, activity.metrics, activity.states(), spending)
+        clients = activity.clients.families()
+        text = metrics_text(latest, activity.metrics, activity.states(), spending, clients)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
 
@@ -214,7 +215,7 @@ def _number(request: Request, of: str) -> int:
     return max(min(int(text), _LARGEST), -_LARGEST)
 
 
-async def _asked(question: Future[T]) -> T:
+async def asked(question: Future[T]) -> T:
     """The store's answer. Raises Unavailable when its file cannot be read."""
     try:
         return await asyncio.wrap_future(question)

@@ -19,7 +19,7 @@ from llmstack.engine.plan import State
 from llmstack.errors import BadRequest, ConfigError, Conflict, RequestError
 from llmstack.residency.pins import broken, with_pins
 from llmstack.server.context_headers import with_headers
-from llmstack.server.overrides import Override, Overrides
+from llmstack.server.overrides import NOTHING, Override, Overrides
 from llmstack.server.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -180,6 +180,19 @@ class ContextControl:
                 raise BadRequest(f"{model} cannot be changed so", why=error.why) from error
         if restart and self.pending_restart(model):
             self._background(self._start_again(model, going))
+
+    async def reset_all(self) -> list[str]:
+        """Go by the configuration again for every model; the models for which that is a change.
+
+        Raises as ``change``; models before that one are reset.
+        """
+        models = sorted(self.overrides.all())
+        for model in models:
+            if model in self.configured.models:
+                await self.change(model, lambda _: NOTHING)
+            else:  # hosted, or not configured any more: no command to change
+                await self._put(model, NOTHING)
+        return models
 
     async def reconfigure(self, configured: SwapConfig) -> asyncio.Task[None]:
         """Go by other files; overrides hold on. The task ends when what had to go is gone.

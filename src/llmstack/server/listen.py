@@ -21,8 +21,8 @@ def listen(host: str, port: int, purpose: str, *, network: bool = False) -> sock
     if not network and not is_loopback(host):
         raise DaemonError(
             f"{purpose}: refusing to listen on {host}",
-            why="That address can be reached from the network, and this version has no keys yet.",
-            fix="Listen on 127.0.0.1; use an SSH tunnel from another machine.",
+            why="That address can be reached from the network.",
+            fix="Listen on 127.0.0.1.",
         )
     every = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if ":" in host or every else socket.AF_INET
@@ -81,6 +81,14 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_every_address(host: str) -> bool:
+    """Whether ``host`` stands for every address of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
 

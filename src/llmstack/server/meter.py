@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from llmstack.activity.estimate import PER_TOKEN, TextLength
 from llmstack.activity.failure import error_message, shortened

@@ -132,6 +132,8 @@ ABOUT = {
     ),
     "/api/model/{model:path}/prompt-optimization/latest": About({200: JSON, 404: JSON}),
     "/api/config/reload": About(dict.fromkeys((200, 400, 409), JSON)),
+    "DELETE /api/settings": About({200: JSON, 500: JSON}),
+    "DELETE /api/overrides": About(dict.fromkeys((200, 400, 500), JSON)),
     "PUT /api/settings/{key}": About(
         dict.fromkeys((200, 400, 404, 413, 500), JSON),
         body=_setting(value={"type": ["integer", "number", "boolean"]}),

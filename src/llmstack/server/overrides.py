@@ -61,6 +61,10 @@ class Overrides:
         """Everything that was set."""
         return self._models
 
+    def told(self) -> dict[str, dict[str, Any]]:
+        """Everything that was set as the file has it, by model."""
+        return {name: _told(one) for name, one in self._models.items()}
+
     @property
     def settings(self) -> Mapping[str, bool | int | float]:
         """What was set beside models, by key; also keys that nobody here knows."""

@@ -94,7 +94,7 @@ def overview(reading: Reading) -> dict[str, Any]:
             + sum(model.in_flight for model in reading.elsewhere),
             "loading": [status.id for status in local if status.state == "starting"],
         },
-        "tokens_per_second": round(sum(reading.rates.values()), 1),
+        "tokens_per_second": round(sum(reading.rates.values(), 0.0), 1),
         "today": _today(reading),
         "budgets": list(_budgets(reading.spending)),
     }

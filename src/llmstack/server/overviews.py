@@ -70,11 +70,11 @@ class Overviews:
 
     def ended(self, meter: Meter, row: ActivityRow) -> None:
         """An answer has ended, and this is what was kept of it."""
-        stream = row.resp_content_type.startswith(EVENTS)
-        tokens = row.usage.output_tokens
-        self.flow.ended(
-            meter.number, row.model, meter.resp_bytes, tokens, meter.worked, stream=stream
-        )
+        tokens, flow = row.usage.output_tokens, self.flow
+        if tokens and row.resp_content_type.startswith(EVENTS):
+            flow.learn(row.model, meter.resp_bytes, tokens)
+        if flow.watched:
+            flow.ended(meter.number, row.model, tokens, meter.worked)
 
     @contextmanager
     def following(self, client: Client) -> Iterator[None]:
@@ -102,6 +102,9 @@ class Overviews:
             began = asyncio.get_running_loop().time()
             try:
                 frame = encode_event("overview", await self.now())
+                if len(self._activity.inflight):
+                    # A request is else told when bytes of its answer pass; phases go by before.
+                    frame = encode_event("inflight", self._activity.inflight.snapshot()) + frame
             except Exception:  # one strange reading must not end the others
                 log.exception("no overview this time")
             else:

@@ -141,11 +141,32 @@ class RoutingSettings:
             try:
                 await self._overrides.put_setting(key, sound)
             except OSError as error:
-                why = f"{self._overrides.path}: {error.strerror}"
-                raise RequestError("what was set cannot be kept", why=why) from error
+                raise self._not_kept(error) from error
             self._ladders.adopt(routing)
         self._changed(key)
         return self.row(key)
+
+    async def reset_all(self) -> None:
+        """Go by the configuration again in everything.
+
+        Raises:
+            RequestError: the file of the overrides cannot be written.
+        """
+        async with self._changing:
+            keys = tuple(self._overrides.settings)
+            try:
+                for key in keys:
+                    await self._overrides.put_setting(key, None)
+            except OSError as error:
+                raise self._not_kept(error) from error
+            if self._ladders is not None and self._configured is not None:
+                self._ladders.adopt(self._configured)
+        for key in keys:
+            self._changed(key)
+
+    def _not_kept(self, error: OSError) -> RequestError:
+        why = f"{self._overrides.path}: {error.strerror}"
+        return RequestError("what was set cannot be kept", why=why)
 
     def _begin(self, ladders: Ladders) -> None:
         """Go by what an earlier run has set, unless the configuration has moved away under it."""

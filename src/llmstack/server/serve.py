@@ -105,6 +105,8 @@ async def _life(
         write_marker(plan.work.active_channel, Marker(plan.channel))
         log.info("serving on %s and %s", stack.gateway, stack.door)
         say(f"gateway {stack.gateway}/v1  engine {stack.door}")
+        if stack.public:
+            say(f"network {stack.public}/v1  {_lock(stack)}")
         preload = asyncio.ensure_future(_preload(stack, say))
         stopped = asyncio.ensure_future(stopping.wait())
         renewed = asyncio.ensure_future(renewal.next(plan))
@@ -194,6 +196,13 @@ def note(event: ModelChanged) -> None:
             engine_log.info("%s: stopping (%s)", event.model, reason)
 
 
+def _lock(stack: RunningStack) -> str:
+    """What keeps the network out."""
+    if keys := len(stack.keys.keys):
+        return f"keys: {keys}"
+    return "keys: none are left" if stack.keys.required else "WITHOUT any key"
+
+
 async def _preload(stack: RunningStack, say: Callable[[str], None]) -> None:
     for model, error in (await stack.preload()).items():
         if error:
@@ -210,6 +219,7 @@ def _record(stack: RunningStack) -> DaemonRecord:
         started=me.started if me else 0.0,
         gateway=stack.gateway,
         engine=stack.door,
+        public=stack.public,
         version=__version__,
     )
 

@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
 from llmstack.backends.upstreams import Upstreams, new_house, sources_of
+from llmstack.config.local_key import ensure_local_key
+from llmstack.config.names import Local
 from llmstack.engine import Engine, State
 from llmstack.http1 import Pool
+from llmstack.server.access import Access
 from llmstack.server.activity import Activity
 from llmstack.server.chooser import Chooser
 from llmstack.server.context_control import ContextControl
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
+from llmstack.server.doorways import Doorways, is_for_network, key_ring
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.fitting import Fitting
 from llmstack.server.foreign import NAME, ForeignDoor
 from llmstack.server.gateway import Gateway
+from llmstack.server.guard import Guard
 from llmstack.server.hosted_report import hosted_report, sources_report
 from llmstack.server.http import HttpServers
 from llmstack.server.ladders import Ladders, Unavailable
-from llmstack.server.listen import listen, url_of
 from llmstack.server.memory import resident, return_memory, trimmer
 from llmstack.server.overrides import Overrides
 from llmstack.server.overview import Standing
@@ -56,23 +60,19 @@ class RunningStack:
         self._plan = plan
         self._began = time.time()
         self._preloaded: dict[str, RequestError | None] | None = None
-        host = settings.router_host
-        self._sockets = []
         self._foreign = settings.engine == "llama-swap"
-        doors = [(settings.router_port if gateway_port is None else gateway_port, "gateway")]
-        if not self._foreign:  # else that port is the program's
-            doors.append((settings.engine_port if engine_port is None else engine_port, "engine"))
-        for port, purpose in doors:
-            try:
-                self._sockets.append(listen(host, port, purpose))
-            except BaseException:
-                for opened in self._sockets:
-                    opened.close()
-                raise
-        self.gateway = url_of(self._sockets[0])
-        self.door = plan.runs.models[NAME].proxy if self._foreign else url_of(self._sockets[1])
+        self._doorways = doorways = Doorways(settings, gateway_port, engine_port)
+        try:
+            self.local_key = ensure_local_key(plan.work)
+            self.keys = key_ring(plan.work, settings, os.environ, self.local_key)
+        except BaseException:
+            doorways.close()
+            raise
+        self.gateway, self.public = doorways.gateway, doorways.public
+        self.door = plan.runs.models[NAME].proxy if self._foreign else doorways.door
         self.engine: Engine | None = None
         self._trimming: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serve HTTP. Models are not loaded yet; see ``preload``."""
@@ -99,9 +99,8 @@ class RunningStack:
         self._activity.overviews.standing = Standing("stack", plan.channel, auto=auto)
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
-        ours = frozenset(opened.getsockname()[1] for opened in self._sockets)
         self.upstreams = Upstreams(
-            new_house(self._pool, os.environ, ours),
+            new_house(self._pool, os.environ, self._doorways.ports()),
             tiers=plan.stack.tiers,
             channel=plan.channel,
             sources=sources_of(plan.stack),
@@ -123,10 +122,15 @@ class RunningStack:
         sessions = Sessions(time.monotonic)
         settings = RoutingSettings(self.control.overrides, ladders, self._setting_changed)
         steering = [*LadderApi(ladders, sessions).routes, *SettingsApi(settings).routes]
+        access = self._access(self.engine)
         door: Door
         if self._foreign:
             door = ForeignDoor(
-                dispatcher, upstreams=self.upstreams, control=self.control, steering=steering
+                dispatcher,
+                upstreams=self.upstreams,
+                control=self.control,
+                steering=steering,
+                access=access,
             )
         else:
             door = Door(
@@ -135,6 +139,7 @@ class RunningStack:
                 upstreams=self.upstreams,
                 control=self.control,
                 steering=steering,
+                access=access,
             )
         self._speeds = Speeds(plan.work.speeds)
         self.engine.events.subscribe(self._model_changed)
@@ -148,8 +153,15 @@ class RunningStack:
             hosted=lambda tier: upstreams.hosted(tier) is not None,
         )
         gateway = Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report)
-        apps: list[App] = [gateway, door]
-        self._http = HttpServers(list(zip(apps, self._sockets, strict=False)), drain=DRAIN)
+        doorways = self._doorways
+        apps: list[App] = [gateway, gateway if doorways.door_is_gateway else door]
+        self._http = HttpServers(
+            list(zip(apps, doorways.sockets, strict=False)),
+            drain=DRAIN,
+            tls=doorways.tls,
+            plain=doorways.plain,
+        )
+        self._watching = asyncio.ensure_future(self.keys.watch())
         if trim := trimmer():
             self._trimming = asyncio.ensure_future(return_memory(resident, trim))
         await self._http.start()
@@ -166,9 +178,10 @@ class RunningStack:
         Setting ``hurry`` ends the waiting at once.
         """
         if self.engine is None:
-            for opened in self._sockets:
-                opened.close()
+            self._doorways.close()
             return
+        if self._watching:
+            self._watching.cancel()
         if self._trimming:
             self._trimming.cancel()
         await self.control.close()
@@ -182,6 +195,22 @@ class RunningStack:
 
     def _setting_changed(self, key: str) -> None:
         self._activity.overviews.publish("settingsChanged", {"key": key})
+
+    def _access(self, engine: Engine) -> Access:
+        """Who may ask: by the keys, and by what pages of others' may not make a browser do."""
+        settings = self._plan.stack.settings
+        hosts = list(settings.allowed_hosts)
+        if is_for_network(settings):
+            hosts.append(settings.router_host)
+        guard = Guard(hosts, settings.allowed_origins)
+        guard.learn_names()
+        access = Access(engine, self.keys, guard, open=settings.insecure)
+        if self._foreign:  # one program, which has the names of all models
+            ids = self._plan.swap.names()
+            access.canonical = lambda one: (
+                ids.get(one.name, one.name) if isinstance(one, Local) else one.canonical
+            )
+        return access
 
     def _model_changed(self, event: ModelChanged) -> None:
         """A load has taken its time: learn it, and keep it at once for the next daemon."""
@@ -219,6 +248,8 @@ class RunningStack:
             "channel": self._plan.channel,
             "gateway": self.gateway,
             "engine": self.door,
+            "public": self.public,
+            "keys": len(self.keys.keys),
             "llama_server": server.source if (server := self._plan.llama_server) else "",
             "ready": preloaded is not None and not any(preloaded.values()),
             "loading": preloaded is None,

@@ -28,6 +28,7 @@ class SettingsApi:
         self._settings = settings
         self.routes = [
             Route("/api/settings", self._all, methods=["GET"]),
+            Route("/api/settings", self._reset_all, methods=["DELETE"]),
             Route("/api/settings/{key}", self._set, methods=["PUT"]),
             Route("/api/settings/{key}", self._reset, methods=["DELETE"]),
         ]
@@ -57,6 +58,11 @@ class SettingsApi:
     async def _reset(self, request: Request) -> Response:
         """Go by the configuration again. Answers the setting."""
         return JSONResponse(await self._settings.put(request.path_params["key"], None))
+
+    async def _reset_all(self, request: Request) -> Response:
+        """Go by the configuration again in everything. Answers as ``GET``."""
+        await self._settings.reset_all()
+        return await self._all(request)
 
 
 class LadderApi:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from llmstack.server.memory import calm_collector, resident, return_memory, trim
 from llmstack.server.overrides import Overrides
 from llmstack.server.serve import note, signals
 from llmstack.server.swap_logs import SwapLogs
+from llmstack.server.tls import checked_tls
 from llmstack.server.watch import watch, watched
 
 if TYPE_CHECKING:
@@ -78,19 +78,7 @@ class SwapOptions:
 
     def tls(self) -> tuple[str, str] | None:
         """The files of certificate and key. Raises DaemonError if they are of no use."""
-        if not self.certificate and not self.key:
-            return None
-        if not self.certificate or not self.key:
-            raise DaemonError(
-                "TLS needs a certificate and its key",
-                fix="Give both, -tls-cert-file and -tls-key-file.",
-            )
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
-        except (OSError, ValueError) as error:
-            files = f"{self.certificate} and {self.key}"
-            raise DaemonError(f"{files} cannot be used for TLS", why=str(error)) from error
-        return self.certificate, self.key
+        return checked_tls(self.certificate, self.key, "-tls-cert-file and -tls-key-file")
 
 
 async def swap(options: SwapOptions) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.responses import PlainTextResponse, Response
@@ -23,6 +24,9 @@ _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+#: Addresses that the page itself makes something of; "" is the first page.
+_PAGE: Final = re.compile(r"(?:[a-z0-9-]+/?)?", re.ASCII)
 
 #: Nothing but the page's own files runs or is loaded, whatever a model writes. Trusted Types make
 #: the browser refuse text that is to be parsed as HTML or as a script.
@@ -57,9 +61,9 @@ class UiFiles:
         self.routes = [Route("/ui", self._answer), Route("/ui/{path:path}", self._answer)]
 
     async def _answer(self, request: Request) -> Response:
-        """The web page; names without a suffix are its pages."""
+        """The web page; a plain name is one of its pages."""
         path: str = request.path_params.get("path", "")
-        if not PurePosixPath(path).suffix:
+        if _PAGE.fullmatch(path):
             path = "index.html"
         file = self._files.get(path)
         if file is None:

@@ -1,6 +1,7 @@
 // The frame around every page: navigation, connection, theme.
 
 import { h, say, set } from "./lib/dom.js";
+import "./lib/history.js"; // keeps what charts show, whichever page is open
 import * as live from "./lib/live.js";
 import { router } from "./lib/router.js";
 

@@ -42,7 +42,14 @@ export function router(main, pages, shown) {
     if (event.shiftKey || event.altKey || link.target || link.hasAttribute("download")) return;
     const to = new URL(link.href);
     const inside = to.pathname === ROOT || to.pathname.startsWith(`${ROOT}/`);
-    if (to.origin !== location.origin || !inside || to.hash) return;
+    if (to.origin !== location.origin || !inside) return;
+    if (to.hash) {
+      // A place on this page: going there must not show the page anew, as a change of address does.
+      const place = document.getElementById(to.hash.slice(1));
+      if (place) event.preventDefault();
+      place?.focus();
+      return;
+    }
     event.preventDefault();
     navigate(to.pathname + to.search).then(() => main.querySelector("h1")?.focus());
   });

@@ -35,7 +35,8 @@ export function models(signal, changed) {
   live.on("overview", beat, signal);
   live.on("overview", changed, signal);
   signal.addEventListener("abort", () => clearTimeout(timer));
-  if (live.state.overview) beat(live.state.overview);
+  // Not at once: who is told does not have what this returns yet.
+  if (live.state.overview) queueMicrotask(() => beat(live.state.overview));
 
   function soon() {
     timer ||= setTimeout(ask, PAUSE);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ _UPSTREAM = "/upstream/"
 EVENTS = "text/event-stream"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
+#: Comments in a stream of events. llama-server sends such while it reads a prompt.
+_SILENCE = re.compile(rb"(?::[^\r\n]*[\r\n]+)+")
 #: Longest text of a client's or a model's that is kept in a row, in characters.
 LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
@@ -234,7 +237,7 @@ class Meter(Inflight):
 
     def feed(self, chunk: bytes) -> None:
         """More of the answer passes."""
-        if self._first is None and chunk:
+        if self._first is None and chunk and not _SILENCE.fullmatch(chunk):
             self._first = self.table.now()
         size = len(chunk)
         self.passed(size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
 import ssl
 import stat
@@ -210,6 +211,44 @@ def test_a_page_cannot_make_a_browser_ask(keyed: Keyed) -> None:
     basic = f"Basic {b64encode(('x:' + keyed.keys['boss']).encode()).decode()}"
     got = keyed.ask("GET", "/unload", authorization=basic, origin="https://rebound.test")
     assert got.status == 403, "what a browser sends by itself does not count"
+
+
+def test_a_real_browser_is_let_in_and_pages_that_use_it_are_not(keyed: Keyed) -> None:
+    """Our own page asks freely here, and with its password from elsewhere; others get nothing."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("no chromium")
+    here, port = keyed.stack.gateway, keyed.stack.ports[0]
+    ask = """async ([url, method, body, mode]) => {
+        try { return (await fetch(url, {method, body, mode})).status } catch { return 0 }
+    }"""
+    body = json.dumps({"model": "code-fast", **HELLO})
+    flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    flags.append("--host-resolver-rules=MAP rebound.test 127.0.0.1")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=program, args=flags)
+        page = browser.new_page()
+        assert page.goto(f"{here}/running").status == 200
+        assert page.evaluate(ask, [CHAT, "POST", body, "cors"]) == 200
+        loaded = {"code-fast"} & {
+            row["model"] for row in keyed.ask("GET", "/running", base=here).json()["running"]
+        }
+        assert loaded
+        assert page.goto(f"http://rebound.test:{port}/running").status == 403
+        assert page.evaluate(ask, ["/unload", "GET", None, "cors"]) == 403
+        assert page.evaluate(ask, [CHAT, "POST", body, "cors"]) == 403
+        page.goto("data:text/html,elsewhere")
+        for url in (f"{here}/unload", f"{here}/api/models/unload", f"{here}{CHAT}"):
+            for method in ("GET", "POST"):
+                assert page.evaluate(ask, [url, method, None, "no-cors"]) == 0
+        running_now = keyed.ask("GET", "/running", base=here).json()["running"]
+        assert "code-fast" in {row["model"] for row in running_now}, "nothing was unloaded"
+        password = {"username": "me", "password": keyed.keys["boss"]}
+        outside = browser.new_context(http_credentials=password).new_page()
+        assert outside.goto(f"{keyed.outside}/running").status == 200
+        assert outside.evaluate(ask, [CHAT, "POST", body, "cors"]) == 200
+        browser.close()
 
 
 def test_a_page_that_is_allowed_may_read_its_answer(keyed: Keyed) -> None:

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 SMART, FAST = "code-smart", "code-fast"
 NONE = "\N{EN DASH}"
-LONG = {"messages": [{"role": "user", "content": "Once upon a time"}], "max_tokens": 1500}
+#: What is answered for many seconds.
+LONG = {
+    "messages": [{"role": "user", "content": "Once upon a time"}],
+    "max_tokens": 1500,
+    "ignore_eos": True,
+}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ const STATES = ["ready", "starting", "stopping", "stopped", ""];
 export async function show(main, { signal, query }) {
   const known = models(signal, render);
   const filter = h("input", { type: "search", value: query.get("filter"), oninput: filtered, spellcheck: "false" });
-  const all = h("button", { type: "button", onclick: () => unloadAll(known.all()) }, "Unload all");
+  const all = h("button", { type: "button", onclick: unloadAll }, "Unload all");
   const told = h("p", { class: "quiet", role: "status" });
   const news = h("p", { class: "unseen", role: "status" });
   const list = table({
@@ -92,7 +92,8 @@ export async function show(main, { signal, query }) {
   function nameCell(row, td) {
     if (!td.button) {
       const name = h("span", { class: "model-name" });
-      td.button = h("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => details(td.row.id) }, name);
+      const open = () => details(td.row.id);
+      td.button = h("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: open }, name);
       td.more = h("div", { class: "quiet" });
       fill(td, td.button, td.more);
     }

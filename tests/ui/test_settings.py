@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.ui.accessible import violations
 from tests.ui.browser import PHONE, Visitor
 
 if TYPE_CHECKING:
@@ -168,16 +169,22 @@ def test_the_models_are_restarted_after_a_question(page: Page, stack: Stack) -> 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_cut_off(browser: Browser, stack: Stack, scheme: str) -> None:
-    with Visitor(browser, stack.gateway, viewport=PHONE, color_scheme=scheme) as visitor:
+def test_an_opened_model_is_for_everybody_on_a_phone_too(
+    browser: Browser, stack: Stack, scheme: str
+) -> None:
+    """No breach of WCAG 2 A or AA, every control has a name, nothing beside the screen."""
+    more = {"viewport": PHONE, "color_scheme": scheme, "bypass_csp": True}
+    stack.request("POST", "/api/model/code-smart/ctxsize", {"ctxSize": 2048})
+    with Visitor(browser, stack.gateway, **more) as visitor:
         visitor.open("settings")
         page = visitor.page
         model(page, "code-smart").click()
-        expect(setting(page, "Context size")).to_be_visible()
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE["width"]
+        expect(setting(page, "Context size").get_by_text("overridden")).to_be_visible()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         nameless = page.locator("main :is(input, select, textarea, button)").evaluate_all(
             "all => all.filter(one => !one.labels?.length && !one.ariaLabel && !one.textContent)"
             ".map(one => one.outerHTML)"
         )
         assert nameless == []
+    stack.request("DELETE", "/api/overrides")

@@ -17,6 +17,9 @@ const EXPIRIES = [
   ["365d", "In a year"],
 ];
 const SOURCES = { file: "this stack", environment: "the variable API_KEYS", "config.json": "config.json" };
+const NEEDED =
+  "Clients need a key. This page needs none on this machine; from elsewhere it takes one that may change everything.";
+const NOT_NEEDED = "Clients on this machine need no key. With the first one, all of them do.";
 /** Which field an error is about, by the words in it. */
 const ABOUT = [
   [/\bmodels?\b/i, "models"],
@@ -32,7 +35,7 @@ export function keys({ signal }) {
   const required = h("p", { role: "status" });
   const content = h("div", { hidden: true });
   const rows = table({
-    label: "Keys",
+    label: "All keys",
     key: (row) => `${row.source}/${row.name}`,
     empty: "There are no keys.",
     columns: [
@@ -58,7 +61,7 @@ export function keys({ signal }) {
       const told = await get("/api/keys", { signal });
       content.hidden = false;
       rows.show(told.keys);
-      say(required, told.required ? "Requests need a key." : "Requests from this machine need no key.");
+      say(required, told.required ? NEEDED : NOT_NEEDED);
       error.show();
     } catch (problem) {
       content.hidden = true;

@@ -142,7 +142,6 @@ function policyPart(path, { signal, onChange }) {
   const form = setting({
     title: "Context policy",
     help: "Holds for the next request.",
-    level: "h4",
     controls: [
       choiceControl("policy", "Policy", POLICIES),
       choiceControl("truncationMode", "What does not fit after that", TRUNCATIONS),
@@ -188,7 +187,6 @@ function processPart(path, what, { signal, onChange }, { title, help, controls, 
   const form = setting({
     title,
     help,
-    level: "h4",
     controls,
     extra: [h("label", { class: "settings-check" }, soon, " restart it when it is idle")],
     save: async (values) => row(await post(apply(), body(values), { signal })),

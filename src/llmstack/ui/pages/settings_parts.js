@@ -91,7 +91,7 @@ export function choiceControl(name, label, choices) {
  * then: `{configured, override, effective, notes}`, the first three with a member for each control
  * (or null). `extra` are more elements beside the controls. `onChange` is told of what was kept.
  */
-export function setting({ title, help, controls, save, reset, extra = [], onChange, level = "h3" }) {
+export function setting({ title, help, controls, save, reset, extra = [], onChange }) {
   const named = id("setting");
   const about = id("about");
   const error = errorLine();
@@ -108,7 +108,7 @@ export function setting({ title, help, controls, save, reset, extra = [], onChan
     "form",
     { class: "setting", novalidate: true },
     h("div", alone ? {} : { role: "group", "aria-labelledby": named }, [
-      h(level, { id: named }, heading),
+      h("h3", { id: named }, heading),
       help && h("p", { class: "quiet", id: about }, help),
       h("div", { class: "row ends" }, [
         controls.map((control) => field(control, alone)),

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from tests.ui.accessible import CONTRAST, violations
 from tests.ui.browser import PATIENCE, Visitor
 from tests.ui.conftest import SCREENSHOTS
+from tests.ui.palette import with_palette
 from tests.ui.player import Player
 from tests.ui.requests_made import ask, said
 from tests.ui.scenes import WORK, at_work, shown_stack
@@ -53,10 +54,12 @@ def shown(looker: Visitor, name: str) -> None:
     """Leave a picture in light and one in dark, of what everybody can use."""
     page = looker.page
     assert violations(page) == []
-    looker.picture(SCREENSHOTS / "readme" / f"{name}.png")
+    picture = SCREENSHOTS / "readme" / f"{name}.png"
+    looker.picture(picture)
+    picture.write_bytes(with_palette(page, picture.read_bytes()))
     page.emulate_media(color_scheme="dark")
     assert violations(page, CONTRAST) == []
-    looker.picture(SCREENSHOTS / "readme" / f"{name}-dark.png")
+    looker.picture(picture.with_stem(f"{name}-dark"))
     page.emulate_media(color_scheme="light")
 
 

@@ -62,6 +62,7 @@ def walk(page: Page) -> list[str]:
         page.keyboard.press("Tab")
         stop = page.evaluate(_FOCUSED)
         if stop is None:
+            page.evaluate("scrollTo(0, 0)")
             return names
         name = stop["name"]
         assert stop["ring"], f"{name} does not show that it is focused"

@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.ui.palette import with_palette
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -69,10 +67,9 @@ class Visitor:
         expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
 
     def picture(self, path: Path) -> None:
-        """What is on the screen now, as a PNG; in a context that bypasses the page's policy."""
+        """What is on the screen now, as a PNG file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        taken = self.page.screenshot(animations="disabled", caret="hide")
-        path.write_bytes(with_palette(self.page, taken))
+        self.page.screenshot(path=path, animations="disabled", caret="hide")
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: Whether there is time, because somebody wants to show the pictures.
+SHOWN = "LLMSTACK_SCREENSHOTS" in os.environ
+
 LOG = "\n".join(
-    f"worker {number % 7}: job {number} done in {number % 13} ms" for number in range(12)
+    f"worker {number % 7}: job {number} done in {number % 13} ms"
+    for number in range(80 if SHOWN else 12)
 )
 
 #: What a day of coding sends: prompt, tokens of the answer, and the model that is named if one is.

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from tests.ui.browser import PHONE, Visitor
+
 if TYPE_CHECKING:
-    from tests.ui.browser import Visitor
+    from playwright.sync_api import Browser
+
+    from tests.e2e.stack import Stack
 
 PAGES = (
     "Overview",
@@ -52,3 +56,11 @@ def test_a_chosen_theme_is_kept(visitor: Visitor) -> None:
     visitor.page.reload()
     scheme = visitor.page.evaluate("getComputedStyle(document.documentElement).colorScheme")
     assert scheme == "dark"
+
+
+def test_the_present_page_is_seen_in_the_navigation_of_a_phone(
+    browser: Browser, stack: Stack
+) -> None:
+    with Visitor(browser, stack.gateway, viewport=PHONE) as visitor:
+        visitor.open("settings")
+        expect(visitor.page.locator("nav a[aria-current=page]")).to_be_in_viewport(ratio=0.9)

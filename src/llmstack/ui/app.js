@@ -45,4 +45,6 @@ showTheme();
 live.start();
 router(main, pages, (shown) => {
   for (const [name, link] of links) set(link, "aria-current", name === shown && "page");
+  // On a phone the navigation is wider than the screen.
+  links.get(shown)?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }).go();

@@ -73,7 +73,7 @@ function update(li, model, overview) {
   const hosted = AILING[model.state] ? `${where}, ${model.state}` : where;
   say(badge, local ? (STATES[model.state] ?? model.state) : hosted);
   set(badge, "class", ["badge", local ? model.state : AILING[model.state] && "bad"]);
-  say(now, model.tokens_per_second > 0 ? speed(model.tokens_per_second) : "");
+  say(now, !idle && model.tokens_per_second > 0 ? speed(model.tokens_per_second) : "");
   say(facts, described(model, overview).join(" · "));
 }
 

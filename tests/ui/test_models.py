@@ -268,12 +268,12 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(browser: Browser, odd
 def test_a_pinned_model_says_so_until_it_is_let_go(visitor: Visitor, stack: Stack) -> None:
     visitor.open("models")
     page = visitor.page
-    pin = page.get_by_role("button", name=f"Pin {SMART}")
+    pin = page.get_by_role("button", name=f"Pin {FAST}")
     expect(pin).to_have_attribute("aria-pressed", "false")
     pin.click()
     expect(pin).to_have_attribute("aria-pressed", "true")
-    expect(row(page, SMART)).to_contain_text("pinned")
-    assert stack.request("GET", f"/api/model/{SMART}/pin").json()["pinned"] is True
+    expect(row(page, FAST)).to_contain_text("pinned")
+    assert stack.request("GET", f"/api/model/{FAST}/pin").json()["pinned"] is True
     pin.click()
     expect(pin).to_have_attribute("aria-pressed", "false")
 

@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types docs docs-write bench clean
+.PHONY: demo test lint types docs docs-write screenshots bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -35,6 +35,10 @@ docs: $(READY)
 
 docs-write: $(READY)
 	@$(BIN)/python tools/reference.py
+
+# The README's pictures, of a real run; it takes two minutes.
+screenshots: $(READY)
+	@$(BIN)/python tools/screenshots.py
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.start

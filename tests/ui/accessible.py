@@ -28,7 +28,8 @@ _FOCUSED = """() => {
   const box = now.getBoundingClientRect();
   const outlined = (element) => {
     const style = getComputedStyle(element);
-    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    const outline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    return outline || style.boxShadow !== "none";
   };
   const around = [now, now.parentElement, now.parentElement?.parentElement].filter(Boolean);
   return {

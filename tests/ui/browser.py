@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
 
+from tests.ui.palette import with_palette
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -67,9 +69,10 @@ class Visitor:
         expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
 
     def picture(self, path: Path) -> None:
-        """What is on the screen now, as a PNG file."""
+        """What is on the screen now, as a PNG; in a context that bypasses the page's policy."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=path, animations="disabled", caret="hide")
+        taken = self.page.screenshot(animations="disabled", caret="hide")
+        path.write_bytes(with_palette(self.page, taken))
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

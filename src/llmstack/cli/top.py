@@ -14,7 +14,6 @@ from llmstack.wiring.shell_prompt import printable_text
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-
 EXAMPLES = """examples:
   llmstack top                   what is loaded, running and spent, live; q or Ctrl-C ends it
   llmstack top --once            one page, as also where there is no terminal

@@ -24,6 +24,7 @@ from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
 from llmstack.activity.reprefill import Rereading
 from llmstack.config.stack import Prices
+from llmstack.engine import State
 from llmstack.routing.session import SHOWN
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.activity_store import open_store
@@ -308,6 +309,13 @@ class Activity:
     def states(self) -> Mapping[str, str]:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
+
+    def admits(self, model: str) -> bool:
+        """Whether a model that runs here is loaded and nobody waits for it."""
+        entry = self.engine.config.models.get(model)
+        if entry is None or self.engine.state(model) is not State.READY:
+            return False
+        return self.engine.queue_position(entry) is None
 
     def tier(self, model: str) -> str:
         """The name of the tier that ``model`` is, if it is one."""

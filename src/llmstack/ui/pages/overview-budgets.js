@@ -6,7 +6,7 @@ import { percent, usd } from "../lib/format.js";
 /** `{element, show(overview)}`; not shown where no budget is set. */
 export function budgets() {
   const list = h("div", { class: "budgets" });
-  const element = h("section", { class: "card wide", hidden: true }, h("h2", {}, "Budgets"), list);
+  const element = h("section", { class: "card", hidden: true }, h("h2", {}, "Budgets"), list);
   function show({ budgets: told }) {
     element.hidden = !told.length;
     keyed(list, told, ({ tier, period }) => `${period} ${tier}`, budget, update);

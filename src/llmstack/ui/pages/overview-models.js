@@ -7,6 +7,8 @@ import { colourOf } from "./overview-colours.js";
 
 const STATES = { ready: "loaded", starting: "loading", stopping: "stopping", stopped: "not loaded" };
 const HOSTED = { bedrock: "Bedrock", openai: "hosted", ollama: "Ollama", peer: "peer" };
+/** What a hosted model's state means, where something is wrong with it. */
+const AILING = { down: "nothing is sent there for now", unusable: "cannot work as it is configured" };
 /** Models that are not loaded are counted from this many on. */
 const MANY = 12;
 
@@ -67,8 +69,10 @@ function update(li, model, overview) {
   set(swatch, "class", ["swatch", idle || !local ? "none" : colourOf(model.id, overview)]);
   say(name, model.name || model.id);
   set(name, "title", model.id);
-  say(badge, local ? (STATES[model.state] ?? model.state) : (HOSTED[model.provider] ?? model.provider));
-  set(badge, "class", ["badge", local && model.state]);
+  const where = HOSTED[model.provider] ?? model.provider;
+  const hosted = AILING[model.state] ? `${where}, ${model.state}` : where;
+  say(badge, local ? (STATES[model.state] ?? model.state) : hosted);
+  set(badge, "class", ["badge", local ? model.state : AILING[model.state] && "bad"]);
   say(now, model.tokens_per_second > 0 ? speed(model.tokens_per_second) : "");
   say(facts, described(model, overview).join(" · "));
 }
@@ -81,6 +85,6 @@ function described(model, { time }) {
   const since = typeof model.since === "number" ? time - model.since : null;
   if (model.state === "starting" && since !== null) told.push(`for ${seconds(Math.max(0, Math.floor(since)))}`);
   if (model.state === "ready" && model.ttl_left > 0) told.push(`unloads in ${seconds(Math.ceil(model.ttl_left))}`);
-  if (model.provider !== "local" && model.state && !["stopped", "ready"].includes(model.state)) told.push(model.state);
+  if (model.provider !== "local" && AILING[model.state]) told.push(AILING[model.state]);
   return told;
 }

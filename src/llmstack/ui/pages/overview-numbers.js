@@ -10,8 +10,8 @@ const TILES = [
   ["Tokens per second", ({ tokens_per_second: now }) => (now >= 100 ? short(now) : now.toFixed(1)), pace],
   ["Queue", ({ queue }) => count(queue.waiting), queued],
   ["Requests today", ({ today }) => count(today.requests), failed],
-  ["Tokens written today", ({ today }) => short(today.output_tokens), read],
-  ["Lost today", ({ today }) => seconds(today.swap_s + today.reprefill_s), lost],
+  ["Tokens today", ({ today }) => short(today.output_tokens), read],
+  ["Lost today", ({ today }) => roughly(today.swap_s + today.reprefill_s), lost],
   [SPENT, ({ today }) => usd(today.cost_usd), budget],
 ];
 
@@ -51,16 +51,22 @@ function failed({ today }) {
 }
 
 function read({ today }) {
-  const told = `${short(today.input_tokens)} read`;
-  return today.cached_tokens ? `${told}, ${short(today.cached_tokens)} from the cache` : told;
+  const told = `written · ${short(today.input_tokens)} read`;
+  return today.cached_tokens ? `${told} · ${short(today.cached_tokens)} from the cache` : told;
+}
+
+/** Seconds, so short that they are read at a glance; the exact ones stand below. */
+function roughly(value) {
+  if (value < 100) return value < 60 ? seconds(value) : `${Math.round(value)} s`;
+  return value < 6000 ? `${Math.round(value / 60)} min` : `${(value / 3600).toFixed(1)} h`;
 }
 
 /** What swaps took, and what reading prompts took that a cache had held before. */
 function lost({ today }) {
   const { swaps, swap_s: swapping, reprefill_s: reading, reprefill_tokens: tokens } = today;
-  if (!swaps && !tokens) return "no swap, and no prompt read again";
+  if (!swaps && !tokens) return "no swap, no re-prefill";
   const many = swaps === 1 ? "1 swap" : `${count(swaps)} swaps`;
-  return `${seconds(swapping)} in ${many}, ${seconds(reading)} reading prompts again`;
+  return `${seconds(swapping)} in ${many} · ${seconds(reading)} in re-prefill`;
 }
 
 function budget({ budgets, today }) {

@@ -8,7 +8,7 @@ import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
 
 /** Rows of the list. */
-const ROWS = 7;
+const ROWS = 5;
 /** Milliseconds after a request has ended, until those that ended are asked for. */
 const SOON = 200;
 
@@ -33,7 +33,7 @@ export function requests(signal) {
   );
   const element = h(
     "section",
-    { class: "card wide" },
+    { class: "card" },
     h("div", { class: "row spread" }, h("h2", {}, "Requests"), h("a", { href: "/ui/activity" }, "All activity")),
     none,
     list,

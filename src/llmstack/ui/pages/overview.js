@@ -20,16 +20,16 @@ export async function show(main, { signal }) {
   const about = h("p", { class: "overview-about quiet" });
   const away = h("p", { class: "overview-away", hidden: true });
   const numbers = tiles();
-  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, top: 10, height: 140, span: 60 });
+  const pace = chart({ label: "Tokens per second, last 10 minutes", format: pacePerSecond, top: 10, height: 230 });
   const loaded = models();
   const parts = [devices(), loaded, requests(signal), budgets()];
   const [memory, , asked, spent] = parts.map(({ element }) => element);
-  const chartCard = h("section", { class: "card wide" }, h("h2", {}, "Tokens per second"), pace.element);
+  const chartCard = h("section", { class: "card" }, h("h2", {}, "Tokens per second"), pace.element);
   const rest = h(
     "div",
     { class: "overview-parts", hidden: true },
     numbers.element,
-    h("div", { class: "overview-columns" }, loaded.element, memory, spent, chartCard, asked),
+    h("div", { class: "overview-columns" }, loaded.element, h("div", { class: "overview-column" }, memory, spent), chartCard, asked),
   );
   const waiting = h("p", { class: "quiet" }, "Asking the daemon …");
   main.append(about, away, waiting, rest);

@@ -185,7 +185,7 @@ function bar(rung, y, top, { left, width, narrow, x }) {
           svg("text", { class: "name", x: 0, y: line }, cut(tier, 26)),
           svg("text", { class: "took", x: 0, y: line + 15 }, other ? "" : `${name} · ${told}`),
         ],
-    !available && svg("text", { class: "what", x: left + 8, y: y + BAR - 7 }, cut(rung.why || "cannot be asked now", Math.floor((width - left) / 7))),
+    !available && svg("text", { class: "what", x: left + 8, y: y + BAR - 7 }, cut(absence(rung), Math.floor((width - left) / 7))),
   ];
 }
 
@@ -202,6 +202,11 @@ function sessionDots(sessions, middle, x) {
   });
 }
 
+/** Why a tier cannot be asked, and who plays its role meanwhile. */
+function absence({ why, stand_in: standIn }) {
+  return `${why || "cannot be asked now"}${standIn ? `; ${standIn} stands in` : ""}`;
+}
+
 function diamond(x, y, r) {
   return `M${x} ${y - r} ${x + r} ${y} ${x} ${y + r} ${x - r} ${y}Z`;
 }
@@ -211,12 +216,12 @@ function cut(text, most) {
 }
 
 function rungTable(rungs) {
-  const lines = rungs.map(({ role, tier, window, ceiling, available, why }) => [
+  const lines = rungs.map(({ role, tier, window, ceiling, available, why, stand_in: standIn }) => [
     ROLES[role] ?? role,
     tier,
     window ? count(window) : "not known",
     ceiling ? `up to ${count(ceiling)}` : "–",
-    available ? "yes" : `no: ${why}`,
+    available ? "yes" : `no: ${absence({ why, stand_in: standIn })}`,
   ]);
   return plainTable("Tiers", ["Role", "Tier", "Window", "Prompts", "Can be asked"], lines, "No tier plays a role.");
 }

@@ -4,6 +4,7 @@ import { del, get, post } from "../lib/api.js";
 import { confirm, copyButton, dialog } from "../lib/dialog.js";
 import { h, say, set } from "../lib/dom.js";
 import { ago, count, moment } from "../lib/format.js";
+import * as live from "../lib/live.js";
 import { tell } from "../lib/notice.js";
 import { table } from "../lib/table.js";
 import { errorLine, id, section } from "./settings_parts.js";
@@ -49,6 +50,11 @@ export function keys({ signal }) {
 
   async function load() {
     try {
+      const { kind } = live.state.overview ?? (await get("/api/overview", { signal }));
+      if (kind === "swap") {
+        say(required, "The keys here are those of the configuration file.");
+        return;
+      }
       const told = await get("/api/keys", { signal });
       content.hidden = false;
       rows.show(told.keys);
@@ -56,8 +62,8 @@ export function keys({ signal }) {
       error.show();
     } catch (problem) {
       content.hidden = true;
-      say(required, problem.status === 404 ? "The keys here are those of the configuration file." : "");
-      error.show(problem.status === 404 ? null : problem);
+      say(required, "");
+      error.show(problem);
     }
   }
 

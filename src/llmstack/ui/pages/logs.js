@@ -39,7 +39,7 @@ export async function show(main, { signal, query }) {
   const save = h("button", { type: "button", onclick: download }, "Download");
   const toEnd = h(
     "button",
-    { type: "button", class: "primary to-end", hidden: true, onclick: () => view.follow() },
+    { type: "button", class: "primary log-to-end", hidden: true, onclick: () => view.follow() },
     "↓ Go on following",
   );
   const told = h("span");
@@ -176,7 +176,7 @@ function chosen(query) {
 function box(text, checked, changed) {
   const input = h("input", { type: "checkbox", checked, onchange: changed });
   return {
-    element: h("label", { class: "check" }, input, " ", text),
+    element: h("label", { class: "log-check" }, input, " ", text),
     get checked() {
       return input.checked;
     },

@@ -11,7 +11,7 @@ export function actions(first) {
   let row = first;
   const main = h("button", { type: "button", onclick: () => act(row) });
   const change = () => attempt(() => pin(row.id, !row.pinned));
-  const pinned = h("button", { type: "button", class: "pin", onclick: change }, "Pin");
+  const pinned = h("button", { type: "button", class: "model-pin", onclick: change }, "Pin");
   return {
     element: h("div", { class: "row model-actions" }, main, pinned),
     update(now) {

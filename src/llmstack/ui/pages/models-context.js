@@ -37,7 +37,7 @@ export function contextPanel(section, id, told, changed) {
     h("label", { class: "field" }, h("span", { class: "label" }, "Tokens"), size),
     h("button", { type: "submit" }, "Set"),
     told.override !== null && resetButton(() => run(() => del(path + apply()))),
-    h("label", { class: "check" }, now, " restart the model when it is idle, if it runs"),
+    h("label", {}, now, " restart the model when it is idle, if it runs"),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -33,9 +33,9 @@ export function openDetails(id, known, leaving, closed) {
   const state = h("span", { role: "status" });
   const since = h("span", { class: "quiet" });
   const buttons = actions(row);
-  const failure = h("div", { class: "failure", role: "alert" });
+  const failure = h("div", { class: "model-failure", role: "alert" });
   const facts = h("dl", { class: "facts" });
-  const about = h("dl", { class: "pairs" });
+  const about = h("dl", { class: "model-pairs" });
   const context = h("section", { hidden: true });
   const policy = h("section", { hidden: true });
   const command = h("section", { hidden: true });
@@ -96,7 +96,7 @@ export function openDetails(id, known, leaving, closed) {
       command.line = line;
       const copy = copyButton(() => line, "Copy the command");
       const head = h("div", { class: "row spread" }, h("h3", {}, "Command"), copy);
-      fill(command, head, h("pre", { class: "command", tabindex: 0 }, line));
+      fill(command, head, h("pre", { class: "model-command", tabindex: 0 }, line));
     }
     render();
   }
@@ -179,7 +179,7 @@ function logSection(id, signal) {
     signal,
     changed: () => (toEnd.hidden = view.following),
   });
-  view.element.classList.add("wraps", "tail");
+  view.element.classList.add("wraps", "log-tail");
   follow(address(id), { signal, take: (text) => view.take(text), gap: () => view.gap(), told: () => {} });
   const whole = h("a", { href: `/ui/logs?model=${encodeURIComponent(id)}` }, "The whole log");
   const buttons = h("div", { class: "row" }, toEnd, whole);

@@ -13,7 +13,7 @@ const TOP = 56;
 const NAMES = 190;
 const NARROW = 560;
 /** Where the axis begins, in tokens. It is logarithmic: windows differ by powers. */
-const LEAST = 100;
+const LEAST = 10;
 /** An axis that shows no window goes as far. */
 const USUAL = 32_768;
 
@@ -134,7 +134,7 @@ function draw(ladder, asked, width) {
 }
 
 function axis(most, { x, foot, left, width, narrow }) {
-  const anchor = (at) => (at < left + 15 ? "start" : at > width - 25 ? "end" : "middle");
+  const anchor = (at) => (at < left + 10 ? "start" : at > width - 25 ? "end" : "middle");
   const marks = [];
   for (let power = LEAST; power <= most; power *= 10) {
     for (const digit of narrow ? [1] : [1, 2, 5]) if (digit * power <= most) marks.push(digit * power);
@@ -174,7 +174,7 @@ function bar(rung, y, top, { left, width, narrow, x }) {
   const { role, tier, window, available, other } = rung;
   const line = top + (narrow ? 15 : ROW / 2 - 3);
   const name = other ? tier : ROLES[role] ?? role;
-  const told = window ? `${short(window)} window` : other ? "" : "window unknown";
+  const told = window ? `window ${short(window)}` : other ? "" : "window unknown";
   const end = window ? x(window) : width - 8;
   const state = other ? "elsewhere" : available ? "" : "missing";
   return [

@@ -18,9 +18,7 @@ from llmstack.activity import (
     ModelMetrics,
     Recording,
     Sampler,
-    error_message,
 )
-from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
 from llmstack.activity.reprefill import Rereading
 from llmstack.config.stack import Prices
@@ -39,6 +37,7 @@ from llmstack.server.meter import LONGEST, Meter, tracked_path
 from llmstack.server.model_watch import ModelWatch
 from llmstack.server.overviews import Overviews
 from llmstack.server.packer import Packer
+from llmstack.server.refused import refused_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -246,19 +245,8 @@ class Activity:
         path = tracked_path(scope, None) if scope["type"] == "http" else None
         if path is None or scope["method"] != "POST" or not model:
             return
-        row = ActivityRow(
-            model=model[:LONGEST],
-            req_path=path,
-            resp_status_code=error.status,
-            timestamp=int(time.time()),
-            error_msg=shortened(str(error)) or error_message(error.status, b""),
-            metadata=self.metadata(scope, "") or NO_METADATA,
-            client=scope.get("llmstack.client") or "",
-            tier=scope.get("llmstack.tier") or "",
-            reason=scope.get("llmstack.reason") or "",
-            backend=scope.get("llmstack.backend") or "",
-            instead_of=scope.get("llmstack.instead_of") or "",
-        )
+        metadata = self.metadata(scope, "") or NO_METADATA
+        row = refused_row(scope, model, path, error, metadata)
         self.settle()  # first those that ended before
         self._keep(row, None, scope)
 

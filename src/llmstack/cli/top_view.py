@@ -85,7 +85,7 @@ def _title(seen: Seen, overview: Overview, room: Room) -> Text:
     words.append(f"up {span(overview.uptime_s)}")
     right = f"{speed(overview.tokens_per_second) or '0'} tok/s"
     if seen.trouble:
-        right = "as last seen"
+        right = f"as seen {span(seen.silent_s)} ago"
     if room.keys:
         right += f"{dot}{room.keys}"
     left = dot.join(word for word in words if word)

@@ -22,9 +22,10 @@ NAMES = sorted(
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
-async def test_every_file_is_sent_under_a_strict_policy(house: House) -> None:
+@pytest.mark.parametrize("port", ["gateway", "door"])
+async def test_every_file_is_sent_under_a_strict_policy(house: House, port: str) -> None:
     for name in (*NAMES, "", "models", "models/", "missing.js"):
-        answer = await ask(house.gateway, "GET", f"/ui/{name}")
+        answer = await ask(getattr(house, port), "GET", f"/ui/{name}")
         assert answer.header("content-security-policy") == POLICY, name
         assert answer.header("x-content-type-options") == "nosniff"
         assert answer.header("referrer-policy") == "no-referrer"

@@ -180,7 +180,7 @@ def test_the_first_command_is_safe_to_paste_whatever_the_model_is_called(
         told = overview()
         told["models"][0]["id"] = name
         visitor.page.evaluate(PART, ["overview-requests", "requests", {**told, "auto": False}])
-        command = visitor.page.locator(".command code").text_content() or ""
+        command = visitor.page.locator(".first-command code").text_content() or ""
         assert command.isascii()
         assert command.isprintable()
         program, *arguments = shlex.split(command)

@@ -98,3 +98,27 @@ def test_a_machine_that_is_not_sampled_says_so(visitor: Visitor) -> None:
     visitor.page.goto("about:blank")
     assert all("503" in problem for problem in visitor.problems)
     visitor.problems.clear()
+
+
+def test_metrics_are_read_whatever_a_model_is_called(visitor: Visitor) -> None:
+    """Quotes, braces, line breaks and backslashes in labels; unknown and infinite values."""
+    visitor.open("nowhere")
+    names = ['a"b', "a\\nb", "a\nb\\", "}{ 5", 'a,b="c"', "\u202ex", "__proto__", ""]
+    escaped = [
+        name.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"') for name in names
+    ]
+    lines = [f'some_total{{model="{name}",status="200"}} {at}' for at, name in enumerate(escaped)]
+    text = "\n".join(
+        ["# HELP some_total Of all.", *lines, "bare 1.5e3", "up +Inf", "no NaN", "?", ""]
+    )
+    script = """async (text) => {
+      const { samples } = await import("/ui/lib/exposition.js");
+      const told = samples(text);
+      return told.map(({ name, labels, value }) => [name, labels.model ?? null, String(value)]);
+    }"""
+    assert visitor.page.evaluate(script, text) == [
+        *(["some_total", name, str(at)] for at, name in enumerate(names)),
+        ["bare", None, "1500"],
+        ["up", None, "Infinity"],
+        ["no", None, "NaN"],
+    ]

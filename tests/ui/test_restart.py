@@ -32,7 +32,7 @@ def test_the_page_says_what_to_do_first_and_survives_a_restart(
         with stack.serve():
             visitor.open()
             expect(page.get_by_text("No request yet.")).to_be_visible()
-            command = shlex.split(page.locator(".command code").inner_text())
+            command = shlex.split(page.locator(".first-command code").inner_text())
             assert command[1].startswith(stack.gateway)
             body = json.loads(command[command.index("-d") + 1])
             path = command[1].removeprefix(stack.gateway)

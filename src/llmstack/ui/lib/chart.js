@@ -45,7 +45,9 @@ export function chart({ label, format = short, base = 10, top = null, span = 60,
   const head = h("div", { class: "chart-head", "aria-atomic": "true" }, legend, readout);
   const element = h("div", { class: "chart" }, head, picture, numbers);
 
-  picture.addEventListener("pointermove", (event) => point(nearest(event.offsetX), "off"));
+  picture.addEventListener("pointermove", ({ clientX }) => {
+    point(nearest(clientX - picture.getBoundingClientRect().left), "off");
+  });
   picture.addEventListener("pointerleave", () => point(null, "off"));
   picture.addEventListener("blur", () => point(null, "off"));
   picture.addEventListener("keydown", walk);

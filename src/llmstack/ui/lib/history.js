@@ -4,6 +4,8 @@ import * as live from "./live.js";
 
 /** Seconds that are kept. */
 const KEPT = 3600;
+/** Seconds by which a clock may differ from itself. */
+const BACK = 60;
 /** Models whose lines are kept; more cannot be told apart. */
 const MODELS = 6;
 
@@ -11,7 +13,14 @@ const MODELS = 6;
 export const speed = { all: [], models: new Map() };
 
 live.on("overview", ({ time, tokens_per_second: all, models }) => {
-  if (time <= (speed.all.at(-1)?.[0] ?? 0)) return;
+  const last = speed.all.at(-1)?.[0] ?? 0;
+  if (time < last - BACK) {
+    // The daemon's clock was set back: what came before would be drawn beside what comes.
+    speed.all.length = 0;
+    speed.models.clear();
+  } else if (time <= last) {
+    return;
+  }
   add(speed.all, time, all);
   for (const { id, tokens_per_second: own } of models ?? []) {
     if (own > 0 && !speed.models.has(id) && speed.models.size < MODELS) speed.models.set(id, []);

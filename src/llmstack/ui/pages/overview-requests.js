@@ -21,7 +21,7 @@ export function requests(signal) {
     "div",
     { hidden: true },
     h("p", {}, "No request yet. Send one:"),
-    h("div", { class: "command" }, h("pre", {}, command), copyButton(() => command.textContent)),
+    h("div", { class: "first-command" }, h("pre", {}, command), copyButton(() => command.textContent)),
     h(
       "p",
       { class: "quiet" },

@@ -164,7 +164,8 @@ class Meter(Inflight):
         scope = self._scope
         now = self.table.now() - self.began
         first = None if self._first is None else self._first - self.began
-        found = told(phases(now, *self._waits(now), first))
+        passed = phases(now, *self._waits(now), first)
+        found = told((phase, 1000 * start, 1000 * length) for phase, start, length in passed)
         session = scope.get("llmstack.session") or b""
         texts = {
             "phase": found[-1]["phase"] if found else "queued",

@@ -173,8 +173,8 @@ def test_whatever_a_stack_tells_fits(
 
 def test_trouble_says_what_to_do_above_what_was_last_seen() -> None:
     trouble = DaemonError("no daemon runs for /x [red]", fix="Start it: llmstack start")
-    lines = page(seen(trouble=trouble))
-    assert lines[0].endswith("as last seen")
+    lines = page(seen(trouble=trouble, silent_s=7.2))
+    assert lines[0].endswith("as seen 7 s ago")
     assert lines[1] == "[!] no daemon runs for /x [red]"
     assert lines[2] == "    Start it: llmstack start"
     assert any(line.startswith("code-smart") for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,13 +110,14 @@ def test_an_ended_stream_is_told_and_taken_up_again_elsewhere(stack: SwapServer)
         stream(other, ("overview", overview("stopped")))
         pauses: list[float] = []
         addresses: Iterator[str] = iter((stack.url, "http://127.0.0.1:1", other.url))
-        told = list(islice(sightings(lambda: (next(addresses), ""), pause=pauses.append), 4))
+        seen = sightings(lambda: (next(addresses), ""), pause=pauses.append, now=count().__next__)
+        told = list(islice(seen, 4))
     first, ended, absent, back = told
     assert (first.trouble, len(first.live)) == (None, 1)
     assert "ended the stream" in str(ended.trouble)
     assert (ended.overview, ended.live) == (first.overview, ())
     assert "does not answer" in str(absent.trouble)
-    assert absent.since == ended.since, "since when nothing is seen"
+    assert 0 < ended.silent_s < absent.silent_s, "for so long nothing was seen"
     assert (back.trouble, back.gateway) == (None, other.url)
     assert pauses == [AGAIN, AGAIN]
 

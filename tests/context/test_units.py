@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstack.context.body import read_history
@@ -258,6 +258,7 @@ def test_characters_outside_latin_scripts_are_wide() -> None:
 EDGES = "a\u037f\u0380\u0416\u1dff\u1e00\u1eff\u1f00\u1fff\u2000\u207f\u2080\u6f22\ud800\U0001f680"
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet=EDGES))
 def test_wide_are_letters_from_greek_on_but_further_latin_and_common_punctuation(text: str) -> None:
     narrow = (*range(0x1E00, 0x1F00), *range(0x2000, 0x2080), *range(0xD800, 0xE000))

@@ -32,7 +32,7 @@ def test_top_shows_a_model_come_and_survives_a_restart(
                 top.shows("code-smart", "ready", " 8192 ")
                 top.shows("code-smart", "generating")
             restarting = pool.submit(stack.command, "restart")
-            top.wait_for(b"as last seen")
+            top.wait_for(b"as seen ")
             assert restarting.result().returncode == 0
             top.shows("q quits", "tok/s")
             top.press("q")

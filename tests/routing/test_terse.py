@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstack.routing import is_terse, terse
@@ -41,6 +41,7 @@ def test_a_long_message_of_such_words_is_not() -> None:
     assert not is_terse("yes " * 30)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.from_regex(terse._CHOICE, fullmatch=True))
 def test_a_choice_has_few_words(text: str) -> None:
     """So that a longer message in ASCII need not be held against them, nor against whole ones."""

@@ -181,6 +181,19 @@ async def test_a_running_request_tells_its_phases_as_they_come() -> None:
     assert entry["reason"] == "named by the client"
 
 
+async def test_a_request_to_a_model_that_is_there_is_never_shown_as_queued() -> None:
+    async with (
+        watched(NOTHING, raw=["one"]) as house,
+        house.raw["one"].play(ok),
+        events(house.port) as reader,
+    ):
+        await ask(house.port, "POST", CHAT, chat("one"))
+        began = (await reader.until("inflight", operation="upsert"))["request"]
+        assert began["phase"] == "prefill"
+        answered = (await reader.until("inflight", operation="upsert"))["request"]
+        assert answered["phase"] in ("prefill", "generating")
+
+
 def refusal() -> tuple[Any, str, Any]:
     from llmstack.errors import ModelNotFound
 

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 #: Its name is hostile too.
 PLAYER = "player/<b>&\"'"
 
+#: Takes no images.
+BLIND = "blind"
+
 
 @contextmanager
 def playing(root: Path, model: Path) -> Iterator[Swap]:
-    """``vectors`` is the real ``model`` and embeds; ``PLAYER`` answers as it is told, and sees;
-    ``artist`` draws and ``judge`` reranks. All may be loaded at once."""
+    """``vectors`` is the real ``model`` and embeds; ``PLAYER`` answers as it is told, and sees,
+    ``BLIND`` does not; ``artist`` draws and ``judge`` reranks. All may be loaded at once."""
     argv = [sys.executable, "-P", "-m", "llmstack.llama_server", "-m", str(model)]
     flags = ["--embeddings", "--pooling", "mean", "-c", "512", "-np", "1", "-t", "1"]
     vectors = f"{shlex.join([*argv, *flags])} --port ${{PORT}}"
@@ -33,6 +36,7 @@ def playing(root: Path, model: Path) -> Iterator[Swap]:
     models = {
         "vectors": {"cmd": vectors, "metadata": {"embedding": True}},
         PLAYER: {"cmd": player, "capabilities": sees},
+        BLIND: {"cmd": player, "capabilities": {"in": ["text"], "out": ["text"]}},
         "artist": {"cmd": player, "capabilities": {"in": ["text"], "out": ["image"]}},
         "judge": {"cmd": player, "capabilities": {"reranker": True}},
     }

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 SMART, FAST = "code-smart", "code-fast"
 NONE = "\N{EN DASH}"
-LONG = {"messages": [{"role": "user", "content": "Once upon a time"}], "max_tokens": 1500}
+#: What is answered for many seconds.
+LONG = {
+    "messages": [{"role": "user", "content": "Once upon a time"}],
+    "max_tokens": 1500,
+    "ignore_eos": True,
+}
 
 
 @pytest.fixture
@@ -73,11 +78,11 @@ def test_two_models_are_seen_to_swap(guest: Visitor) -> None:
         """() => {
           window.seen = [];
           const look = () => {
-            const badges = [...document.querySelectorAll(".models .badge")];
+            const badges = [...document.querySelectorAll(".models-list .badge")];
             const now = badges.map((badge) => badge.textContent).join();
             if (now !== window.seen.at(-1)) window.seen.push(now);
           };
-          new MutationObserver(look).observe(document.querySelector(".models"), {
+          new MutationObserver(look).observe(document.querySelector(".models-list"), {
             subtree: true, childList: true, characterData: true });
         }"""
     )
@@ -160,7 +165,7 @@ def test_a_context_that_is_set_is_shown_and_reset(visitor: Visitor) -> None:
     panel.get_by_role("button", name="Set", exact=True).click()
     expect(fact("Set here")).to_have_text("2,048")
     expect(fact("Effective")).to_have_text("2,048")
-    expect(panel.locator(".command")).to_contain_text("2048")
+    expect(panel.locator(".model-command")).to_contain_text("2048")
     panel.get_by_role("button", name=f"Load {SMART}").click()
     expect(fact("Served now")).to_have_text("2,048")
     panel.get_by_label("restart the model").uncheck()
@@ -201,7 +206,7 @@ def test_a_model_with_a_hostile_name_is_text_and_works_as_others_do(guest: Visit
     click(page, "Load", HOSTILE)
     expect(state(page, HOSTILE)).to_have_text("ready")
     panel = open_details(page, HOSTILE)
-    expect(panel.locator(".command")).to_contain_text("talker.py")
+    expect(panel.locator(".model-command")).to_contain_text("talker.py")
     panel.get_by_role("link", name="The whole log").click()
     expect(page.get_by_label("Log of").locator("option:checked")).to_have_text(HOSTILE)
     expect(page.get_by_text("Live.")).to_be_visible()
@@ -235,7 +240,7 @@ def test_a_dialog_is_used_by_keyboard_and_hides_secrets(browser: Browser, odd: S
         panel.get_by_role("button", name="Copy the command").press("Enter")
         expect(panel.get_by_text("Copied.")).to_be_visible()
         command = page.evaluate("navigator.clipboard.readText()")
-        assert command == panel.locator(".command").inner_text()
+        assert command == panel.locator(".model-command").inner_text()
         assert "--api-key ***" in command
         assert SECRET not in page.content()
         expect(row(page, TALKER)).to_contain_text(re.compile(r"9 min \d+ s"))
@@ -263,12 +268,12 @@ def test_a_phone_shows_the_list_without_scrolling_sideways(browser: Browser, odd
 def test_a_pinned_model_says_so_until_it_is_let_go(visitor: Visitor, stack: Stack) -> None:
     visitor.open("models")
     page = visitor.page
-    pin = page.get_by_role("button", name=f"Pin {SMART}")
+    pin = page.get_by_role("button", name=f"Pin {FAST}")
     expect(pin).to_have_attribute("aria-pressed", "false")
     pin.click()
     expect(pin).to_have_attribute("aria-pressed", "true")
-    expect(row(page, SMART)).to_contain_text("pinned")
-    assert stack.request("GET", f"/api/model/{SMART}/pin").json()["pinned"] is True
+    expect(row(page, FAST)).to_contain_text("pinned")
+    assert stack.request("GET", f"/api/model/{FAST}/pin").json()["pinned"] is True
     pin.click()
     expect(pin).to_have_attribute("aria-pressed", "false")
 

@@ -15,7 +15,7 @@ from tests.e2e.conftest import CACHE
 from tests.ui.browser import Visitor
 from tests.ui.player import Player
 from tests.ui.playground_model import png
-from tests.ui.playground_swap import PLAYER, playing
+from tests.ui.playground_swap import BLIND, PLAYER, playing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,8 +153,16 @@ def test_an_image_is_made_small_sent_and_not_kept(guest: Visitor) -> None:
     assert head == "data:image/png;base64"
     assert struct.unpack(">II", base64.b64decode(data)[16:24]) == (2048, 51)
     expect(player.asked.locator("img")).to_be_visible()
+    player.choose(BLIND)
+    expect(page.get_by_text("blind takes no images.")).to_be_visible()
+    answer = player.whole("And now?")
+    assert [one["content"] for one in echoed(answer)["messages"][::2]] == [
+        "What is it?",
+        "And now?",
+    ]
+    expect(answer.get_by_text("Images were not sent: blind gets none.")).to_be_visible()
     page.reload()
-    expect(player.asked).to_contain_text("wide.png: not kept, not sent")
+    expect(player.asked.first).to_contain_text("wide.png: not kept, not sent")
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])

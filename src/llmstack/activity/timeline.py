@@ -38,7 +38,7 @@ def phases(
 
 
 def told(found: Iterator[tuple[Phase, float, float]]) -> list[dict[str, Any]]:
-    """The phases as clients get them, in whole milliseconds."""
+    """Phases in milliseconds as clients get them, in whole ones."""
     return [
         {"phase": phase, "start_ms": round(start), "ms": round(length)}
         for phase, start, length in found

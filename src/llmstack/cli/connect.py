@@ -101,6 +101,7 @@ def _list(place: Place, *, as_json: bool) -> int:
 
 def _connect(arguments: Namespace, place: Place) -> int:
     from llmstack.cli.channel import require_chosen
+    from llmstack.config.local_key import ensure_local_key
     from llmstack.config.marker import Marker, read_marker
     from llmstack.server.offered import project_endpoint
     from llmstack.wiring.agents import AGENTS
@@ -130,6 +131,8 @@ def _connect(arguments: Namespace, place: Place) -> int:
         print(f"[=] {arguments.agent} is connected already", file=sys.stderr)
     if endpoint.needs_key and endpoint.key_file and "LLMSTACK_API_KEY" not in os.environ:
         print(f'export LLMSTACK_API_KEY="$(cat {shlex.quote(endpoint.key_file)})"')
+    if endpoint.key_file and not arguments.dry_run:
+        ensure_local_key(work)  # what was written names it
     for name, value in wiring.environ:
         shown = f'"{value}"' if value.startswith("$") else shlex.quote(value)
         print(f"export {name}={shown}")

@@ -83,8 +83,16 @@ def channel(work: WorkDir) -> Marker:
     return effective_marker(work, daemon_lives=living_daemon(work) is not None)
 
 
-def gateway(work: WorkDir) -> tuple[str, str]:
-    """The base URL that answers for ``work``, its daemon's or another machine's, and the key.
+def key_for(work: WorkDir, base: str) -> str:
+    """The key to show to ``base``, which answers for ``work`` (``gateway``)."""
+    from llmstack.server.record import living_daemon
+
+    record = living_daemon(work)
+    return own_key(work) if record and record.gateway == base else api_key()
+
+
+def gateway(work: WorkDir) -> str:
+    """The base URL that answers for ``work``: its daemon's, or that of another machine.
 
     Raises:
         DaemonError: no daemon runs, and the project is no thin client; or it is one of a stack
@@ -94,9 +102,7 @@ def gateway(work: WorkDir) -> tuple[str, str]:
 
     marker = channel(work)
     require_chosen(work, marker)
-    if marker.channel == "external":
-        return marker.url, api_key()
-    return daemon().gateway, own_key(work)
+    return marker.url if marker.channel == "external" else daemon().gateway
 
 
 def project(directory: str | None) -> WorkDir:

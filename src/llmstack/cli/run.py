@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.cli.here import gateway, work_dir
+from llmstack.cli.here import gateway, key_for, work_dir
 from llmstack.errors import DaemonError
 from llmstack.wiring.shell_prompt import printable, without_controls
 
@@ -37,7 +37,9 @@ def run(arguments: Namespace) -> int:
     """Ask and stream."""
     from llmstack.client.chat import chat
 
-    base, key = gateway(work_dir())
+    work = work_dir()
+    base = gateway(work)
+    key = key_for(work, base)
     model, words = _model(base, key, arguments)
     prompt = " ".join(words)
     if not sys.stdin.isatty() and (piped := sys.stdin.read().strip()):

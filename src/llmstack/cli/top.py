@@ -8,12 +8,13 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from llmstack.cli.here import gateway, work_dir
+from llmstack.cli.here import gateway, key_for, work_dir
 from llmstack.wiring.shell_prompt import printable_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from llmstack.config.workdir import WorkDir
 
 EXAMPLES = """examples:
   llmstack top                   what is loaded, running and spent, live; q or Ctrl-C ends it
@@ -42,13 +43,19 @@ def run(arguments: Namespace) -> int:
     from llmstack.client.watch import sightings
 
     work = work_dir()
-    return show(sightings(lambda: gateway(work)))
+    return show(sightings(lambda: _where(work)))
+
+
+def _where(work: WorkDir) -> tuple[str, str]:
+    """The stack that answers for ``work``, and the key to show to it."""
+    base = gateway(work)
+    return base, key_for(work, base)
 
 
 def _json() -> int:
     from llmstack.client.watch import ask
 
-    print(json.dumps(ask(*gateway(work_dir())), indent=1))
+    print(json.dumps(ask(*_where(work_dir())), indent=1))
     return 0
 
 
@@ -58,7 +65,7 @@ def _follow() -> int:
     work = work_dir()
     troubled = ""
     try:
-        for seen in sightings(lambda: gateway(work)):
+        for seen in sightings(lambda: _where(work)):
             if seen.trouble is None:
                 print(json.dumps(seen.raw, separators=(",", ":")), flush=True)
             elif troubled != str(seen.trouble):
@@ -78,7 +85,7 @@ def _once() -> int:
 
     console = Console(highlight=False)
     unicode = console.encoding.lower().startswith("utf")
-    for seen in islice(watch(*gateway(work_dir())), 1):
+    for seen in islice(watch(*_where(work_dir())), 1):
         page = frame(seen, Room(console.width, unicode=unicode))
         console.print(page, soft_wrap=True)
     return 0

@@ -75,7 +75,8 @@ def _console_keys() -> Iterator[str]:
 
     while True:
         if msvcrt.kbhit():  # type: ignore[attr-defined,unused-ignore]  # Windows
-            yield msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
+            key = msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
+            yield "" if key == SUSPEND else key  # no job control there
         else:
             time.sleep(LOOK)
             yield ""

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from llmstack.client.watch import Seen
 
-#: Seconds between two looks for news and for another size of the terminal.
-LOOK = 0.2
-
 
 class Latest:
     """What was seen last, told by a thread that follows the stack."""
@@ -49,19 +46,16 @@ def show(sightings: Iterator[Seen]) -> int:
     console = Console(highlight=False)
     with _ending() as ended:
         while not ended.is_set():
-            with keyboard(sys.stdin) as keys, _page(console) as live:
+            with (
+                keyboard(sys.stdin) as keys,
+                Live(console=console, screen=True, auto_refresh=False) as live,
+            ):
                 key = _until_key(latest, live, keys, ended)
             if key == SUSPEND:
                 os.killpg(0, signal.SIGTSTP)  # the whole job, as the terminal does
                 continue
             break
     return 0
-
-
-@contextmanager
-def _page(console: Console) -> Iterator[Live]:
-    with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
-        yield live
 
 
 def _until_key(latest: Latest, live: Live, keys: Iterator[str], ended: threading.Event) -> str:

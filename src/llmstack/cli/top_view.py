@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from llmstack.cli.top_tables import NAME, Room, tables
@@ -84,7 +85,7 @@ def _title(seen: Seen, overview: Overview, room: Room) -> Text:
     words.append(f"up {span(overview.uptime_s)}")
     right = f"{speed(overview.tokens_per_second) or '0'} tok/s"
     if seen.trouble:
-        right = "as last seen"
+        right = f"as seen {span(seen.silent_s)} ago"
     if room.keys:
         right += f"{dot}{room.keys}"
     left = dot.join(word for word in words if word)
@@ -178,7 +179,7 @@ def _today(today: Today, room: Room) -> list[Text]:
     if sane(today.reprefill_s):
         tokens = f" ({count(today.reprefill_tokens)} tokens)"
         lost.append(f"{span(today.reprefill_s)} reading again{tokens}")
-    lines = [_row("today", "; ".join(words), room)]
+    lines = _rows("today", words, room)
     if lost:
         lines.append(_row("lost", ", ".join(lost), room))
     if today.cost_usd is not None:
@@ -195,9 +196,20 @@ def _budgets(budgets: Iterable[Budget], room: Room) -> list[Text]:
         part = _Part("█" if room.unicode else "#", style, spent, "")
         when = {"day": "today", "month": "this month"}.get(budget.period, "")
         money = f"  {dollars(spent)} of {dollars(most)} {when}"
-        line = Text("budget ").append(f"{tier} ")
+        line = Text("budget ", "bold").append(f"{tier} ", "not bold")
         lines.append(line.append_text(_bar([part], most, 12, room)).append(money))
     return lines
+
+
+def _rows(label: str, words: Iterable[str], room: Room) -> list[Text]:
+    """The words with semicolons between them, on as many lines as they take."""
+    told: list[str] = []
+    for part in words:
+        if told and cell_len(told[-1]) + 2 + cell_len(part) <= room.width - 7:
+            told[-1] += f"; {part}"
+        else:
+            told.append(part)
+    return [_row("" if number else label, line, room) for number, line in enumerate(told)]
 
 
 def _row(label: str, words: str, room: Room) -> Text:

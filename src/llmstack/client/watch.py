@@ -30,8 +30,8 @@ class Seen:
     """What was last seen of a stack.
 
     ``live`` are requests with their age in seconds, oldest first, ``served`` the context in tokens
-    that models serve. ``trouble`` is why nothing newer is seen, since ``since`` (monotonic).
-    ``raw`` is the overview as it came.
+    that models serve. ``trouble`` is why nothing has been seen for ``silent_s`` seconds. ``raw`` is
+    the overview as it came.
     """
 
     gateway: str = ""
@@ -40,7 +40,7 @@ class Seen:
     live: tuple[tuple[Live, float], ...] = ()
     served: Mapping[str, float] | None = None
     trouble: LlmstackError | None = None
-    since: float = 0.0
+    silent_s: float = 0.0
 
 
 def ask(base: str, key: str = "") -> Any:
@@ -127,22 +127,20 @@ def sightings(
     ``where`` gives the base URL and the key anew for every attempt; it may raise
     ``LlmstackError``.
     """
-    last = Seen()
+    last, heard = Seen(), now()
     while True:
         wait = AGAIN
         try:
             base, key = where()
             for seen in watch(base, key, now=now):
-                last = seen
+                last, heard = seen, now()
                 yield seen
             trouble: LlmstackError = DaemonError(f"{base} has ended the stream")
         except LlmstackError as error:
             trouble = error
             if isinstance(error, Refused) and error.status in (401, 403):
                 wait = AGAIN_REFUSED
-        since = last.since if last.trouble else now()
-        last = replace(last, live=(), trouble=trouble, since=since)
-        yield last
+        yield replace(last, live=(), trouble=trouble, silent_s=now() - heard)
         pause(wait)
 
 

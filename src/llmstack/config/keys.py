@@ -9,6 +9,7 @@ from __future__ import annotations
 from llmstack.config.hosted import BACKENDS
 from llmstack.config.hosted_keys import HOSTED, PRICES
 from llmstack.config.key import Key, SectionKind
+from llmstack.config.network_keys import NETWORK
 
 _SETTINGS = (
     Key("DEFAULT", "host", "host", "127.0.0.1", "Address that the model servers listen on."),
@@ -50,28 +51,7 @@ _SETTINGS = (
         "",
         "Where Ollama is, or off; without it OLLAMA_HOST and Ollama's own port are tried.",
     ),
-    Key(
-        "DEFAULT",
-        "tls_cert_file",
-        "path",
-        "",
-        "Certificate chain (PEM) with which the gateway serves.",
-    ),
-    Key("DEFAULT", "tls_key_file", "path", "", "Private key (PEM) of tls_cert_file."),
-    Key(
-        "DEFAULT",
-        "allowed_hosts",
-        "names, by commas",
-        "",
-        "Names, beside this machine's, under which the gateway may be asked for.",
-    ),
-    Key(
-        "DEFAULT",
-        "allowed_origins",
-        "origins, by commas",
-        "",
-        "Origins, beside this machine's, whose web pages may ask.",
-    ),
+    *NETWORK,
 )
 
 _TIER = (

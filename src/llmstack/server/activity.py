@@ -18,12 +18,11 @@ from llmstack.activity import (
     ModelMetrics,
     Recording,
     Sampler,
-    error_message,
 )
-from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
 from llmstack.activity.reprefill import Rereading
 from llmstack.config.stack import Prices
+from llmstack.engine import State
 from llmstack.routing.session import SHOWN
 from llmstack.server.activity_routes import activity_routes
 from llmstack.server.activity_store import open_store
@@ -38,6 +37,7 @@ from llmstack.server.meter import LONGEST, Meter, tracked_path
 from llmstack.server.model_watch import ModelWatch
 from llmstack.server.overviews import Overviews
 from llmstack.server.packer import Packer
+from llmstack.server.refused import refused_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -245,19 +245,8 @@ class Activity:
         path = tracked_path(scope, None) if scope["type"] == "http" else None
         if path is None or scope["method"] != "POST" or not model:
             return
-        row = ActivityRow(
-            model=model[:LONGEST],
-            req_path=path,
-            resp_status_code=error.status,
-            timestamp=int(time.time()),
-            error_msg=shortened(str(error)) or error_message(error.status, b""),
-            metadata=self.metadata(scope, "") or NO_METADATA,
-            client=scope.get("llmstack.client") or "",
-            tier=scope.get("llmstack.tier") or "",
-            reason=scope.get("llmstack.reason") or "",
-            backend=scope.get("llmstack.backend") or "",
-            instead_of=scope.get("llmstack.instead_of") or "",
-        )
+        metadata = self.metadata(scope, "") or NO_METADATA
+        row = refused_row(scope, model, path, error, metadata)
         self.settle()  # first those that ended before
         self._keep(row, None, scope)
 
@@ -308,6 +297,13 @@ class Activity:
     def states(self) -> Mapping[str, str]:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
+
+    def admits(self, model: str) -> bool:
+        """Whether a model that runs here is loaded and nobody waits for it."""
+        entry = self.engine.config.models.get(model)
+        if entry is None or self.engine.state(model) is not State.READY:
+            return False
+        return self.engine.queue_position(entry) is None
 
     def tier(self, model: str) -> str:
         """The name of the tier that ``model`` is, if it is one."""

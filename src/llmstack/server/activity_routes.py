@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Rows of an export that are read at once.
-_PAGE: Final = 500
+#: Rows of an export that are read and written at once; other requests are served in between.
+_PAGE: Final = 100
 #: SQLite's largest integer.
 _LARGEST: Final = (1 << 63) - 1
 

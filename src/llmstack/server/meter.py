@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ _UPSTREAM = "/upstream/"
 EVENTS = "text/event-stream"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
+#: Comments in a stream of events. llama-server sends such while it reads a prompt.
+_SILENCE = re.compile(rb"(?::[^\r\n]*[\r\n]+)+")
 #: Longest text of a client's or a model's that is kept in a row, in characters.
 LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
@@ -161,7 +164,8 @@ class Meter(Inflight):
         scope = self._scope
         now = self.table.now() - self.began
         first = None if self._first is None else self._first - self.began
-        found = told(phases(now, *self._waits(now), first))
+        passed = phases(now, *self._waits(now), first)
+        found = told((phase, 1000 * start, 1000 * length) for phase, start, length in passed)
         session = scope.get("llmstack.session") or b""
         texts = {
             "phase": found[-1]["phase"] if found else "queued",
@@ -180,7 +184,7 @@ class Meter(Inflight):
             return 0.0, None  # nobody queues here for what others host
         began = self._activity.watch.loading_from(self.model)
         if began is None:
-            return None, None
+            return (0.0, None) if self._activity.admits(self.model) else (None, None)
         queued = max(began - self.began, 0.0)
         return queued, now - queued
 
@@ -234,7 +238,7 @@ class Meter(Inflight):
 
     def feed(self, chunk: bytes) -> None:
         """More of the answer passes."""
-        if self._first is None and chunk:
+        if self._first is None and chunk and not _SILENCE.fullmatch(chunk):
             self._first = self.table.now()
         size = len(chunk)
         self.passed(size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstack.config.environment import apply_environment
-from llmstack.config.local_key import ensure_local_key
+from llmstack.config.local_key import read_local_key
 from llmstack.config.own_ini import own_models_ini
 from llmstack.config.stack_loader import load_stack, parse_stack
 from llmstack.server.doorways import key_ring
@@ -36,7 +36,7 @@ def project_endpoint(work: WorkDir, marker: Marker, environ: Mapping[str, str]) 
         return endpoint(stack, marker.url, served, needs_key=bool(key))
     stack = apply_environment(load_stack(own_models_ini(work, environ)).stack, environ)
     daemon = living_daemon(work)
-    key = ensure_local_key(work)
+    key = read_local_key(work)
     served = dict(served_windows(daemon.engine, key)) if daemon else {}
     base = daemon.gateway if daemon else gateway_url(stack.settings)
     needs = key_ring(work, stack.settings, environ).required

@@ -3,7 +3,7 @@
 // Nothing here touches a document. Codes: ECMA-48 8.3.117 and xterm's control sequences.
 
 /** Pieces that one line may have; what follows has the look of the last one. */
-const PIECES = 200;
+export const PIECES = 200;
 /** Red, green and blue of the sixteen named colours, as xterm has them. */
 const NAMED = [
   [0, 0, 0], [205, 0, 0], [0, 205, 0], [205, 205, 0], [0, 0, 238], [205, 0, 205], [0, 205, 205], [229, 229, 229],

@@ -229,7 +229,7 @@ function tableAt(lines, at, only = false) {
   const rows = [];
   let next = at + 2;
   while (next < lines.length && lines[next].includes("|") && !isBlank(lines[next])) {
-    rows.push(cells(lines[next]).slice(0, align.length));
+    rows.push(cells(lines[next], align.length));
     next += 1;
   }
   return { kind: "table", align, head, rows, next };
@@ -246,22 +246,25 @@ function alignments(line) {
   });
 }
 
-/** The cells of a row: bars divide, unless they are escaped or within code. */
-function cells(line) {
-  const text = line.trim();
+/**
+ * The cells of a row: bars divide, unless they are escaped or within code. What is beyond `most`
+ * cells stands in the last one.
+ */
+function cells(line, most = COLUMNS + 1) {
+  let text = line.trim();
+  if (text.length > 1 && text.endsWith("|") && !text.endsWith("\\|")) text = text.slice(0, -1);
   const found = [];
   let begin = text[0] === "|" ? 1 : 0;
   let code = false;
-  for (let at = begin; at < text.length; at += 1) {
+  for (let at = begin; at < text.length && found.length < most - 1; at += 1) {
     if (text[at] === "\\") at += 1;
     else if (text[at] === "`") code = !code && text.indexOf("`", at + 1) > 0;
     else if (text[at] === "|" && !code) {
       found.push(text.slice(begin, at).trim());
       begin = at + 1;
-      if (found.length > COLUMNS) return found;
     }
   }
-  if (begin < text.length) found.push(text.slice(begin).trim());
+  found.push(text.slice(begin).trim());
   return found.map((cell) => cell.replaceAll("\\|", "|"));
 }
 

@@ -151,7 +151,7 @@ function headerList(headers) {
 }
 
 function pairs(told) {
-  return h("dl", { class: "pairs" }, told.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  return h("dl", { class: "header-list" }, told.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
 /** Let a link give `bytes` as a file, whatever is in them. */

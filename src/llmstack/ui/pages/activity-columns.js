@@ -64,8 +64,8 @@ export function shownColumns(rows, opens) {
   );
 }
 
-/** What lets one choose; `changed()` is called after that. */
-export function columnChooser(changed, signal) {
+/** What lets one choose, for the `rows()` that are there; `changed()` is called after that. */
+export function columnChooser(rows, changed, signal) {
   const boxes = COLUMNS.filter(({ always }) => !always).map((column) => {
     const box = h("input", { type: "checkbox", name: column.id, onchange: keep });
     return [column.id, box, h("label", {}, box, column.title ? `${column.label} (${column.title})` : column.label)];
@@ -74,7 +74,7 @@ export function columnChooser(changed, signal) {
   const element = h(
     "details",
     { class: "popover" },
-    h("summary", { class: "button" }, "Columns"),
+    h("summary", { class: "button", onclick: tick }, "Columns"),
     h("div", { class: "popover-body" }, boxes.map(([, , label]) => label), reset),
   );
   tick();
@@ -94,7 +94,7 @@ export function columnChooser(changed, signal) {
   return element;
 
   function tick() {
-    const chosen = chosenIds();
+    const chosen = chosenIds(rows());
     for (const [id, box] of boxes) box.checked = chosen.includes(id);
   }
   function keep() {
@@ -112,7 +112,7 @@ export function columnChooser(changed, signal) {
   }
 }
 
-function chosenIds(rows = []) {
+function chosenIds(rows) {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT));
     if (Array.isArray(kept)) return kept;

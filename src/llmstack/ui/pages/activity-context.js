@@ -32,6 +32,7 @@ export function contextPart(report, metadata, signal) {
   const drawn = report.sent > 0 && drawing((width) => draw(report, width), signal).element;
   return [
     h("p", {}, fate(report)),
+    report.applied && report.hit && h("p", {}, "It is shortened as it was before, so that what the server has cached of it still counts."),
     report.actions?.length > 0 && h("ul", {}, report.actions.map(step)),
     report.summary && h("p", {}, report.summary === "failed" ? "The summary could not be written." : "A summary was written."),
     report.clamped !== null && h("p", {}, `The answer was limited to ${count(report.clamped)} tokens.`),

@@ -109,7 +109,7 @@ function only(name, value) {
 
 function failure(row) {
   if (row.resp_status_code < 400 && !row.error_msg) return null;
-  const box = h("section", { class: "failure" }, h("h3", {}, "What failed"));
+  const box = h("section", { class: "what-failed" }, h("h3", {}, "What failed"));
   const meaning = MEANINGS[row.resp_status_code];
   if (row.resp_status_code >= 400) append(box, [h("p", {}, meaning ?? `Status ${row.resp_status_code}.`)]);
   if (row.error_msg) append(box, [h("pre", {}, row.error_msg)]);

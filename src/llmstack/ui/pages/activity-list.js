@@ -47,7 +47,7 @@ export function finishedRequests(view, { signal, keep, open }) {
   const element = h(
     "section",
     { class: "card past", "aria-labelledby": "activity-past" },
-    h("div", { class: "row spread" }, heading, h("div", { class: "row" }, fresh, columnChooser(build, signal), exports)),
+    h("div", { class: "row spread" }, heading, h("div", { class: "row" }, fresh, columnChooser(() => shown, build, signal), exports)),
     form.element,
     problem,
     place,

@@ -76,9 +76,9 @@ function work({ phase, ms }, row) {
   if (phase === "loading") return ms > 0 ? `waited for ${row.model} to load` : "was loaded";
   if (phase === "prefill" && read > 0) {
     const known = cached > 0 ? `, ${count(cached)} cached` : "";
-    return `${count(read)} prompt tokens${known}${at(prefill)}`;
+    return `${count(read)} prompt token${read === 1 ? "" : "s"}${at(prefill)}${known}`;
   }
-  if (phase === "generating" && written > 0) return `${count(written)} tokens${at(generation)}`;
+  if (phase === "generating" && written > 0) return `${count(written)} token${written === 1 ? "" : "s"}${at(generation)}`;
   return "";
 }
 

@@ -1,10 +1,13 @@
 // A log as lines: cut from what comes, bounded, filtered. Nothing here touches a document.
 
-import { plain } from "../lib/ansi.js";
+import { PIECES, plain } from "../lib/ansi.js";
 
-/** Lines and characters that are kept; the oldest go first. */
+/** Lines that are kept, and what they may cost; the oldest go first. */
 const MOST_LINES = 10_000;
-const MOST_CHARACTERS = 2_000_000;
+const MOST_COST = 2_000_000;
+/** What a line costs beside its characters, and each of its escapes. */
+const LINE = 60;
+const ESCAPE = 40;
 /** Characters after which a line is cut, so that one without an end cannot fill the memory. */
 const LONGEST = 4096;
 /** How far the limits are passed before room is made, so that it is made seldom. */
@@ -18,7 +21,7 @@ const LEVELS = [
 /**
  * The last `most` lines of a log.
  *
- * A line is `{number, text, level, joined}`: numbers go up and never come again, `level` is `error`,
+ * A line is `{number, text, level, joined, cost}`: numbers go up and never come again, `level` is `error`,
  * `warning`, `note` (ours) or nothing; `joined` says that it goes on where the one before was cut.
  */
 export class Lines {
@@ -34,7 +37,7 @@ export class Lines {
     this.first = this.next;
     this.kept = [];
     this.dropped = 0;
-    this.characters = 0;
+    this.cost = 0;
     this.rest = "";
     this.joined = false;
   }
@@ -93,25 +96,26 @@ export class Lines {
   }
 
   #put(text, level = levelOf(text)) {
-    this.kept.push({ number: this.next, text, level, joined: this.joined });
-    this.characters += text.length;
+    const cost = text.length + LINE + ESCAPE * Math.min(text.split("\u001b").length - 1, PIECES);
+    this.kept.push({ number: this.next, text, level, joined: this.joined, cost });
+    this.cost += cost;
     this.joined = true;
   }
 
   #drop() {
-    const full = this.characters > MOST_CHARACTERS * SLACK;
+    const full = this.cost > MOST_COST * SLACK;
     if (this.kept.length <= this.most * SLACK && !full) return;
     let count = Math.max(0, this.kept.length - this.most);
-    let left = this.characters;
-    for (let at = 0; at < count; at += 1) left -= this.kept[at].text.length;
-    while (left > MOST_CHARACTERS) {
-      left -= this.kept[count].text.length;
+    let left = this.cost;
+    for (let at = 0; at < count; at += 1) left -= this.kept[at].cost;
+    while (left > MOST_COST) {
+      left -= this.kept[count].cost;
       count += 1;
     }
     this.kept.splice(0, count);
     this.first += count;
     this.dropped += count;
-    this.characters = left;
+    this.cost = left;
   }
 }
 

@@ -9,6 +9,8 @@ const WAITS = [250, 500, 1000, 2000];
 const HIDDEN = 20_000;
 /** Milliseconds in which a log's past has come. */
 const PAST = 250;
+/** Milliseconds after which others get a turn, however much has come. */
+const TURN = 20;
 /** Characters by which the past is known again. */
 const TAIL = 400;
 
@@ -83,6 +85,7 @@ export function follow(path, { signal, take, gap, told }) {
       past = null;
       pass(fresh);
     };
+    let since = performance.now();
     const settling = setTimeout(settle, PAST);
     try {
       for (;;) {
@@ -90,6 +93,10 @@ export function follow(path, { signal, take, gap, told }) {
         if (done || mine.signal.aborted) return;
         if (past === null) pass(value);
         else past += value;
+        if (performance.now() - since > TURN) {
+          await new Promise((resolve) => setTimeout(resolve));
+          since = performance.now();
+        }
       }
     } finally {
       clearTimeout(settling);

@@ -6,9 +6,9 @@ import { Lines } from "./logs-lines.js";
 
 /** Blocks of lines that are dropped from the screen together; how many there are of them. */
 const BLOCKS = 50;
-/** Milliseconds and lines that one frame may take. */
+/** Milliseconds, and what lines may cost (see `Lines`), that one frame may take. */
 const BUDGET = 8;
-const AT_ONCE = 400;
+const COST = 60_000;
 /** Pixels from the end that still count as the end. */
 const NEAR = 8;
 
@@ -102,9 +102,10 @@ export class LogView {
     const end = this.paused ? this.pausedAt : this.lines.next;
     const until = performance.now() + BUDGET;
     this.drawn = Math.max(this.drawn, this.lines.first);
-    for (let count = 0; this.drawn < end && count < AT_ONCE && performance.now() < until; count += 1) {
-      this.#put(this.lines.at(this.drawn));
-      this.drawn += 1;
+    for (let cost = 0; this.drawn < end && cost < COST && performance.now() < until; this.drawn += 1) {
+      const line = this.lines.at(this.drawn);
+      this.#put(line);
+      cost += line.cost;
     }
     if (!this.paused) this.#drawUnfinished();
     this.#toEnd();

@@ -15,6 +15,8 @@ const OWN = [
   ["proxy", "Gateway"],
   ["upstream", "Engine: all models"],
 ];
+/** What the choice of a model's log begins with. */
+const MODEL = "model:";
 const STATES = { following: "Live.", waiting: "Not connected, trying again." };
 /** Milliseconds without a key after which a filter is used. */
 const TYPED = 150;
@@ -35,7 +37,11 @@ export async function show(main, { signal, query }) {
   const pause = h("button", { type: "button", onclick: () => view.pause(!view.paused) }, "Pause");
   const clear = h("button", { type: "button", onclick: () => view.clear() }, "Clear");
   const save = h("button", { type: "button", onclick: download }, "Download");
-  const toEnd = h("button", { type: "button", class: "primary to-end", hidden: true, onclick: () => view.follow() }, "↓ Go on following");
+  const toEnd = h(
+    "button",
+    { type: "button", class: "primary log-to-end", hidden: true, onclick: () => view.follow() },
+    "↓ Go on following",
+  );
   const told = h("span");
   const status = h("span", { role: "status" });
   const dropped = h("p", { class: "quiet log-told", hidden: true });
@@ -62,34 +68,29 @@ export async function show(main, { signal, query }) {
   });
   offer(live.state.models);
   source.value = chosen(query);
-  if (!source.value) source.value = `model:${add(query.get("model"))}`;
+  if (!source.value) {
+    source.append(option(query.get("model")));
+    source.value = chosen(query);
+  }
   open();
 
   /** Offer the models that there are, and the one that is shown even if it is no more. */
   function offer(models) {
     const names = models.filter(isLocal).map(({ id }) => id);
-    const shown = source.value.startsWith("model:") ? source.value.slice(6) : null;
+    const shown = modelOf(source.value);
     if (shown !== null && !names.includes(shown)) names.push(shown);
     if (source.names && names.join("\n") === source.names.join("\n")) return;
     source.names = names;
-    const value = source.value;
-    fill(
-      source,
-      OWN.map(([name, text]) => h("option", { value: name }, text)),
-      names.length > 0 && h("optgroup", { label: "Models" }, names.map((name) => h("option", { value: `model:${name}` }, name))),
-    );
+    const { value } = source;
+    const own = OWN.map(([name, text]) => h("option", { value: name }, text));
+    fill(source, own, names.length > 0 && h("optgroup", { label: "Models" }, names.map(option)));
     source.value = value || "proxy";
-  }
-
-  function add(name) {
-    source.append(h("option", { value: `model:${name}` }, name));
-    return name;
   }
 
   function open() {
     leaving.abort();
     leaving = new AbortController();
-    const name = source.value.replace(/^model:/, "");
+    const name = modelOf(source.value) ?? source.value;
     const label = source.selectedOptions[0].textContent;
     refused = "";
     view = new LogView({ label: `Log: ${label}`, signal: leaving.signal, changed: tell });
@@ -124,7 +125,8 @@ export async function show(main, { signal, query }) {
     set(wanted, "aria-describedby", problem ? wrong.id : null);
     say(wrong, problem);
     if (!problem && (match || view.match)) view.filter(match);
-    const [kind, name] = source.value.startsWith("model:") ? ["model", source.value.slice(6)] : ["source", source.value];
+    const model = modelOf(source.value);
+    const [kind, name] = model === null ? ["source", source.value] : ["model", model];
     remember({ [kind]: name, filter: wanted.value, regex: regex.checked ? "1" : "", case: exact.checked ? "1" : "" });
   }
 
@@ -152,19 +154,29 @@ export async function show(main, { signal, query }) {
     say(status, refused || (view.paused ? "Paused." : STATES[state]));
     status.classList.toggle("error", Boolean(refused));
     dropped.hidden = lines.dropped === 0;
-    if (lines.dropped) say(dropped, `${count(lines.dropped)} older lines were dropped, so that the page stays quick.`);
+    const why = "older lines were dropped, so that the page stays quick.";
+    if (lines.dropped) say(dropped, `${count(lines.dropped)} ${why}`);
   }
 }
 
+function option(model) {
+  return h("option", { value: MODEL + model }, model);
+}
+
+/** The model whose log a choice is; null for the logs of ours. */
+function modelOf(choice) {
+  return choice.startsWith(MODEL) ? choice.slice(MODEL.length) : null;
+}
+
 function chosen(query) {
-  if (query.get("model")) return `model:${query.get("model")}`;
+  if (query.get("model")) return MODEL + query.get("model");
   return query.get("source") === "upstream" ? "upstream" : "proxy";
 }
 
 function box(text, checked, changed) {
   const input = h("input", { type: "checkbox", checked, onchange: changed });
   return {
-    element: h("label", { class: "check" }, input, " ", text),
+    element: h("label", { class: "log-check" }, input, " ", text),
     get checked() {
       return input.checked;
     },

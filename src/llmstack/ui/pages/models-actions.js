@@ -10,7 +10,8 @@ import { stateOf } from "./models-words.js";
 export function actions(first) {
   let row = first;
   const main = h("button", { type: "button", onclick: () => act(row) });
-  const pinned = h("button", { type: "button", class: "pin", onclick: () => attempt(() => pin(row.id, !row.pinned)) }, "Pin");
+  const change = () => attempt(() => pin(row.id, !row.pinned));
+  const pinned = h("button", { type: "button", class: "model-pin", onclick: change }, "Pin");
   return {
     element: h("div", { class: "row model-actions" }, main, pinned),
     update(now) {
@@ -23,7 +24,7 @@ export function actions(first) {
       set(main, "disabled", what === "Stopping");
       set(pinned, "aria-pressed", String(Boolean(row.pinned)));
       set(pinned, "aria-label", `Pin ${row.id}`);
-      set(pinned, "title", row.pinned ? "Stays loaded until it is unloaded." : "Keep it loaded: not evicted, no time to live.");
+      set(pinned, "title", row.pinned ? "Stays until it is unloaded." : "Keep it: not evicted, no time to live.");
     },
   };
 }
@@ -31,7 +32,9 @@ export function actions(first) {
 function verb(row) {
   const state = stateOf(row);
   if (state === "queued") return "Cancel";
-  if (state === "stopping" || (state === "ready" && ending.has(row.id))) return row.in_flight > 0 ? "End now" : "Stopping";
+  if (state === "stopping" || (state === "ready" && ending.has(row.id))) {
+    return row.in_flight > 0 ? "End now" : "Stopping";
+  }
   return state === "ready" || state === "starting" ? "Unload" : "Load";
 }
 
@@ -39,5 +42,5 @@ function act(row) {
   const what = verb(row);
   if (what === "Load") return load(row.id);
   if (what === "Cancel") return loads.get(row.id)?.leave();
-  return unload(row);
+  return unload(row.id);
 }

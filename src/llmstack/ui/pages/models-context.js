@@ -14,6 +14,7 @@ const TRUNCATIONS = [
   ["sliding_window", "Drop the oldest turns"],
   ["strict_error", "Refuse with an error"],
 ];
+const PENDING = "The running process has another one until it is started again.";
 
 /** Show in `section` what `GET .../ctxsize` tells; `changed()` is called after a change. */
 export function contextPanel(section, id, told, changed) {
@@ -26,7 +27,8 @@ export function contextPanel(section, id, told, changed) {
     ["Effective", told.effective],
     ["Served now", told.actual],
   ];
-  const size = h("input", { type: "number", min: 1, step: 1, required: true, value: told.override ?? told.effective });
+  const value = told.override ?? told.effective;
+  const size = h("input", { type: "number", min: 1, step: 1, required: true, value });
   const now = h("input", { type: "checkbox", checked: true });
   const apply = () => (now.checked ? "?apply=restart" : "");
   const form = h(
@@ -34,8 +36,8 @@ export function contextPanel(section, id, told, changed) {
     { class: "row ends" },
     h("label", { class: "field" }, h("span", { class: "label" }, "Tokens"), size),
     h("button", { type: "submit" }, "Set"),
-    told.override !== null && h("button", { type: "button", onclick: () => run(() => del(path + apply())) }, "Reset"),
-    h("label", { class: "check" }, now, " restart the model when it is idle, if it runs"),
+    told.override !== null && resetButton(() => run(() => del(path + apply()))),
+    h("label", {}, now, " restart the model when it is idle, if it runs"),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -45,8 +47,8 @@ export function contextPanel(section, id, told, changed) {
   fill(
     section,
     h("h3", {}, "Context"),
-    h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, count(value))))),
-    told.pending_restart && h("p", { class: "quiet" }, "The running process has another one until it is started again."),
+    h("dl", { class: "facts" }, facts.map(([name, tokens]) => fact(name, count(tokens)))),
+    told.pending_restart && h("p", { class: "quiet" }, PENDING),
     told.problem && h("p", { class: "error" }, told.problem),
     !told.read_only && form,
     said,
@@ -60,8 +62,9 @@ export function policyPanel(section, id, told, changed) {
   const path = `/api/model/${inPath(id)}/prompt-optimization`;
   const said = h("p", { role: "status" });
   const { configured, override, effective, actual } = told;
-  const policy = choice(POLICIES, effective.policy, () => run(() => post(path, { policy: policy.value })));
-  const mode = choice(TRUNCATIONS, effective.truncationMode, () => run(() => post(path, { truncationMode: mode.value })));
+  const change = (body) => run(() => post(path, body));
+  const policy = choice(POLICIES, effective.policy, (chosen) => change({ policy: chosen }));
+  const mode = choice(TRUNCATIONS, effective.truncationMode, (chosen) => change({ truncationMode: chosen }));
   section.hidden = false;
   fill(
     section,
@@ -71,7 +74,7 @@ export function policyPanel(section, id, told, changed) {
       { class: "row ends" },
       h("label", { class: "field" }, h("span", { class: "label" }, "Context policy"), policy),
       h("label", { class: "field" }, h("span", { class: "label" }, "What cannot be kept"), mode),
-      override && h("button", { type: "button", onclick: () => run(() => del(path)) }, "Reset"),
+      override && resetButton(() => run(() => del(path))),
     ),
     h(
       "p",
@@ -84,9 +87,18 @@ export function policyPanel(section, id, told, changed) {
   const run = runner(said, changed);
 }
 
+function fact(name, text) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, text));
+}
+
+function resetButton(onclick) {
+  return h("button", { type: "button", onclick }, "Reset");
+}
+
 function choice(options, value, changed) {
   const known = options.some(([name]) => name === value) ? options : [...options, [value, value]];
-  const select = h("select", { onchange: changed }, known.map(([name, text]) => h("option", { value: name }, text)));
+  const listed = known.map(([name, text]) => h("option", { value: name }, text));
+  const select = h("select", { onchange: () => changed(select.value) }, listed);
   select.value = value;
   return select;
 }

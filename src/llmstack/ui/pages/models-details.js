@@ -3,7 +3,7 @@
 import { get, inPath } from "../lib/api.js";
 import { copyButton, dialog } from "../lib/dialog.js";
 import { fill, h, say, set } from "../lib/dom.js";
-import { bytes, count, speed } from "../lib/format.js";
+import { bytes, speed } from "../lib/format.js";
 import * as live from "../lib/live.js";
 import { address, follow } from "./logs-stream.js";
 import { LogView } from "./logs-view.js";
@@ -33,9 +33,9 @@ export function openDetails(id, known, leaving, closed) {
   const state = h("span", { role: "status" });
   const since = h("span", { class: "quiet" });
   const buttons = actions(row);
-  const failure = h("div", { class: "failure", role: "alert" });
+  const failure = h("div", { class: "model-failure", role: "alert" });
   const facts = h("dl", { class: "facts" });
-  const about = h("dl", { class: "pairs" });
+  const about = h("dl", { class: "model-pairs" });
   const context = h("section", { hidden: true });
   const policy = h("section", { hidden: true });
   const command = h("section", { hidden: true });
@@ -67,18 +67,23 @@ export function openDetails(id, known, leaving, closed) {
   live.on("progress", (event) => event.model === id && event.state !== "starting" && ask(), signal);
   for (const kind of ["settings", "renewed"]) live.on(kind, ask, signal);
   let profiles = [];
+  let hosted = null;
   render();
   ask();
 
   async function ask() {
     const base = `/api/model/${inPath(id)}`;
-    const [size, fitted, told] = await Promise.all([
+    // Only a stack's gateway has tiers that others host.
+    const elsewhere = !local && live.state.overview?.kind === "stack";
+    const [size, fitted, told, status] = await Promise.all([
       maybe(get(`${base}/ctxsize`, { signal })),
       maybe(get(`${base}/prompt-optimization`, { signal })),
       maybe(get("/api/profiles", { signal })),
+      elsewhere ? maybe(get("/api/status", { signal })) : null,
     ]);
     if (signal.aborted) return;
     profiles = told?.profiles ?? [];
+    hosted = status?.hosted?.find(({ name }) => name === id) ?? null;
     const now = known.one(id);
     clearTimeout(again);
     // A process tells its window a moment after it is ready.
@@ -90,7 +95,8 @@ export function openDetails(id, known, leaving, closed) {
     if (line && command.line !== line) {
       command.line = line;
       const copy = copyButton(() => line, "Copy the command");
-      fill(command, h("div", { class: "row spread" }, h("h3", {}, "Command"), copy), h("pre", { class: "command", tabindex: 0 }, line));
+      const head = h("div", { class: "row spread" }, h("h3", {}, "Command"), copy);
+      fill(command, head, h("pre", { class: "model-command", tabindex: 0 }, line));
     }
     render();
   }
@@ -110,8 +116,8 @@ export function openDetails(id, known, leaving, closed) {
     failure.hidden = !why;
     if (why && failure.why !== why) fill(failure, h("h3", {}, "It did not start"), h("pre", { tabindex: 0 }, why));
     failure.why = why;
-    pairs(facts, local ? numbers(now) : [["Context", count(now.ctxReference || now.context_length || null)]]);
-    pairs(about, descriptions(now, profiles));
+    pairs(facts, local ? numbers(now) : []);
+    pairs(about, descriptions(now, { profiles, hosted }));
   }
 }
 
@@ -126,7 +132,7 @@ function numbers(row) {
   ];
 }
 
-function descriptions(row, profiles) {
+function descriptions(row, { profiles, hosted }) {
   const pinned = profiles.flatMap(({ id, pins }) =>
     Object.entries(pins)
       .filter(([, model]) => model === row.id || row.aliases?.includes(model))
@@ -137,12 +143,21 @@ function descriptions(row, profiles) {
     ["Description", row.description !== row.id && row.description],
     ["Also called", row.aliases?.join(", ")],
     ["Profiles", pinned.join("; ")],
-    ["Runs at", !isLocal(row) && [row.provider ?? "peer", row.peerID].filter(Boolean).join(", ")],
+    ["Runs at", !isLocal(row) && place(row, hosted)],
+    ["Trouble", hosted?.why],
+    ["If it fails", hosted?.fallback?.join(", ")],
     ["Time to live", row.ttl > 0 && `${row.ttl} s without a request`],
     ["Requests at once", row.concurrency_limit > 0 && String(row.concurrency_limit)],
     ["Listed", row.unlisted && "no"],
   ];
   return pairs.filter(([, text]) => text);
+}
+
+/** Where a model of others is, and what it is called there. */
+function place(row, hosted) {
+  const peer = row.peerID !== row.id && row.peerID;
+  const model = hosted && hosted.model !== row.id && `as ${hosted.model}`;
+  return [row.provider ?? "peer", peer, hosted?.where, model].filter(Boolean).join(", ");
 }
 
 /** Make `list` tell these names and texts, touching only what is new. */
@@ -164,10 +179,11 @@ function logSection(id, signal) {
     signal,
     changed: () => (toEnd.hidden = view.following),
   });
-  view.element.classList.add("wraps", "tail");
+  view.element.classList.add("wraps", "log-tail");
   follow(address(id), { signal, take: (text) => view.take(text), gap: () => view.gap(), told: () => {} });
   const whole = h("a", { href: `/ui/logs?model=${encodeURIComponent(id)}` }, "The whole log");
-  return h("section", {}, h("div", { class: "row spread" }, h("h3", {}, "Log"), h("div", { class: "row" }, toEnd, whole)), view.element);
+  const buttons = h("div", { class: "row" }, toEnd, whole);
+  return h("section", {}, h("div", { class: "row spread" }, h("h3", {}, "Log"), buttons), view.element);
 }
 
 /** What `work` answers; nothing if it fails: the engine may be one that does not tell this. */

@@ -1,6 +1,6 @@
 // Loading, unloading and pinning. What is under way outlives the page.
 
-import { ApiError, inPath, post, send } from "../lib/api.js";
+import { ApiError, get, inPath, post, send } from "../lib/api.js";
 import { dialog } from "../lib/dialog.js";
 import { h } from "../lib/dom.js";
 import * as live from "../lib/live.js";
@@ -62,24 +62,37 @@ export async function load(model) {
   }
 }
 
-/** Stop `row`'s model; asks first if it is answering somebody. */
-export async function unload(row) {
-  const force = row.in_flight > 0 ? await ask(row.in_flight, `Unload ${row.id}`) : false;
-  if (force === null) return;
-  ending.add(row.id);
-  changed();
-  await attempt(() => post(`/api/models/unload/${inPath(row.id)}${force ? "?force=1" : ""}`));
-  ending.delete(row.id);
-  changed();
+/** Stop `model`; asks first if it is answering somebody. */
+export function unload(model) {
+  return attempt(async () => {
+    const force = await ask(await running(model), `Unload ${model}`);
+    if (force === null) return;
+    ending.add(model);
+    changed();
+    try {
+      await post(`/api/models/unload/${inPath(model)}${force ? "?force=1" : ""}`);
+    } finally {
+      ending.delete(model);
+      changed();
+    }
+  });
 }
 
 /** Stop all models; asks first if requests run. */
-export async function unloadAll(rows) {
-  const running = rows.reduce((sum, row) => sum + (row.in_flight || 0), 0);
-  const force = running > 0 ? await ask(running, "Unload all models") : false;
-  if (force === null) return;
-  const done = await attempt(() => post(`/api/models/unload${force ? "?force=1" : ""}`));
-  if (done) tell("All models are unloaded.");
+export function unloadAll() {
+  return attempt(async () => {
+    const force = await ask(await running(), "Unload all models");
+    if (force === null) return;
+    await post(`/api/models/unload${force ? "?force=1" : ""}`);
+    tell("All models are unloaded.");
+  });
+}
+
+/** How many requests run now, of one model or of all. */
+async function running(model) {
+  const { models } = await get("/api/models");
+  const asked = models.filter(({ id }) => model === undefined || id === model);
+  return asked.reduce((sum, row) => sum + row.in_flight, 0);
 }
 
 /** Keep `model` loaded, or no longer. Throws what the daemon says against it. */
@@ -125,6 +138,7 @@ async function follow(model, signal) {
 
 /** How to stop while `running` requests do: true at once, false after them, null not at all. */
 function ask(running, title) {
+  if (running === 0) return false;
   return new Promise((resolve) => {
     const button = (text, answer, kind) =>
       h("button", { type: "button", class: kind, onclick: () => element.close(answer) }, text);

@@ -18,7 +18,7 @@ const STATES = ["ready", "starting", "stopping", "stopped", ""];
 export async function show(main, { signal, query }) {
   const known = models(signal, render);
   const filter = h("input", { type: "search", value: query.get("filter"), oninput: filtered, spellcheck: "false" });
-  const all = h("button", { type: "button", onclick: () => unloadAll(known.all()) }, "Unload all");
+  const all = h("button", { type: "button", onclick: unloadAll }, "Unload all");
   const told = h("p", { class: "quiet", role: "status" });
   const news = h("p", { class: "unseen", role: "status" });
   const list = table({
@@ -35,7 +35,7 @@ export async function show(main, { signal, query }) {
     ],
     empty: "No models.",
   });
-  list.element.classList.add("models");
+  list.element.classList.add("models-list");
   // For the mouse; keys have the name, which is a button.
   list.element.addEventListener("click", ({ target }) => {
     const line = target.closest("tbody tr");
@@ -91,13 +91,13 @@ export async function show(main, { signal, query }) {
 
   function nameCell(row, td) {
     if (!td.button) {
-      const name = h("span", { class: "model-name" });
-      td.button = h("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => details(td.row.id) }, name);
+      const open = () => details(td.row.id);
+      td.button = h("button", { type: "button", class: "models-open", "aria-haspopup": "dialog", onclick: open });
       td.more = h("div", { class: "quiet" });
       fill(td, td.button, td.more);
     }
     td.row = row;
-    say(td.button.firstChild, row.id);
+    say(td.button, row.id);
     const more = [row.name, row.description, aliases(row)].filter((text) => text && text !== row.id);
     say(td.more, [...new Set(more)].join(" · "));
   }
@@ -112,7 +112,7 @@ function stateCell(row, td) {
   if (!td.badge) {
     td.badge = h("span");
     td.more = h("span", { class: "quiet" });
-    td.why = h("div", { class: "error why" });
+    td.why = h("div", { class: "error models-why" });
     fill(td, td.badge, " ", td.more, td.why);
   }
   const { text, kind } = badge(row);

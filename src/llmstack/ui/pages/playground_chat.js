@@ -152,6 +152,7 @@ export function conversation(models, signal, note) {
   }
 
   function toEnd() {
+    if (!element.isConnected) return; // another tab is shown
     const page = document.scrollingElement;
     if (chat.messages.length) page.scrollTop = page.scrollHeight;
     following = true;

@@ -75,7 +75,7 @@ export function composer({ send, stop, blind }, signal) {
   function take(event, data) {
     if (!hasFiles(data)) return;
     event.preventDefault();
-    attachAll([...data.files]);
+    if (element.isConnected) attachAll([...data.files]);
   }
 
   async function attachAll(files) {

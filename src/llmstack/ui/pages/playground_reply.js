@@ -28,6 +28,8 @@ export async function ask(sees) {
     ...{ id: fresh(), role: "assistant", state: "waiting", asked: chat.model, since: Date.now() },
     ...{ text: "", reasoning: "", tools: [], notes: [], speed: {} },
   };
+  const unseen = !sees && chat.messages.some(({ images }) => images?.some(({ url }) => url));
+  if (unseen) message.notes.push(`Images were not sent: ${chat.model} gets none.`);
   const leaving = new AbortController();
   const running = { message, stop: () => leaving.abort() };
   chat.running = running;

@@ -38,7 +38,7 @@ export function asking({ signal, answered, failed, nothing }) {
   let asked = new AbortController();
   let typed = 0;
   const text = h("textarea", { id: "routing-text", rows: 6, spellcheck: "false", placeholder: "Paste or type what a user would say" });
-  const body = h("textarea", { id: "routing-body", rows: 10, spellcheck: "false", class: "code", placeholder: '{"messages": [{"role": "user", "content": "…"}], "tools": [ … ]}' });
+  const body = h("textarea", { id: "routing-body", rows: 10, spellcheck: "false", class: "body", placeholder: '{"messages": [{"role": "user", "content": "…"}], "tools": [ … ]}' });
   const problem = h("p", { class: "error", hidden: true, id: "routing-problem" });
   const whole = h("input", { type: "checkbox" });
   const path = h("select", {}, Object.keys(PATHS).map((value) => h("option", { value }, value)));
@@ -136,7 +136,7 @@ export function asking({ signal, answered, failed, nothing }) {
 
   function examples() {
     const buttons = EXAMPLES.map(([name, said]) =>
-      h("button", { type: "button", class: "small", onclick: () => fillIn(said) }, name),
+      h("button", { type: "button", onclick: () => fillIn(said) }, name),
     );
     return h("div", { class: "row examples" }, h("span", { class: "quiet" }, "For example:"), buttons);
   }

@@ -13,7 +13,7 @@ const TOP = 56;
 const NAMES = 190;
 const NARROW = 560;
 /** Where the axis begins, in tokens. It is logarithmic: windows differ by powers. */
-const LEAST = 100;
+const LEAST = 10;
 /** An axis that shows no window goes as far. */
 const USUAL = 32_768;
 
@@ -134,7 +134,7 @@ function draw(ladder, asked, width) {
 }
 
 function axis(most, { x, foot, left, width, narrow }) {
-  const anchor = (at) => (at < left + 15 ? "start" : at > width - 25 ? "end" : "middle");
+  const anchor = (at) => (at < left + 10 ? "start" : at > width - 25 ? "end" : "middle");
   const marks = [];
   for (let power = LEAST; power <= most; power *= 10) {
     for (const digit of narrow ? [1] : [1, 2, 5]) if (digit * power <= most) marks.push(digit * power);
@@ -174,7 +174,7 @@ function bar(rung, y, top, { left, width, narrow, x }) {
   const { role, tier, window, available, other } = rung;
   const line = top + (narrow ? 15 : ROW / 2 - 3);
   const name = other ? tier : ROLES[role] ?? role;
-  const told = window ? `${short(window)} window` : other ? "" : "window unknown";
+  const told = window ? `window ${short(window)}` : other ? "" : "window unknown";
   const end = window ? x(window) : width - 8;
   const state = other ? "elsewhere" : available ? "" : "missing";
   return [
@@ -185,7 +185,7 @@ function bar(rung, y, top, { left, width, narrow, x }) {
           svg("text", { class: "name", x: 0, y: line }, cut(tier, 26)),
           svg("text", { class: "took", x: 0, y: line + 15 }, other ? "" : `${name} · ${told}`),
         ],
-    !available && svg("text", { class: "what", x: left + 8, y: y + BAR - 7 }, cut(rung.why || "cannot be asked now", Math.floor((width - left) / 7))),
+    !available && svg("text", { class: "what", x: left + 8, y: y + BAR - 7 }, cut(absence(rung), Math.floor((width - left) / 7))),
   ];
 }
 
@@ -202,6 +202,11 @@ function sessionDots(sessions, middle, x) {
   });
 }
 
+/** Why a tier cannot be asked, and who plays its role meanwhile. */
+function absence({ why, stand_in: standIn }) {
+  return `${why || "cannot be asked now"}${standIn ? `; ${standIn} stands in` : ""}`;
+}
+
 function diamond(x, y, r) {
   return `M${x} ${y - r} ${x + r} ${y} ${x} ${y + r} ${x - r} ${y}Z`;
 }
@@ -211,12 +216,12 @@ function cut(text, most) {
 }
 
 function rungTable(rungs) {
-  const lines = rungs.map(({ role, tier, window, ceiling, available, why }) => [
+  const lines = rungs.map(({ role, tier, window, ceiling, available, why, stand_in: standIn }) => [
     ROLES[role] ?? role,
     tier,
     window ? count(window) : "not known",
     ceiling ? `up to ${count(ceiling)}` : "–",
-    available ? "yes" : `no: ${why}`,
+    available ? "yes" : `no: ${absence({ why, stand_in: standIn })}`,
   ]);
   return plainTable("Tiers", ["Role", "Tier", "Window", "Prompts", "Can be asked"], lines, "No tier plays a role.");
 }

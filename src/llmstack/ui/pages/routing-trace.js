@@ -38,7 +38,7 @@ function facts({ tokens, kind, mode, session, subagent, role }) {
   ];
   return h(
     "dl",
-    { class: "facts small" },
+    { class: "facts about" },
     told.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
   );
 }

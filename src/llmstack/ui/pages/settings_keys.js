@@ -4,6 +4,7 @@ import { del, get, post } from "../lib/api.js";
 import { confirm, copyButton, dialog } from "../lib/dialog.js";
 import { h, say, set } from "../lib/dom.js";
 import { ago, count, moment } from "../lib/format.js";
+import * as live from "../lib/live.js";
 import { tell } from "../lib/notice.js";
 import { table } from "../lib/table.js";
 import { errorLine, id, section } from "./settings_parts.js";
@@ -16,6 +17,9 @@ const EXPIRIES = [
   ["365d", "In a year"],
 ];
 const SOURCES = { file: "this stack", environment: "the variable API_KEYS", "config.json": "config.json" };
+const NEEDED =
+  "Clients need a key. This page needs none on this machine; from elsewhere it takes one that may change everything.";
+const NOT_NEEDED = "Clients on this machine need no key. With the first one, all of them do.";
 /** Which field an error is about, by the words in it. */
 const ABOUT = [
   [/\bmodels?\b/i, "models"],
@@ -31,7 +35,7 @@ export function keys({ signal }) {
   const required = h("p", { role: "status" });
   const content = h("div", { hidden: true });
   const rows = table({
-    label: "Keys",
+    label: "All keys",
     key: (row) => `${row.source}/${row.name}`,
     empty: "There are no keys.",
     columns: [
@@ -49,15 +53,20 @@ export function keys({ signal }) {
 
   async function load() {
     try {
+      const { kind } = live.state.overview ?? (await get("/api/overview", { signal }));
+      if (kind === "swap") {
+        say(required, "The keys here are those of the configuration file.");
+        return;
+      }
       const told = await get("/api/keys", { signal });
       content.hidden = false;
       rows.show(told.keys);
-      say(required, told.required ? "Requests need a key." : "Requests from this machine need no key.");
+      say(required, told.required ? NEEDED : NOT_NEEDED);
       error.show();
     } catch (problem) {
       content.hidden = true;
-      say(required, problem.status === 404 ? "The keys here are those of the configuration file." : "");
-      error.show(problem.status === 404 ? null : problem);
+      say(required, "");
+      error.show(problem);
     }
   }
 

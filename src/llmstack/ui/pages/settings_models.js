@@ -23,6 +23,8 @@ const FITS = [
 const CONTEXT = { min: 1, max: 2 ** 31 - 1, unit: "tokens" };
 /** Models above which they can be filtered. */
 const MANY = 8;
+/** How many times a model is looked at, each second, after its state has changed. */
+const LOOKS = 5;
 
 /** The section; `show(overridden)` takes a map of overrides by model. */
 export function models({ signal, onChange }) {
@@ -73,23 +75,35 @@ function entry(model, { signal, onChange }) {
   const element = h(
     "details",
     {},
-    h("summary", {}, h("span", { class: "settings-name" }, model.id), about),
+    h("summary", {}, h("span", { class: "settings-name" }, model.id), " ", about),
     error.element,
     forms,
   );
   const path = `/api/model/${inPath(model.id)}`;
   let parts = null;
   let state = "";
+  let looks = 0;
 
   element.tell = (row, override) => {
     const said = wordsOf(override);
     const words = said ? `overridden: ${said}` : "as configured";
     say(about, row.provider && row.provider !== "local" ? `${row.provider}, ${words}` : words);
-    if (state !== row.state && state) element.refresh();
+    if (state !== row.state && state) {
+      looks = LOOKS;
+      element.refresh();
+    }
     state = row.state;
   };
+  // What a process serves is known some moments after it is ready.
+  const settle = () => {
+    if (looks > 0 && element.open) {
+      looks -= 1;
+      element.refresh();
+    }
+  };
+  live.on("overview", settle, signal);
   element.refresh = async () => {
-    if (!element.open) return;
+    if (!element.open || !element.isConnected) return;
     try {
       parts ??= partsOf(path, forms, { signal, onChange });
       await Promise.all(parts.map((part) => part.load()));
@@ -128,7 +142,6 @@ function policyPart(path, { signal, onChange }) {
   const form = setting({
     title: "Context policy",
     help: "Holds for the next request.",
-    level: "h4",
     controls: [
       choiceControl("policy", "Policy", POLICIES),
       choiceControl("truncationMode", "What does not fit after that", TRUNCATIONS),
@@ -174,7 +187,6 @@ function processPart(path, what, { signal, onChange }, { title, help, controls, 
   const form = setting({
     title,
     help,
-    level: "h4",
     controls,
     extra: [h("label", { class: "settings-check" }, soon, " restart it when it is idle")],
     save: async (values) => row(await post(apply(), body(values), { signal })),

@@ -87,11 +87,11 @@ export function choiceControl(name, label, choices) {
 
 /**
  * A setting: its controls, what is configured, and whether that is overridden. It is kept on its
- * own, by `save(values)`; `reset()` goes by the configuration again. Both return the row as it is
+ * own, by `save(values)`, which gets what was changed; `reset()` goes by the configuration again. Both return the row as it is
  * then: `{configured, override, effective, notes}`, the first three with a member for each control
  * (or null). `extra` are more elements beside the controls. `onChange` is told of what was kept.
  */
-export function setting({ title, help, controls, save, reset, extra = [], onChange, level = "h3" }) {
+export function setting({ title, help, controls, save, reset, extra = [], onChange }) {
   const named = id("setting");
   const about = id("about");
   const error = errorLine();
@@ -108,7 +108,7 @@ export function setting({ title, help, controls, save, reset, extra = [], onChan
     "form",
     { class: "setting", novalidate: true },
     h("div", alone ? {} : { role: "group", "aria-labelledby": named }, [
-      h(level, { id: named }, heading),
+      h("h3", { id: named }, heading),
       help && h("p", { class: "quiet", id: about }, help),
       h("div", { class: "row ends" }, [
         controls.map((control) => field(control, alone)),
@@ -123,8 +123,8 @@ export function setting({ title, help, controls, save, reset, extra = [], onChan
   let row = null;
   let busy = false;
 
-  const changed = () =>
-    row !== null && controls.some((one) => one.read() !== (row.effective?.[one.name] ?? null));
+  const differs = (one) => row !== null && one.read() !== (row.effective?.[one.name] ?? null);
+  const changed = () => controls.some(differs);
 
   function mark() {
     saveButton.classList.toggle("primary", changed());
@@ -177,7 +177,7 @@ export function setting({ title, help, controls, save, reset, extra = [], onChan
       complainOf(wrong, wrong.input.validationMessage);
       wrong.input.focus();
     } else if (changed()) {
-      const values = Object.fromEntries(controls.map((one) => [one.name, one.read()]));
+      const values = Object.fromEntries(controls.filter(differs).map((one) => [one.name, one.read()]));
       run(() => save(values), `${title}: saved.`);
     }
   });

@@ -27,6 +27,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from llmstack.config.local_key import read_local_key
 from tests.e2e.stack import Stack, environment, eventually
 
 #: Seconds that one command may take.
@@ -59,6 +60,7 @@ class Sandbox:
                 if line.startswith("export "):
                     (word,) = shlex.split(line)[1:]
                     exported |= dict([word.split("=", 1)])
+        stack.key = read_local_key(stack.work)  # the wiring may have made keys
         chosen = {
             name: value.replace("{project}", str(stack.root))
             for name, value in wanted["environ"].items()

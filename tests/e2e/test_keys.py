@@ -205,7 +205,9 @@ def test_a_page_cannot_make_a_browser_ask(keyed: Keyed) -> None:
                 assert got.status == 403, (headers, path)
     told = keyed.ask("GET", "/running", base=here, host="my.lan:1").json()["error"]["message"]
     assert "allowed_hosts = my.lan" in told
-    assert keyed.ask("GET", "/running", base=here, origin="http://localhost:3000").status == 200
+    near = {"base": here, "origin": "http://localhost:3000"}
+    assert keyed.ask("GET", "/running", **near).status == 401, "another program's page, no key"
+    assert keyed.ask("GET", "/running", key="boss", **near).status == 200
     assert keyed.chat("auto", key="plain", base=here, host="box.test").status == 200
     assert keyed.chat("auto", key="plain", host="my.lan", origin="https://my.app").status == 200
     basic = f"Basic {b64encode(('x:' + keyed.keys['boss']).encode()).decode()}"

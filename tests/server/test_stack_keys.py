@@ -107,6 +107,23 @@ async def test_without_keys_this_machine_is_let_in_and_a_proxys_clients_manage_n
         assert "llmstack keys add" in got.json()["error"]["message"]
 
 
+async def test_another_programs_page_makes_no_keys(house: House) -> None:
+    """Nor may it manage once there are keys."""
+    other = [("Origin", "http://localhost:3000")]
+    got = await ask(house.gateway, "POST", "/api/keys", {"name": "x"}, other)
+    assert (got.status, "may not change who is let in" in got.json()["error"]["message"]) == (
+        403,
+        True,
+    )
+    made(house, "a")
+    assert (await ask(house.gateway, "GET", "/running", headers=other)).status == 401
+    image = [("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "no-cors")]
+    assert (await ask(house.gateway, "GET", "/unload", headers=image)).status == 401
+    link = [("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "navigate")]
+    assert (await ask(house.gateway, "GET", "/running", headers=link)).status == 200
+    assert (await ask(house.gateway, "GET", "/running")).status == 200
+
+
 async def test_a_page_of_another_name_gets_nothing_at_all(house: House) -> None:
     """Also not what is open to others, and not by a WebSocket."""
     for port in (house.gateway, house.door):

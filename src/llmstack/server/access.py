@@ -169,7 +169,8 @@ class Access:
         key = ring.find(shown, local=local) if shown else None
         if key is None:
             # Only the page that we served ourselves is same-origin: its name is this machine's own.
-            if local and (admin or asking.site == b"same-origin"):
+            own = local and not self.guard.crosses(asking)
+            if own and (admin or asking.site == b"same-origin"):
                 return None
             raise Unauthorized(_UNKNOWN)
         if admin:
@@ -233,6 +234,14 @@ class Access:
         """Whether the client's key is for some models only."""
         key = scope.get(_KEY)
         return key is not None and key.models is not None
+
+    def admit_own_page(self, scope: Scope) -> None:
+        """Raise Forbidden for a page of another origin, though of this machine, without a key."""
+        if scope.get(_KEY) is None and self.guard.crosses(asking_of(scope)):
+            raise Forbidden(
+                "forbidden: a page of another origin may not change who is let in",
+                fix="Do it on the page of the stack itself, or with llmstack keys.",
+            )
 
     def admit_everything(self, scope: Scope) -> None:
         """Raise Forbidden unless the client may do everything that can be done here."""

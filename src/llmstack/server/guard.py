@@ -94,8 +94,8 @@ class Guard:
     def crosses(asking: Asking) -> bool:
         """Whether a page of another origin than ours asks."""
         origin, host = asking.origin, asking.host
-        if origin is None:
-            return False
+        if origin is None:  # an image, say; what a link opens is looked at by a person
+            return asking.site == b"same-site" and asking.mode != b"navigate"
         own = host is not None and origin.partition(b"://")[2].lower() == host.lower()
         return not own
 

@@ -92,6 +92,7 @@ class _Answers:
     async def add(self, request: Request) -> Response:
         """Make a key, which is shown this once."""
         self._access.admit_everything(request.scope)
+        self._access.admit_own_page(request.scope)
         wanted = await _body(request)
         now = time.time()
         try:
@@ -116,6 +117,7 @@ class _Answers:
     async def revoke(self, request: Request) -> Response:
         """Take a key back. Its answers that are on their way may end."""
         self._access.admit_everything(request.scope)
+        self._access.admit_own_page(request.scope)
         name = request.path_params["name"]
         self._ring.refresh()
         for key in self._ring.keys:

@@ -4,12 +4,12 @@ import { fill, h, set } from "../lib/dom.js";
 import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
 import { remember } from "../lib/router.js";
-import { conversation } from "./playground_chat.js";
-import { drawing } from "./playground_draw.js";
-import { embedding } from "./playground_embed.js";
-import { offers } from "./playground_models.js";
-import { reranking } from "./playground_rerank.js";
-import { choose } from "./playground_store.js";
+import { conversation } from "./playground-chat.js";
+import { drawing } from "./playground-draw.js";
+import { embedding } from "./playground-embed.js";
+import { offers } from "./playground-models.js";
+import { reranking } from "./playground-rerank.js";
+import { choose } from "./playground-store.js";
 
 export const title = "Playground";
 

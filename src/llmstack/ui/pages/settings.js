@@ -1,12 +1,12 @@
 // Settings: what is configured, what is set over it at run time, profiles, keys.
 
 import * as live from "../lib/live.js";
-import { configuration } from "./settings_config.js";
-import { keys } from "./settings_keys.js";
-import { models } from "./settings_models.js";
-import { overrides } from "./settings_overrides.js";
-import { profiles } from "./settings_profiles.js";
-import { routing } from "./settings_routing.js";
+import { configuration } from "./settings-config.js";
+import { keys } from "./settings-keys.js";
+import { models } from "./settings-models.js";
+import { overrides } from "./settings-overrides.js";
+import { profiles } from "./settings-profiles.js";
+import { routing } from "./settings-routing.js";
 
 export const title = "Settings";
 

@@ -4,14 +4,14 @@ import { confirm } from "../lib/dialog.js";
 import { fill, h, keyed, say } from "../lib/dom.js";
 import * as live from "../lib/live.js";
 import { complain } from "../lib/notice.js";
-import { composer } from "./playground_composer.js";
-import { fields } from "./playground_fields.js";
-import { told, whyBlind } from "./playground_models.js";
-import { picker } from "./playground_picker.js";
-import { ask } from "./playground_reply.js";
-import * as store from "./playground_store.js";
-import { turn } from "./playground_turn.js";
-import { waiting } from "./playground_waiting.js";
+import { composer } from "./playground-composer.js";
+import { fields } from "./playground-fields.js";
+import { told, whyBlind } from "./playground-models.js";
+import { picker } from "./playground-picker.js";
+import { ask } from "./playground-reply.js";
+import * as store from "./playground-store.js";
+import { turn } from "./playground-turn.js";
+import { waiting } from "./playground-waiting.js";
 
 const { chat } = store;
 /** Pixels from the end within which the page follows what is written. */

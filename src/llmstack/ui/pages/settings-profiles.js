@@ -4,7 +4,7 @@ import { get, put } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import * as live from "../lib/live.js";
 import { tell } from "../lib/notice.js";
-import { errorLine, id, section } from "./settings_parts.js";
+import { errorLine, id, section } from "./settings-parts.js";
 
 const NONE = "";
 

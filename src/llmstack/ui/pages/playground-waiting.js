@@ -2,7 +2,7 @@
 
 import { seconds } from "../lib/format.js";
 import * as live from "../lib/live.js";
-import { chat } from "./playground_store.js";
+import { chat } from "./playground-store.js";
 
 const PHASES = { queued: "waits in the queue", loading: "is being loaded", prefill: "reads the prompt", generating: "begins to write" };
 const STATES = { starting: "is being loaded", stopping: "is being stopped, to be loaded anew", ready: "reads the prompt" };

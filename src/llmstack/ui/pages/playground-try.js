@@ -3,7 +3,7 @@
 import { post } from "../lib/api.js";
 import { fill, h, say } from "../lib/dom.js";
 import { seconds } from "../lib/format.js";
-import { picker } from "./playground_picker.js";
+import { picker } from "./playground-picker.js";
 
 /**
  * A panel with `inputs` that asks one of `models`: POST to `path` of what `body(model)` returns, or

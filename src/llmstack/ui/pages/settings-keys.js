@@ -7,7 +7,7 @@ import { ago, count, moment } from "../lib/format.js";
 import * as live from "../lib/live.js";
 import { tell } from "../lib/notice.js";
 import { table } from "../lib/table.js";
-import { errorLine, id, section } from "./settings_parts.js";
+import { errorLine, id, section } from "./settings-parts.js";
 
 const EXPIRIES = [
   ["", "Never"],

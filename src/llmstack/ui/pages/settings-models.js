@@ -3,7 +3,7 @@
 import { del, get, inPath, post } from "../lib/api.js";
 import { h, keyed, say } from "../lib/dom.js";
 import * as live from "../lib/live.js";
-import { choiceControl, errorLine, id, numberControl, section, setting } from "./settings_parts.js";
+import { choiceControl, errorLine, id, numberControl, section, setting } from "./settings-parts.js";
 
 const POLICIES = [
   ["off", "off – requests pass as they are"],

@@ -10,7 +10,7 @@ const PAUSE = 2000;
 
 /**
  * `messages` are `{id, role: "user", text, images: [{name, url}], files: [{name, text}]}` and
- * `{id, role: "assistant", state, text, …}`, see `playground_reply.js`. `running` is the answer that
+ * `{id, role: "assistant", state, text, …}`, see `playground-reply.js`. `running` is the answer that
  * is being written with what stops it, `session` what requests call this conversation, `former` the
  * messages before it.
  */

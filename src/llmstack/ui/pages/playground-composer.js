@@ -2,10 +2,10 @@
 
 import { fill, h, say } from "../lib/dom.js";
 import { complain } from "../lib/notice.js";
-import { attach } from "./playground_attach.js";
-import { faults } from "./playground_fields.js";
-import { chat } from "./playground_store.js";
-import { sends } from "./playground_turn.js";
+import { attach } from "./playground-attach.js";
+import { faults } from "./playground-fields.js";
+import { chat } from "./playground-store.js";
+import { sends } from "./playground-turn.js";
 
 const SHORT = "Write a message";
 const LONG = `${SHORT}. Enter sends, Shift+Enter breaks the line.`;

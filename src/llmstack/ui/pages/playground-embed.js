@@ -2,7 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { count } from "../lib/format.js";
-import { field, linesOf, trial } from "./playground_try.js";
+import { field, linesOf, trial } from "./playground-try.js";
 
 /** Texts at once: the table grows with their square. */
 const MOST = 24;

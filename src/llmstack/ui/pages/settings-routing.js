@@ -2,7 +2,7 @@
 
 import { del, get, put } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
-import { choiceControl, errorLine, numberControl, section, setting } from "./settings_parts.js";
+import { choiceControl, errorLine, numberControl, section, setting } from "./settings-parts.js";
 
 const SWITCH = [
   [true, "on"],

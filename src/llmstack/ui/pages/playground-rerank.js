@@ -1,7 +1,7 @@
 // Documents in the order in which they answer a question.
 
 import { h } from "../lib/dom.js";
-import { field, linesOf, trial } from "./playground_try.js";
+import { field, linesOf, trial } from "./playground-try.js";
 
 /** The panel for `models` that rerank, for as long as `signal` lives. */
 export function reranking(models, signal) {

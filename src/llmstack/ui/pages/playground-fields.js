@@ -1,7 +1,7 @@
 // What a model is told beside the messages: empty is its own default, and is not sent.
 
 import { fill, h, say, set } from "../lib/dom.js";
-import { chat, choose } from "./playground_store.js";
+import { chat, choose } from "./playground-store.js";
 
 const PENALTIES = ["presence_penalty", "frequency_penalty", "repeat_penalty"];
 /** `own` is what a llama-server calls its default. */

@@ -1,7 +1,7 @@
 // Images from words.
 
 import { h } from "../lib/dom.js";
-import { field, trial } from "./playground_try.js";
+import { field, trial } from "./playground-try.js";
 
 const SIZES = ["512x512", "768x768", "1024x1024", "1024x1536", "1536x1024"];
 /** How the files begin, in base64. Others are not shown. */

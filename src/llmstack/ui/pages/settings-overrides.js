@@ -4,8 +4,8 @@ import { del, get, inPath } from "../lib/api.js";
 import { confirm } from "../lib/dialog.js";
 import { h, keyed, say } from "../lib/dom.js";
 import { tell } from "../lib/notice.js";
-import { wordsOf } from "./settings_models.js";
-import { action, errorLine, section, takeBack } from "./settings_parts.js";
+import { wordsOf } from "./settings-models.js";
+import { action, errorLine, section, takeBack } from "./settings-parts.js";
 
 /** What can be set for a model: the member's name, what it is called, and where it is taken back. */
 const KINDS = [

@@ -2,8 +2,8 @@
 
 import { send } from "../lib/api.js";
 import { events } from "../lib/sse.js";
-import { sampling } from "./playground_fields.js";
-import { chat, fresh, tell } from "./playground_store.js";
+import { sampling } from "./playground-fields.js";
+import { chat, fresh, tell } from "./playground-store.js";
 
 const THINK = "<think>";
 const THOUGHT = "</think>";

@@ -3,8 +3,9 @@
 import { get, post } from "../lib/api.js";
 import { confirm, copyButton } from "../lib/dialog.js";
 import { h, say } from "../lib/dom.js";
+import * as live from "../lib/live.js";
 import { tell } from "../lib/notice.js";
-import { action, errorLine, section } from "./settings_parts.js";
+import { action, errorLine, section } from "./settings-parts.js";
 
 const RESTART =
   "Models stop after their running answers and start when they are next asked for. What was set here stays.";
@@ -15,6 +16,8 @@ export function configuration({ signal, onChange }) {
   const path = h("code", { class: "settings-path" });
   const unknown = errorLine();
   const ofReload = errorLine();
+  const again = action("Read it again", reload, { error: ofReload });
+  const atStart = h("p", { class: "quiet", hidden: true }, "It is read when the daemon starts; after an edit: ", h("code", {}, "llmstack restart"));
   const ofRestart = errorLine();
 
   async function reload() {
@@ -33,10 +36,8 @@ export function configuration({ signal, onChange }) {
   body.append(
     h("p", { class: "row" }, "File: ", path, copyButton(() => path.textContent, "Copy the path")),
     unknown.element,
-    h("div", { class: "row" },
-      action("Read it again", reload, { error: ofReload }),
-      action("Restart the models", restart, { error: ofRestart }),
-    ),
+    atStart,
+    h("div", { class: "row" }, again, action("Restart the models", restart, { error: ofRestart })),
     ofReload.element,
     ofRestart.element,
   );
@@ -44,6 +45,9 @@ export function configuration({ signal, onChange }) {
   async function load() {
     try {
       say(path, (await get("/api/config/path", { signal })).configPath);
+      const { kind } = live.state.overview ?? (await get("/api/overview", { signal }));
+      again.hidden = kind === "stack";
+      atStart.hidden = !again.hidden;
       unknown.show();
     } catch (problem) {
       unknown.show(problem);

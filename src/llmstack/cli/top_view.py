@@ -148,7 +148,7 @@ def _bar(parts: Iterable[_Part], total: float, width: int, room: Room) -> Text:
     bar, filled, size = Text(), 0, 0.0
     for part in parts:
         size += part.size
-        end = min(width, round(size / total * width)) if total else 0
+        end = round(min(1.0, size / total) * width) if total else 0
         bar.append(part.sign * max(0, end - filled), part.style)
         filled = max(filled, end)
     return bar.append(("·" if room.unicode else ".") * (width - filled), "dim")

@@ -19,6 +19,7 @@ from llmstack.engine.plan import State
 from llmstack.errors import BadRequest, ConfigError, Conflict, RequestError
 from llmstack.residency.pins import broken, with_pins
 from llmstack.server.context_headers import with_headers
+from llmstack.server.failures import Failures
 from llmstack.server.overrides import NOTHING, Override, Overrides
 from llmstack.server.snapshots import Snapshots
 
@@ -81,6 +82,7 @@ class ContextControl:
     def attach(self, engine: Engine) -> None:
         """Change the models of ``engine`` from now on."""
         self._engine = engine
+        self.failures = Failures(engine)
 
     def tier_named(self, name: str) -> Tier | None:
         """The stack's tier of that name or alias."""

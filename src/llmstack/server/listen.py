@@ -10,6 +10,9 @@ from contextlib import suppress
 
 from llmstack.errors import DaemonError
 
+#: One more than the largest port.
+_PORTS = 1 << 16
+
 
 def listen(host: str, port: int, purpose: str, *, network: bool = False) -> socket.socket:
     """A listening TCP socket. Port 0 takes a free one, an empty host every address.
@@ -51,6 +54,31 @@ def listen(host: str, port: int, purpose: str, *, network: bool = False) -> sock
         raise DaemonError(f"{purpose}: cannot listen on {host}:{port}", why=str(error)) from error
     listener.setblocking(False)
     return listener
+
+
+def free_row(first: int, count: int, host: str = "127.0.0.1") -> int:
+    """The first of ``count`` neighbouring ports, from ``first`` on, that nobody listens on now.
+
+    Raises:
+        DaemonError: there are none.
+    """
+    while first + count <= _PORTS:
+        taken = [port for port in range(first, first + count) if not _is_free(host, port)]
+        if not taken:
+            return first
+        first = taken[-1] + 1
+    raise DaemonError(f"no {count} ports next to each other are free on {host}")
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        if sys.platform != "win32":  # a port that was in use a moment ago is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
 
 
 def read_address(text: str) -> tuple[str, int]:

@@ -15,7 +15,6 @@ from llmstack.errors import ModelNotFound
 from llmstack.server.asgi import read_body
 from llmstack.server.departure import CLIENT_LEFT, Departure
 from llmstack.server.events_route import HEADERS
-from llmstack.server.failures import Failures
 from llmstack.server.load_progress import load_frames
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ class ModelsApi:
 
     def __init__(self, engine: Engine, control: ContextControl) -> None:
         self._engine = engine
-        self._failures = Failures(engine)
         self._control = control
         self.routes = [
             Route("/running", self._running),
@@ -95,7 +93,7 @@ class ModelsApi:
             "memory": status.memory,
             "footprint": self._footprint(status.id),
             "pid": status.pid,
-            "failure": self._failures.of(status.id),
+            "failure": self._control.failures.of(status.id),
             "provider": "local",
             "pinned": self._control.pinned(status.id),
             "context": self._context(status.id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ LOOK = 0.2
 
 #: Ctrl-Z.
 SUSPEND = "\x1a"
+
+#: A control sequence (ECMA-48, section 5.4), a function key, or a key with Alt.
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])", re.DOTALL)
+_BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
 
 
 @contextmanager
@@ -56,8 +61,10 @@ def _terminal_keys(handle: int) -> Iterator[str]:
     import select
 
     yield ""
+    begun = ""
     while True:
         if not select.select([handle], [], [], LOOK)[0]:
+            begun = ""  # Escape by itself
             yield ""
             continue
         try:
@@ -66,8 +73,18 @@ def _terminal_keys(handle: int) -> Iterator[str]:
             data = b""
         if not data:
             yield "q"
-        # An escape sequence, an arrow say, is one key, none of whose letters counts.
-        yield from [""] if data.startswith(b"\x1b") else data.decode("latin-1")
+        pressed, begun = plain_keys(begun + data.decode("latin-1"))
+        yield from pressed or [""]
+
+
+def plain_keys(text: str) -> tuple[str, str]:
+    """The keys in ``text`` that are single characters, and the sequence that it ends amid.
+
+    An arrow, say, is one key, none of whose letters counts.
+    """
+    text = _SEQUENCE.sub("", text)
+    rest = _BEGUN.search(text)
+    return (text[: rest.start()], rest.group()) if rest else (text, "")
 
 
 def _console_keys() -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmstack.cli.agreement import agreed
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
 from llmstack.wiring.shell_prompt import printable, printable_text
@@ -101,7 +102,7 @@ def _install(arguments: Namespace) -> int:
     if not changes and here.enabled():
         print("[=] it starts at login already")
         return 0
-    if changes and not (arguments.yes or _agreed()):
+    if changes and not (arguments.yes or agreed()):
         print("[=] nothing was written", file=sys.stderr)
         return 1
     daemon = living_daemon(work)
@@ -180,12 +181,3 @@ def _warn(report: Report) -> None:
             "loginctl enable-linger",
             file=sys.stderr,
         )
-
-
-def _agreed() -> bool:
-    """Whether the person at the terminal agrees; without one nobody does."""
-    if not sys.stdin.isatty():
-        print("[!] nobody is there to ask; give --yes to write this", file=sys.stderr)
-        return False
-    print("Write this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

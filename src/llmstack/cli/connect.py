@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmstack.cli.agreement import agreed
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
 from llmstack.wiring.shell_prompt import printable_text
@@ -120,7 +121,7 @@ def _connect(arguments: Namespace, place: Place) -> int:
     if arguments.dry_run:
         print("[*] nothing was written", file=sys.stderr)
     elif changes:
-        if not (arguments.yes or _agreed()):
+        if not (arguments.yes or agreed()):
             print("[=] nothing was written", file=sys.stderr)
             return 1
         for file in carry_out(arguments.agent, wiring, endpoint, place).files:
@@ -140,12 +141,3 @@ def _connect(arguments: Namespace, place: Place) -> int:
         print(f"     {note}", file=sys.stderr)
     print(f"     start it with: {wiring.command}", file=sys.stderr)
     return 0
-
-
-def _agreed() -> bool:
-    """Whether the person at the terminal agrees; without one nobody does."""
-    if not sys.stdin.isatty():
-        print("[!] nobody is there to ask; give --yes to write this", file=sys.stderr)
-        return False
-    print("Write this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -87,16 +87,7 @@ class RunningStack:
         self.engine = Engine(self.control.effective, log_dir=plan.work.logs)
         self.control.attach(self.engine)
         self._pool = Pool()
-        self._activity = Activity(
-            self.engine,
-            captures=plan.stack.settings.capture_buffer > 0,
-            tiers=frozenset(tier.name for tier in plan.stack.tiers),
-            prices={tier.name: tier.prices for tier in plan.stack.tiers},
-            budgets={tier.name: tier.budget for tier in plan.stack.tiers},
-            fallback=plan.work.activity,
-        )
-        auto = bool(plan.ladder.rungs)
-        self._activity.overviews.standing = Standing("stack", plan.channel, auto=auto)
+        self._activity = self._new_activity(self.engine)
         await self._activity.start()
         dispatcher = Dispatcher(self.engine, self._pool, self._activity)
         self.upstreams = Upstreams(
@@ -118,11 +109,46 @@ class RunningStack:
             activity=self._activity,
         )
         dispatcher.fitter = self._fitting.fitter
+        self._speeds = Speeds(plan.work.speeds)
+        self.engine.events.subscribe(self._model_changed)
+        self._activity.listeners.append(self._speeds.answered)
+        gateway, door = self._applications(self.engine, dispatcher)
+        doorways = self._doorways
+        apps: list[App] = [gateway, gateway if doorways.door_is_gateway else door]
+        self._http = HttpServers(
+            list(zip(apps, doorways.sockets, strict=False)),
+            drain=DRAIN,
+            tls=doorways.tls,
+            plain=doorways.plain,
+        )
+        self._watching = asyncio.ensure_future(self.keys.watch())
+        if trim := trimmer():
+            self._trimming = asyncio.ensure_future(return_memory(resident, trim))
+        await self._http.start()
+
+    def _new_activity(self, engine: Engine) -> Activity:
+        """What is kept of the requests, with what the tiers cost."""
+        plan = self._plan
+        activity = Activity(
+            engine,
+            captures=plan.stack.settings.capture_buffer > 0,
+            tiers=frozenset(tier.name for tier in plan.stack.tiers),
+            prices={tier.name: tier.prices for tier in plan.stack.tiers},
+            budgets={tier.name: tier.budget for tier in plan.stack.tiers},
+            fallback=plan.work.activity,
+        )
+        auto = bool(plan.ladder.rungs)
+        activity.overviews.standing = Standing("stack", plan.channel, auto=auto)
+        return activity
+
+    def _applications(self, engine: Engine, dispatcher: Dispatcher) -> tuple[Gateway, Door]:
+        """What answers on the two ports."""
+        plan = self._plan
         ladders = Ladders(plan.stack, plan.ladder, self._unavailable)
         sessions = Sessions(time.monotonic)
         settings = RoutingSettings(self.control.overrides, ladders, self._setting_changed)
         steering = [*LadderApi(ladders, sessions).routes, *SettingsApi(settings).routes]
-        access = self._access(self.engine)
+        access = self._access(engine)
         door: Door
         if self._foreign:
             door = ForeignDoor(
@@ -141,30 +167,15 @@ class RunningStack:
                 steering=steering,
                 access=access,
             )
-        self._speeds = Speeds(plan.work.speeds)
-        self.engine.events.subscribe(self._model_changed)
-        self._activity.listeners.append(self._speeds.answered)
         upstreams = self.upstreams
         chooser = Chooser(
             ladders,
             sessions,
-            self.engine,
+            engine,
             self._speeds,
             hosted=lambda tier: upstreams.hosted(tier) is not None,
         )
-        gateway = Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report)
-        doorways = self._doorways
-        apps: list[App] = [gateway, gateway if doorways.door_is_gateway else door]
-        self._http = HttpServers(
-            list(zip(apps, doorways.sockets, strict=False)),
-            drain=DRAIN,
-            tls=doorways.tls,
-            plain=doorways.plain,
-        )
-        self._watching = asyncio.ensure_future(self.keys.watch())
-        if trim := trimmer():
-            self._trimming = asyncio.ensure_future(return_memory(resident, trim))
-        await self._http.start()
+        return Gateway(dispatcher, door, plan.stack, ladders, chooser, self.report), door
 
     async def preload(self) -> dict[str, RequestError | None]:
         """Load the models that are to be resident; what became of each."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.responses import PlainTextResponse, Response
@@ -57,7 +59,7 @@ class UiFiles:
     """The files below ``folder``, read once; what is not among them cannot be asked for."""
 
     def __init__(self, folder: Path = FILES) -> None:
-        self._files = dict(_read(folder))
+        self._files = _read(folder)
         self.routes = [Route("/ui", self._answer), Route("/ui/{path:path}", self._answer)]
 
     async def _answer(self, request: Request) -> Response:
@@ -74,13 +76,15 @@ class UiFiles:
         return Response(file.content, media_type=file.kind, headers=headers)
 
 
-def _read(folder: Path) -> list[tuple[str, _File]]:
-    return [
-        (path.relative_to(folder).as_posix(), _File(content, _TYPES[path.suffix], _tag(content)))
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in _TYPES and path.is_file()
-        for content in [path.read_bytes()]
-    ]
+@cache  # every door has the same, and a reload makes a new door
+def _read(folder: Path) -> Mapping[str, _File]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in _TYPES and path.is_file():
+            content = path.read_bytes()
+            file = _File(content, _TYPES[path.suffix], _tag(content))
+            found[path.relative_to(folder).as_posix()] = file
+    return MappingProxyType(found)
 
 
 def _tag(content: bytes) -> str:

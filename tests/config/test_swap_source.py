@@ -29,7 +29,7 @@ def test_a_file_is_read_as_utf_8_and_named_in_problems(tmp_path: Path) -> None:
 
 
 def test_four_times_the_models_take_about_four_times_as_long() -> None:
-    """With everything that a model of a public configuration has; 16 times would be each by each."""
+    """With everything that a model of a public configuration has; 16 would be each by each."""
     few, many = (min(read_models(count) for _ in range(3)) for count in (50, 200))
     assert many < 10 * few
 

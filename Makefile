@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types docs docs-write bench clean
+.PHONY: demo test lint types docs docs-write screenshots bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,7 +20,7 @@ demo: $(READY)
 	@$(BIN)/llmstack demo $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -35,6 +35,10 @@ docs: $(READY)
 
 docs-write: $(READY)
 	@$(BIN)/python tools/reference.py
+
+# The README's pictures, of a real run; it takes two minutes.
+screenshots: $(READY)
+	@$(BIN)/python tools/screenshots.py
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.start

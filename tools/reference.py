@@ -19,23 +19,29 @@ from llmstack.config.roles import DEFAULT_ALIASES, DEFAULT_TTL, OTHER_TTL
 from llmstack.config.schema import schema_text
 from llmstack.config.stack_loader import parse_stack
 from llmstack.config.swap import SwapConfig
+from llmstack.config.workdir import WorkDir
 from llmstack.engine import Engine
 from llmstack.http1 import Pool
 from llmstack.hub.catalogue import catalogue
 from llmstack.residency.arithmetic import set_lines
 from llmstack.residency.room import machine_room
+from llmstack.server.access import Access
 from llmstack.server.activity import Activity
 from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.fit import Headers, fit_stack
 from llmstack.server.gateway import AUTO_POSTS, Gateway
+from llmstack.server.key_ring import KeyRing
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
+from llmstack.server.overrides import Overrides
 from llmstack.server.profile import make_profile
 from llmstack.server.room import PROFILES, profile_room
+from llmstack.server.routing_settings import RoutingSettings
+from llmstack.server.steering_api import LadderApi, SettingsApi
 from python_reference import python_page
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
+    from starlette.routing import BaseRoute, Route
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "reference"
@@ -171,6 +177,12 @@ def _openapi() -> str:
     return json.dumps(door.description(), indent=2) + "\n"
 
 
+def _steering() -> list[Route]:
+    """The routes that only a stack has."""
+    ladder = LadderApi(None, None)  # type: ignore[arg-type]
+    return [*ladder.routes, *SettingsApi(RoutingSettings(Overrides())).routes]
+
+
 def _profiles() -> str:
     lines = [NOTE + "# Profiles\n", "See [profiles.md](../profiles.md) for how they are chosen.\n"]
     lines += ["| profile | tiers: model, quantisation, window | sets, against the budget |"]
@@ -209,7 +221,8 @@ def _http() -> str:
     engine = Engine(SwapConfig(""))
     activity = Activity(engine)
     dispatcher = Dispatcher(engine, Pool(), activity)
-    door = Door(dispatcher)
+    access = Access(engine, KeyRing(WorkDir(Path("/none")), {}))
+    door = Door(dispatcher, steering=_steering(), access=access)
     gateway = Gateway(dispatcher, door, None, None, None, dict)  # type: ignore[arg-type]
     lines = [NOTE + "# HTTP\n", "## Gateway, port 10101\n"]
     lines.append(

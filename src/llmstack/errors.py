@@ -61,6 +61,8 @@ class RequestError(LlmstackError):
 
     status = 500
     code = "internal_error"
+    #: The same in a stack's own words, where llama-swap's are not told apart; None for no others.
+    own: tuple[int, str] | None = None
     #: Seconds after which a client may try again; sent as ``Retry-After`` when set.
     retry_after: int | None = None
 
@@ -129,6 +131,13 @@ class StartFailed(RequestError):
 
     status = 500
     code = "internal_error"
+    own = (503, "service_unavailable")
+
+
+class StartTimedOut(StartFailed):
+    """It did not become ready in time."""
+
+    own = (504, "gateway_timeout")
 
 
 class NoRoom(RequestError):
@@ -143,6 +152,7 @@ class ModelUnloaded(RequestError):
 
     status = 500
     code = "internal_error"
+    own = (503, "service_unavailable")
 
 
 class ShuttingDown(RequestError):
@@ -172,6 +182,20 @@ class Forbidden(RequestError):
 
     status = 403
     code = "forbidden"
+
+
+class RateLimited(RequestError):
+    """The client's API key has made its requests of this minute; more in ``wait`` seconds."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, name: str, rate: int, wait: float) -> None:
+        super().__init__(
+            f"the API key {name!r} may make {rate} requests a minute",
+            fix="Wait as long as Retry-After says.",
+        )
+        self.retry_after = max(1, ceil(wait))
 
 
 class Conflict(RequestError):

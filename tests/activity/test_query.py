@@ -37,6 +37,10 @@ from llmstack.errors import BadRequest
         ({"max_id": "0"}, "max_id must be >= 1"),
         ({"max_id": "x"}, "invalid max_id"),
         ({"min_id": "3", "max_id": "2"}, "min_id must be <= max_id"),
+        ({"status": "good"}, "status must be ok, error or a number"),
+        ({"status": "2000"}, "status must be ok, error or a number"),
+        ({"search": "x" * 201}, "search must have at most 200 characters"),
+        ({"client": "x" * 201}, "client must have at most 200 characters"),
     ],
 )
 def test_wrong_values_are_refused(parameters: dict[str, str], message: str) -> None:

@@ -158,7 +158,7 @@ def test_a_file_of_the_version_before_keeps_its_rows(tmp_path: Path) -> None:
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with sqlite3.connect(path) as made:
-        made.execute("PRAGMA user_version = 4")
+        made.execute("PRAGMA user_version = 5")
     made.close()
     with pytest.raises(LlmstackError, match="written by a newer llmstack"):
         ActivityStore(path)

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstack.activity.events import encode_event
+from llmstack.config.marker import Marker, write_marker
+from llmstack.config.workdir import WorkDir
+from tests.cli.overviews import LIVE, OVERVIEW
+from tests.client.swap_server import SwapServer, serving
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: Variables of the developer's own that must not leak into a test.
@@ -46,3 +52,20 @@ def command(tmp_path: Path) -> Callable[..., Outcome]:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[SwapServer]:
+    """Another machine's stack, whose thin client the project is."""
+    with serving() as server:
+        frames = [
+            encode_event("inflight", {"operation": "snapshot", "requests": [LIVE]}),
+            encode_event("overview", OVERVIEW),
+        ]
+        server.answer("/api/overview", OVERVIEW)
+        stream = b"".join(frames)
+        server.answer("/api/events?overview=1", stream, content_type="text/event-stream")
+        work = WorkDir(tmp_path)
+        work.state.mkdir()
+        write_marker(work.default_channel, Marker("external", server.url))
+        yield server

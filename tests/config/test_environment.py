@@ -30,6 +30,9 @@ def test_every_variable_overrides_its_setting() -> None:
         "ROUTER_SWITCH_COST_LIMIT": "2m",
         "ROUTER_HOST": "0.0.0.0",
         "ROUTER_PORT": "20101",
+        "ROUTER_TLS_CERT": "/etc/cert.pem",
+        "ROUTER_TLS_KEY": "/etc/key.pem",
+        "ROUTER_INSECURE": "1",
     }
     assert set(values) == set(VARIABLES)
     stack = apply_environment(STACK, values)
@@ -51,6 +54,9 @@ def test_every_variable_overrides_its_setting() -> None:
     }
     assert stack.settings.router_host == "0.0.0.0"
     assert stack.settings.router_port == 20_101
+    assert stack.settings.tls_cert_file == "/etc/cert.pem"
+    assert stack.settings.tls_key_file == "/etc/key.pem"
+    assert stack.settings.insecure
 
 
 def test_an_unknown_tier_in_a_variable_is_an_error() -> None:

@@ -146,3 +146,12 @@ def test_half_an_emoji_does_not_keep_the_front_from_being_cleaned() -> None:
     body, _ = cleaned(CHAT, messages=messages, tools=[{"name": "b"}, {"name": "a"}])
     assert body["messages"] == [{"role": "system", "content": now[:24]}, messages[1]]
     assert body["tools"] == [{"name": "a"}, {"name": "b"}]
+
+
+def test_a_time_in_the_message_after_the_words_that_introduce_one_stays() -> None:
+    messages = [
+        {"role": "system", "content": "You know the current date"},
+        {"role": "user", "content": "<env>2026-11-21 19:32:20</env> what broke?"},
+    ]
+    body = json.dumps({"messages": messages}).encode()
+    assert clean(CHAT, body) == (body, ())

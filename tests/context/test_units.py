@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmstack.context.body import read_history
 from llmstack.context.content import wide_chars
@@ -252,6 +253,16 @@ def test_characters_outside_latin_scripts_are_wide() -> None:
     assert wide_chars("Größe \u2013 naïve… “q” ếữ") == 0
     assert wide_chars("Привет, мир") == 9
     assert wide_chars("αβ 修正 한글 🚀") == 7
+
+
+EDGES = "a\u037f\u0380\u0416\u1dff\u1e00\u1eff\u1f00\u1fff\u2000\u207f\u2080\u6f22\ud800\U0001f680"
+
+
+@settings(deadline=None)
+@given(st.text() | st.text(alphabet=EDGES))
+def test_wide_are_letters_from_greek_on_but_further_latin_and_common_punctuation(text: str) -> None:
+    narrow = (*range(0x1E00, 0x1F00), *range(0x2000, 0x2080), *range(0xD800, 0xE000))
+    assert wide_chars(text) == sum(ord(char) >= 0x380 and ord(char) not in narrow for char in text)
 
 
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/embeddings", "/v1/models"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmstack.dialects import RequestView, read
+from llmstack.dialects.read import _USUAL, dialect_of
 from llmstack.errors import BadRequest
 from tests.dialects.recorded import RECORDED, Recorded, recorded, wire
 
@@ -307,3 +308,8 @@ def test_odd_messages_are_passed_over(messages: Any) -> None:
 def test_half_a_surrogate_pair_is_tolerated() -> None:
     seen = read(CHAT, rb'{"messages":[{"role":"user","content":"cut \ud83d off"}]}')
     assert seen.last_user == "cut ? off"
+
+
+@pytest.mark.parametrize("path", _USUAL)
+def test_a_usual_path_is_read_like_the_same_one_with_a_query(path: str) -> None:
+    assert dialect_of(path) == dialect_of(f"{path}?beta=true") != "other"

@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -27,6 +26,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from llmstack.config.local_key import read_local_key
 from tests.e2e.stack import Stack, environment, eventually
 
 #: Seconds that one command may take.
@@ -50,15 +50,14 @@ class Sandbox:
         }
         for name, text in wanted["files"].items():
             (stack.root / name).write_text(text, "utf-8")
-        exported: dict[str, str] = {}
+        exports: list[str] = []
         for arguments in wanted["wiring"]:
             done = stack.command(*arguments, **own)
             if done.returncode != 0:
                 raise SystemExit(f"{arguments}: {done.stdout}{done.stderr}")
-            for line in done.stdout.splitlines():
-                if line.startswith("export "):
-                    (word,) = shlex.split(line)[1:]
-                    exported |= dict([word.split("=", 1)])
+            exports += [line for line in done.stdout.splitlines() if line.startswith("export ")]
+        exported = evaluated(exports, environment(stack.root, **own))
+        stack.key = read_local_key(stack.work)  # the wiring may have made keys
         chosen = {
             name: value.replace("{project}", str(stack.root))
             for name, value in wanted["environ"].items()
@@ -108,6 +107,15 @@ class Sandbox:
             lambda: any(end in line for line in self.stack.requests_logged()), "it is logged"
         )
         return [line for line in self.stack.requests_logged() if "/end-of-run-" not in line]
+
+
+def evaluated(exports: list[str], environ: dict[str, str]) -> dict[str, str]:
+    """The variables that a shell has set once it has read these lines."""
+    script = "\n".join([*exports, "env -0"])
+    done = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, check=True)
+    now = dict(pair.split("=", 1) for pair in done.stdout.decode().split("\0") if "=" in pair)
+    names = (line.removeprefix("export ").split("=", 1)[0] for line in exports)
+    return {name: now[name] for name in names}
 
 
 def main() -> None:

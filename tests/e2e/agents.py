@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from llmstack.hub.file_lock import locked
 from tests.e2e.conftest import CACHE, REPOSITORY
 from tests.e2e.loopback_only import wrap
 from tests.e2e.stack import assert_nothing_left, models_ini
@@ -25,7 +26,11 @@ NOWHERE = "http://127.0.0.1:9"
 
 def npm_program(name: str, package: str, version: str, program: str) -> str:
     """The path of a program from npm; installed once, below ``CACHE``/``name``."""
-    home = CACHE / name
+    with locked(CACHE / f".{name}.lock"):  # tests run side by side
+        return _npm_program(CACHE / name, package, version, program)
+
+
+def _npm_program(home: Path, package: str, version: str, program: str) -> str:
     path = home / "node_modules" / ".bin" / program
     manifest = home / "node_modules" / package / "package.json"
     if path.exists() and json.loads(manifest.read_text("utf-8"))["version"] == version:
@@ -42,7 +47,12 @@ def npm_program(name: str, package: str, version: str, program: str) -> str:
 
 def pip_program(name: str, requirement: str, program: str) -> str:
     """The path of a program from the package index; in an environment of its own, made once."""
-    home = CACHE / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
+    with locked(CACHE / f".{name}.lock"):
+        home = CACHE / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
+        return _pip_program(home, requirement, program)
+
+
+def _pip_program(home: Path, requirement: str, program: str) -> str:
     path = home / "bin" / program
     complete = home / "installed"
     if complete.exists() and complete.read_text("utf-8") == requirement:

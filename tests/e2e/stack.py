@@ -150,6 +150,8 @@ class Stack:
 
     def __init__(self, root: Path, ini: str) -> None:
         self.work = WorkDir(root)
+        #: The key that ``request``, ``chat`` and ``stream`` show.
+        self.key = ""
         self.ports = range(first := free_ports(_PORTS_EACH), first + _PORTS_EACH)
         keys = ("router_port", "engine_port", "start_port")
         ports = "".join(f"{key} = {first + number}\n" for number, key in enumerate(keys))
@@ -249,7 +251,10 @@ class Stack:
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout)
         with closing(connection):
             data = None if body is None else json.dumps(body).encode()
-            connection.request(method, path, data, {"content-type": "application/json"})
+            headers = {"content-type": "application/json"}
+            if self.key:
+                headers["authorization"] = f"Bearer {self.key}"
+            connection.request(method, path, data, headers)
             with connection.getresponse() as response:
                 yield response
 

@@ -56,9 +56,9 @@ def test_llm_answers_through_auto_and_through_a_tier(
 def test_claude_code_answers_by_the_project_s_settings(
     claude: str, tiny_chat: Path, tmp_path: Path
 ) -> None:
-    """Nothing is in its environment: the file that connect wrote is all it has."""
+    """Nothing is in its environment: the file that connect wrote is all it has, also for a key."""
     wanted = {
-        "wiring": [["connect", "claude", "--yes"]],
+        "wiring": [["keys", "add", "somebody"], ["connect", "claude", "--yes"]],
         "environ": {"DISABLE_AUTOUPDATER": "1"},
         "runs": [[claude, "-p", QUESTION]],
     }
@@ -71,10 +71,10 @@ def test_claude_code_answers_by_the_project_s_settings(
 
 
 def test_codex_answers_by_the_user_s_profile(codex: str, tiny_chat: Path, tmp_path: Path) -> None:
-    """Codex speaks the Responses API only."""
+    """Codex speaks the Responses API only. Its key is in the variable that connect prints."""
     ask = ["exec", "--skip-git-repo-check", QUESTION]
     wanted = {
-        "wiring": [["connect", "codex", "--global", "--yes"]],
+        "wiring": [["keys", "add", "somebody"], ["connect", "codex", "--global", "--yes"]],
         "runs": [[codex, "--profile", "llmstack", *ask]],
     }
     session = Session(tmp_path, tiny_stack(tiny_chat), wanted)

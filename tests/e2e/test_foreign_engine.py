@@ -6,9 +6,12 @@ both ways. It is started as the real one is, and asked only what the real one an
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +69,40 @@ def test_the_gateway_routes_and_the_program_swaps(stack: Stack) -> None:
     ids = [row["id"] for row in stack.request("GET", "/v1/models").json()["data"]]
     assert ids[0] == "auto"
     assert {"code-fast", "code-smart", "plan", "coder"} <= set(ids)
+
+
+def test_keys_keep_their_scope_although_the_program_knows_none(stack: Stack) -> None:
+    """As if from elsewhere: what a key is not for is not reached past the gateway either."""
+    keys = {}
+    for name, options in (("guest", ("--models", "coder")), ("plain", ()), ("boss", ("--admin",))):
+        made = stack.command("keys", "add", name, *options)
+        assert made.returncode == 0, made.stderr
+        keys[name] = made.stdout.strip()
+
+    def status(who: str, method: str, path: str, body: Any = None) -> int:
+        headers = {"x-api-key": keys.get(who, ""), "x-forwarded-for": "192.0.2.1"}
+        with closing(http.client.HTTPConnection("127.0.0.1", stack.ports[0], 60)) as link:
+            link.request(method, path, None if body is None else json.dumps(body), headers)
+            with link.getresponse() as answer:
+                answer.read()
+                return answer.status
+
+    def chat(who: str, model: str, path: str = "/v1/chat/completions") -> int:
+        messages = [{"role": "user", "content": "hello"}]
+        return status(who, "POST", path, {"model": model, "messages": messages, "max_tokens": 4})
+
+    assert chat("nobody", "coder") == 401
+    assert chat("guest", "coder") == 200
+    assert chat("plain", "plan") == 200
+    for path in ("/v1/chat/completions", "/v1/rerank", "/v1/audio/speech", "/infill"):
+        assert chat("guest", "plan", path) == 403
+    for path in ("/running", "/unload", "/logs", "/metrics", "/api/keys", "/api/events"):
+        assert status("plain", "GET", path) == 403
+        assert status("guest", "GET", path) == 403
+    assert status("guest", "GET", "/upstream/plan/health") == 403
+    assert status("boss", "GET", "/running") == 200
+    assert status("nobody", "GET", "/health") == 200
+    assert status("nobody", "OPTIONS", "/running") == 204
 
 
 def test_what_is_not_the_gateways_own_reaches_the_program(stack: Stack) -> None:

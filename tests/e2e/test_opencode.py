@@ -30,7 +30,11 @@ INSTALLED = {
     "wiring": [["install"]],
     "environ": {**QUIET, "OPENCODE_CONFIG": "{project}/.llmstack/opencode.json"},
 }
-CONNECTED = {"wiring": [["connect", "opencode", "--yes"]], "environ": QUIET}
+#: What was connected before there was a key goes on when there is one.
+CONNECTED = {
+    "wiring": [["connect", "opencode", "--yes"], ["keys", "add", "somebody"]],
+    "environ": QUIET,
+}
 
 FILES = {"main.py": "print('the secret is 4711')\n"}
 RUNS = [

@@ -77,6 +77,9 @@ def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel: Path)
         "llmstack/config/data/demo.ini",
         "llmstack/config/data/config-schema.json",
     } <= data
+    pages = REPOSITORY / "src" / "llmstack" / "ui"
+    shown = {path for path in pages.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}}
+    assert {f"llmstack/ui/{path.relative_to(pages).as_posix()}" for path in shown} <= data
     assert not any("/test" in name or name.endswith((".pyc", ".gguf")) for name in names)
     source = REPOSITORY / "src"
     tracked = {str(path.relative_to(source)) for path in source.glob("llmstack/**/*.py")}

@@ -45,9 +45,10 @@ async def nothing_left() -> AsyncIterator[None]:
     with suppress(OSError):
         await asyncio.open_connection("127.0.0.1", free_port())
     await asyncio.sleep(0.01)
-    before = psutil.Process().num_fds()
+    me = psutil.Process()
+    before, others = me.num_fds(), set(me.children())
     yield
-    left = [child for child in psutil.Process().children() if alive(child.pid)]
+    left = [child for child in me.children() if child not in others and alive(child.pid)]
     for child in left:
         child.kill()
     assert left == []

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from llmstack.config.stack import KNOWN_ROLES
 from llmstack.dialects import RequestView
@@ -84,7 +85,7 @@ def test_what_fits_nowhere_goes_to_the_largest_window(view: RequestView, of: Lad
             role: replace(of.rungs[role], window=of.rungs[role].window + 1) for role in of.rungs
         },
     )
-    decision = decide(replace(view, tokens=10**6), known)
+    decision = decide(structs.replace(view, tokens=10**6), known)
     ordinary = [rung.window for role, rung in known.rungs.items() if role != "uncensored"]
     windows = {rung.model: rung.window for rung in known.rungs.values()}
     assert decision.reason == "fits nothing; largest window"
@@ -94,7 +95,7 @@ def test_what_fits_nowhere_goes_to_the_largest_window(view: RequestView, of: Lad
 @settings(deadline=None)
 @given(VIEWS, LADDERS)
 def test_the_uncensored_tier_answers_only_when_asked(view: RequestView, of: Ladder) -> None:
-    plain = replace(view, last_user="hello", system="")
+    plain = structs.replace(view, last_user="hello", system="")
     if len(of.rungs) > 1:
         assert chosen(plain, of) is not of.rungs.get("uncensored")
 
@@ -105,7 +106,7 @@ def test_a_longer_prompt_gets_a_window_that_holds_it_or_the_largest(
     view: RequestView, of: Ladder, more: int
 ) -> None:
     before = chosen(view, of)
-    longer = replace(view, tokens=view.tokens + more)
+    longer = structs.replace(view, tokens=view.tokens + more)
     after = chosen(longer, of)
     if after.window and (not before.window or after.window < before.window):
         assert fits(after, longer)
@@ -114,7 +115,7 @@ def test_a_longer_prompt_gets_a_window_that_holds_it_or_the_largest(
 @settings(deadline=None)
 @given(VIEWS, LADDERS)
 def test_tools_keep_requests_off_the_plan_track(view: RequestView, of: Ladder) -> None:
-    assert "plan words" not in decide(replace(view, has_tools=True), of).reason
+    assert "plan words" not in decide(structs.replace(view, has_tools=True), of).reason
 
 
 def test_a_named_player_takes_the_role_whatever_its_own() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from llmstack.dialects import RequestView
 from llmstack.errors import ModelNotFound, NothingAvailable
@@ -234,8 +235,10 @@ def test_a_new_session_does_not_throw_out_what_another_one_uses() -> None:
     """It may when the other one's model is not wanted any more."""
     asked = ask("how should we design it?", 1)
     used = machine(SMART, seconds=60.0)
-    used = Machine({**used.places, SMART: replace(used[SMART], users=1)})
+    used = Machine({**used.places, SMART: structs.replace(used[SMART], users=1)})
     assert turn(asked, None, used).decision.model == SMART
+    lately = Machine(machine(SMART, seconds=60.0).places, lambda: {SMART: 1})
+    assert turn(asked, None, lately) == turn(asked, None, used)
     assert turn(asked, None, machine(SMART, seconds=60.0)).decision.model == PLAN
 
 

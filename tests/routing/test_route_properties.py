@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from llmstack.dialects import RequestView
 from llmstack.routing import SIDE, Ladder, Machine, Place, SessionState, decide, route
@@ -98,7 +99,7 @@ def test_off_is_the_ladder_and_so_are_fresh_turns_where_all_is_loaded(
     loaded = Machine({name: Place(ready=True) for name in WINDOWS})
     for number, (view, machine, kind) in enumerate(talk):
         assert route(view, off, None, machine, kind=kind).decision == decide(view, ladder)
-        fresh = replace(view, user_turns=100 + number)
+        fresh = structs.replace(view, user_turns=100 + number)
         routed = route(fresh, ladder, state, loaded)
         assert routed.decision.model == decide(fresh, ladder).model
         state = routed.state

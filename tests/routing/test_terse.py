@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from llmstack.routing import is_terse
+from llmstack.routing import is_terse, terse
 
 STEER = """
 continue|yes|Yes, please!|ok|OK.|go on|go ahead and do it|fix it|try again|commit it|y|2|option b
@@ -37,3 +39,11 @@ def test_a_message_that_says_what_to_do_is_not(text: str) -> None:
 
 def test_a_long_message_of_such_words_is_not() -> None:
     assert not is_terse("yes " * 30)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.from_regex(terse._CHOICE, fullmatch=True))
+def test_a_choice_has_few_words(text: str) -> None:
+    """So that a longer message in ASCII need not be held against them, nor against whole ones."""
+    assert len(text.split()) <= terse._LONGEST_CHOICE
+    assert not any(whole.isascii() for whole in terse._WHOLE)

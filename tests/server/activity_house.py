@@ -100,9 +100,9 @@ class EventReader:
         self._wire = wire
         self._rest = b""
 
-    async def open(self) -> None:
+    async def open(self, query: str = "") -> None:
         """Ask for the stream."""
-        await self._wire.request("GET", "/api/events")
+        await self._wire.request("GET", f"/api/events{query}")
         self.head = await self._wire.head()
 
     async def frame(self) -> bytes:
@@ -131,11 +131,11 @@ class EventReader:
 
 
 @asynccontextmanager
-async def events(port: int) -> AsyncIterator[EventReader]:
+async def events(port: int, query: str = "") -> AsyncIterator[EventReader]:
     """An open event stream."""
     async with Wire(port) as wire:
         reader = EventReader(wire)
-        await reader.open()
+        await reader.open(query)
         yield reader
 
 

@@ -113,7 +113,13 @@ def plan_for(
     work = WorkDir(root)
     work.state.mkdir(parents=True, exist_ok=True)
     work.models_ini.write_bytes(b"; \xc3\xa9 as it was written\r\n[one]\n")
-    settings = Settings(router_port=0, engine_port=0, ollama=ollama)
+    settings = Settings(
+        router_port=0,
+        engine_port=0,
+        ollama=ollama,
+        allowed_hosts=("x",),  # as some tests call it
+        allowed_origins=("https://page.test", "http://page.test"),
+    )
     stack = Stack(str(work.models_ini), settings, tuple(tiers), routing or Routing())
     return StackPlan(
         work=work,

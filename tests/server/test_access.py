@@ -78,6 +78,13 @@ async def locked(
         ("GET", "/upstream/nobody/"),
         ("GET", "/comfyui/"),
         ("GET", "/api/config/schema"),
+        ("GET", "/api/overview"),
+        ("GET", "/api/metrics/activity/1"),
+        ("GET", "/api/metrics/activity/export"),
+        ("GET", "/api/settings"),
+        ("PUT", "/api/settings/routing.sticky"),
+        ("GET", "/api/ladder"),
+        ("POST", "/api/model/one/pin"),
     ],
 )
 async def test_without_a_key_nothing_is_told(locked: House, method: str, path: str) -> None:
@@ -112,10 +119,12 @@ async def test_without_a_key_ollamas_clients_are_told_so_in_their_own_way(
         assert got.json() == {"error": "unauthorized: invalid or missing API key"}
 
 
-@pytest.mark.parametrize("path", ["/models.ini", "/api/status"])
-async def test_the_gateways_own_pages_need_an_admins_key(locked: House, path: str) -> None:
+@pytest.mark.parametrize(("path", "friend"), [("/models.ini", 200), ("/api/status", 403)])
+async def test_the_gateways_own_pages_need_a_key(locked: House, path: str, friend: int) -> None:
+    """A thin client needs the models.ini, and a key for all models is enough for one."""
     assert (await ask(locked.gateway, "GET", path)).status == 401
-    assert (await ask(locked.gateway, "GET", path, headers=bearer("no-admin"))).status == 403
+    assert (await ask(locked.gateway, "GET", path, headers=bearer("only-one"))).status == 403
+    assert (await ask(locked.gateway, "GET", path, headers=bearer("no-admin"))).status == friend
     assert (await ask(locked.gateway, "GET", path, headers=bearer("everything"))).status == 200
 
 
@@ -225,6 +234,13 @@ async def test_a_key_sees_only_the_models_that_it_may_use(locked: House) -> None
         ("POST", "/api/models/load/one"),
         ("GET", "/logs"),
         ("PUT", "/api/profiles/active"),
+        ("GET", "/api/overview"),
+        ("GET", "/api/metrics/activity/1"),
+        ("GET", "/api/metrics/activity/export"),
+        ("GET", "/api/settings"),
+        ("PUT", "/api/settings/routing.sticky"),
+        ("GET", "/api/ladder"),
+        ("POST", "/api/model/one/pin"),
     ],
 )
 async def test_management_needs_an_admins_key(locked: House, method: str, path: str) -> None:

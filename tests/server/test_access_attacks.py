@@ -102,7 +102,7 @@ async def nobody(peer: RawPeer, request: RawRequest) -> None:
         "/comfyui/../api/models",
         "/health/../api/models",
         "/health%2f..%2fapi%2fmodels",
-        "http://gateway.test/api/models",
+        "http://gateway.localhost/api/models",
     ],
 )
 async def test_no_spelling_of_a_path_leads_to_management(

@@ -77,6 +77,22 @@ async def test_the_tokens_of_a_real_model_are_counted_streamed_or_not(
     assert counted['llmstack_model_load_seconds_count{model="tiny"}'] == 1
 
 
+async def test_signs_of_life_while_a_prompt_is_read_are_no_first_token() -> None:
+    async def alive(peer: Peer, request: RawRequest) -> None:
+        await peer.send(SSE_HEAD + b"\r\n")
+        await peer.chunk(b":\n\n")
+        if b"speak" in request.body:
+            await peer.chunk(b"data: {}\n\n")
+        await peer.chunk(b"")
+
+    async with watched(NOTHING, raw=["one"]) as house, house.raw["one"].play(alive):
+        for said in ("speak", "hush"):
+            assert (await ask(house.port, "POST", CHAT, chat("one", user=said))).status == 200
+        hushed, spoke = await house.rows()
+    assert "ttft_ms" in spoke["metadata"]
+    assert "ttft_ms" not in hushed["metadata"]
+
+
 @pytest.mark.top40(30, "pages and statistics")
 async def test_rows_come_in_pages_and_statistics_add_them_up() -> None:
     async with watched(NOTHING, raw=["one"]) as house, house.raw["one"].play(ok):

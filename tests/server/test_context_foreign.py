@@ -63,6 +63,17 @@ async def test_policies_are_ours_and_command_lines_are_the_program_s(house: Hous
         assert (got.status, "read-only" in error_of(got)[1]) == (400, True)
 
 
+async def test_the_overview_the_ladder_and_its_numbers_are_ours_too(house: House) -> None:
+    told = (await ask(house.gateway, "GET", "/api/overview")).json()
+    assert (told["kind"], [model["id"] for model in told["models"]]) == ("stack", ["llama-swap"])
+    rungs = (await ask(house.gateway, "GET", "/api/ladder")).json()["rungs"]
+    assert [rung["tier"] for rung in rungs] == ["one"]
+    url = "/api/settings/routing.multi_turn"
+    assert (await ask(house.gateway, "PUT", url, {"value": 9})).json()["effective"] == 9
+    got = await ask(house.gateway, "POST", "/api/model/one/pin", {"pinned": True})
+    assert (got.status, "one is not pinned here" in error_of(got)[1]) == (400, True)
+
+
 async def test_everything_else_still_reaches_the_program(house: House) -> None:
     got = await ask(house.gateway, "GET", "/api/whatever")
     assert got.json()["path"] == "/api/whatever"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstack import errors
 from llmstack.config.swap import Timeouts
-from llmstack.errors import RequestError, ShuttingDown
 from llmstack.server import asgi
-from llmstack.server.errors import error_body, error_object
 from tests.server.conftest import free_ports
-from tests.server.house import anthropic_error_of, error_of, fake, release, running, side_by_side
+from tests.server.house import (
+    anthropic_error_of,
+    error_of,
+    fake,
+    one_at_a_time,
+    release,
+    running,
+    side_by_side,
+)
 from tests.server.wire import Wire, ask, chat, eventually
 
 if TYPE_CHECKING:
@@ -131,19 +137,35 @@ async def test_anthropics_clients_are_told_in_their_own_shape(house: House) -> N
         assert anthropic_error_of(got)[0] == 404
         assert got.json()["error"]["type"] == "not_found_error"
     got = await ask(house.gateway, "POST", f"{path}/count_tokens", chat("broken"))
+    assert anthropic_error_of(got)[0] == 503
+    got = await ask(house.door, "POST", path, chat("broken"))
     assert anthropic_error_of(got)[0] == 500
     assert got.json()["error"]["type"] == "api_error"
 
 
 @pytest.mark.top40(19, "500 with the cause")
 async def test_a_model_that_does_not_start_says_why(house: House) -> None:
-    """500 with the cause and the model's own last words, for every request that waited."""
-    status, message = error_of(await ask(house.gateway, "POST", CHAT, chat("broken")))
-    assert status == 500
-    assert message.startswith(
-        "unspecific error: broken: upstream command exited prematurely (status 3)\n"
-    )
-    assert "cannot open the weights" in message
+    """500 with the cause and the model's own last words, for every request that waited.
+
+    The gateway tells apart what llama-swap does not: 503 for a model that cannot be loaded.
+    """
+    for port, expected in ((house.door, 500), (house.gateway, 503)):
+        status, message = error_of(await ask(port, "POST", CHAT, chat("broken")))
+        assert status == expected
+        assert message.startswith(
+            "unspecific error: broken: upstream command exited prematurely (status 3)\n"
+        )
+        assert "cannot open the weights" in message
+
+
+async def test_a_model_that_takes_too_long_to_load_is_a_gateway_timeout(
+    tmp_path: Path, free_port: int
+) -> None:
+    swap = replace(one_at_a_time(fake("slow", free_port, "--hang-health")), health_check_timeout=1)
+    async with running(tmp_path, swap) as house:
+        for port, expected in ((house.gateway, 504), (house.door, 500)):
+            status, message = error_of(await ask(port, "POST", CHAT, chat("slow")))
+            assert (status, "timed out after 1s" in message) == (expected, True)
 
 
 async def test_a_model_that_cannot_be_reached_is_a_bad_gateway(
@@ -337,49 +359,3 @@ async def test_a_path_of_very_many_segments_costs_next_to_nothing(house: House) 
     got = await ask(house.gateway, "GET", "/upstream/" + "a/" * 30_000)
     assert got.status == 404
     assert time.monotonic() - begun < 1.0
-
-
-@pytest.mark.top40(17, "error object with src")
-@pytest.mark.top40(17, "type and code of every status")
-@pytest.mark.parametrize(
-    ("error", "status", "kind", "code"),
-    [
-        (errors.BadRequest, 400, "invalid_request_error", "bad_request"),
-        (errors.Unauthorized, 401, "authentication_error", "unauthorized"),
-        (errors.Forbidden, 403, "authentication_error", "forbidden"),
-        (errors.ModelNotFound, 404, "invalid_request_error", "not_found"),
-        (errors.Conflict, 409, "invalid_request_error", "conflict"),
-        (errors.ConcurrencyLimit, 429, "rate_limit_error", "concurrency_limit"),
-        (errors.StartFailed, 500, "server_error", "internal_error"),
-        (errors.ModelUnloaded, 500, "server_error", "internal_error"),
-        (errors.UpstreamUnreachable, 502, "server_error", "bad_gateway"),
-        (errors.PeerUnreachable, 502, "server_error", "bad_gateway"),
-        (errors.NothingAvailable, 503, "server_error", "service_unavailable"),
-        (errors.ShuttingDown, 503, "server_error", "service_unavailable"),
-    ],
-)
-def test_every_error_has_llama_swaps_object(
-    error: type[RequestError], status: int, kind: str, code: str
-) -> None:
-    """The table of section 3.3 of the report."""
-    assert error.status == status
-    unspecific = error in (errors.StartFailed, errors.ModelUnloaded)
-    message = "unspecific error: what" if unspecific else "what"
-    assert error_object(error("what"), CHAT) == {
-        "src": "llama-swap",
-        "error": {"message": message, "type": kind, "param": None, "code": code},
-    }
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503, 504])
-def test_every_status_has_a_type_in_both_shapes(status: int) -> None:
-    error = RequestError("what", why="why", fix="fix")
-    error.status = status
-    assert b'"message":"what\\nwhy\\nfix"' in error_body(error, CHAT)
-    for path in (CHAT, "/v1/messages", "/v1/messages/count_tokens"):
-        assert b'_error"' in error_body(error, path)
-
-
-def test_a_stack_that_stops_is_overloaded_in_anthropics_words() -> None:
-    """Their clients try again on ``overloaded_error``."""
-    assert b'"overloaded_error"' in error_body(ShuttingDown("stopping"), "/v1/messages")

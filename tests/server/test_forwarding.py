@@ -137,7 +137,7 @@ async def test_host_and_authorization_are_the_clients_own(house: House, raw: Raw
     async with raw.play(plain):
         await ask(house.gateway, "POST", CHAT, chat("raw"), [("Authorization", "Bearer x")])
     (request,) = raw.requests
-    assert request.all(b"host") == [b"gateway.test"]
+    assert request.all(b"host") == [b"gateway.localhost"]
     assert request.all(b"authorization") == [b"Bearer x"]
 
 

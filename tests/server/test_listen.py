@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstack.errors import DaemonError
-from llmstack.server.listen import is_loopback, listen
+from llmstack.server.listen import free_row, is_loopback, listen
 from llmstack.server.stack import RunningStack
 from tests.server.house import fake, plan_for, side_by_side
 
@@ -94,3 +94,17 @@ def test_two_doors_on_one_port_are_refused(tmp_path: Path) -> None:
         RunningStack(
             plan_for(tmp_path, side_by_side(fake("m", 1))), gateway_port=port, engine_port=port
         )
+
+
+def test_a_row_of_free_ports_steps_over_those_that_are_taken() -> None:
+    first = free_row(23_000, 6)
+    taken = [listen("127.0.0.1", first + at, "test") for at in (0, 3)]
+    try:
+        assert free_row(first, 1) == first + 1
+        assert free_row(first, 2) == first + 1
+        assert free_row(first, 3) > first + 3
+    finally:
+        for one in taken:
+            one.close()
+    with pytest.raises(DaemonError, match="no 10 ports"):
+        free_row(65_530, 10)

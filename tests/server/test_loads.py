@@ -112,6 +112,7 @@ async def test_a_load_that_fails_says_why(tmp_path: Path, free_port: int) -> Non
         assert "no such file" in last["error"]
         got = await ask(house.door, "POST", "/api/models/load/broken")
         assert error_of(got)[0] == 500
+        assert "no such file" in (await rows(house))["broken"]["failure"]
 
 
 @pytest.mark.parametrize("headers", [[], EVENTS])

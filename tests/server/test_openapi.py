@@ -31,6 +31,8 @@ EXAMPLES = 6
 PATIENCE = 20.0
 #: Streams that end when the client leaves; tests of their own read them.
 ENDLESS = "/api/events", "/logs/stream"
+#: Routes whose parameters may be wrong.
+PICKY = "/activity", "/activity/export"
 #: Names that mean something, so that not every request is one for an unknown model.
 NAMES = ("one", "first", "org/two", "away/far", "any", "off", "broken", "nobody")
 #: The only errors of ours that may come without a mistake of the client.
@@ -85,7 +87,7 @@ def test_no_request_gets_an_answer_that_is_not_described(swap: Swap, mode: Gener
         schema = schema.exclude(path_regex=f"^{path}")
     operations = [result.ok() for result in schema.get_all_operations()]
     if mode.is_negative:  # no text is wrong where any text may be sent
-        operations = [one for one in operations if one.body or "activity" in one.path]
+        operations = [one for one in operations if one.body or one.path.endswith(PICKY)]
     assert len(operations) > 25
     with requests.Session() as session:
         for operation in operations:

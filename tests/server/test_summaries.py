@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     name: str = "m"
-    scope: dict[str, Any] = field(default_factory=dict)
+    scope: dict[str, Any] = {}
     body: bytes = b""
     stream: bool = True
 

@@ -79,14 +79,26 @@ async def test_a_summary_is_recorded_since_it_costs_what_answers_cost(tmp_path: 
         {"role": ("assistant", "user")[number % 2], "content": f"{number} of many words. " * 40}
         for number in range(12)
     ]
+    body["model"] = "auto"
     headers = [("X-LLMStack-Context", "llm_assisted")]
     async with house_with(tmp_path, model) as (house, _):
         got = await ask(house.gateway, "POST", "/v1/chat/completions", body, headers)
         rows = (await ask(house.gateway, "GET", "/api/metrics/activity")).json()["data"]
+        opened = {
+            row["metadata"]["reason"]: (
+                await ask(house.gateway, "GET", f"/api/metrics/activity/{row['id']}")
+            ).json()
+            for row in rows
+        }
     assert "summary failed" in got.header("x-llmstack-context")
     assert len(model.asked) == len(rows) == 2
     assert [row["metadata"]["reason"] for row in rows].count(REASON) == 1
     assert all(row["tokens"]["input_tokens"] > 0 for row in rows)
+    summary = opened.pop(REASON)
+    (request,) = opened.values()
+    assert (summary["decision"], summary["context"]) == (None, None), "those are the request's"
+    assert request["decision"]["model"] == "raw"
+    assert request["context"]["summary"] == "failed"
 
 
 async def test_off_leaves_the_front_of_a_prompt_as_it_is_too(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def request_bytes(
     method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
 ) -> bytes:
     """A request as it goes over the wire."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: gateway.test"]
+    lines = [f"{method} {target} HTTP/1.1", "Host: gateway.localhost"]
     lines += [f"{name}: {value}" for name, value in headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

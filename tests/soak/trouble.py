@@ -129,7 +129,8 @@ class Trouble:
         return [place for place, blow in enumerate(self.blows) if blow.end == inf]
 
     async def _is_known(self, model: str) -> bool:
-        _, body = await self._ask("GET", "/api/models")
+        status, body = await self._ask("GET", "/api/models")
+        assert status == 200, body
         return model in {row["id"] for row in json.loads(body)["models"]}
 
     def _note(
@@ -145,7 +146,7 @@ class Trouble:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(
-                f"{method} {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n"
+                f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                 "Content-Length: 0\r\n\r\n".encode()
             )
             async with asyncio.timeout(30):

@@ -78,6 +78,8 @@ every_shell = pytest.mark.parametrize(
 def environment(home: Path, **extra: str) -> dict[str, str]:
     """The environment of a user who lives in ``home``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    for name in ("COLUMNS", "LINES"):  # the terminal says how large it is
+        kept.pop(name, None)
     return kept | {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),

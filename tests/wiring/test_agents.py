@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -191,3 +193,38 @@ def test_nothing_outside_of_the_project_is_touched_unless_asked(agent: str, plac
     """Only --global reaches the user's own files."""
     for edit in wired(agent, place).edits:
         assert place.project in edit.path.parents
+
+
+def of_this_machine(place: Place, *, needs_key: bool) -> Endpoint:
+    file = str(place.project / ".llmstack" / "local-key")
+    return endpoint(STACK, BASE, {}, needs_key=needs_key, key_file=file)
+
+
+@pytest.mark.parametrize("needs_key", [False, True])
+def test_opencode_is_told_where_the_key_is_and_goes_on_when_keys_are_made(
+    place: Place, needs_key: bool
+) -> None:
+    """Seen from the project, which others may have elsewhere."""
+    here = of_this_machine(place, needs_key=needs_key)
+    config = json.loads(written("opencode", place, here)["opencode.json"])
+    options = config["provider"]["llama.cpp"]["options"]
+    assert options["apiKey"] == "{file:./.llmstack/local-key}"
+    config = json.loads(written("opencode", everywhere(place), here)["opencode.json"])
+    options = config["provider"]["llama.cpp"]["options"]
+    assert options["apiKey"] == f"{{file:{here.key_file}}}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the command is a POSIX one")
+def test_claude_code_reads_the_key_itself_when_it_needs_one(place: Place) -> None:
+    """The placeholder of an earlier wiring, which would win, goes; a token of the user's stays."""
+    path = place.project / ".claude" / "settings.local.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(written("claude", place)["settings.local.json"])
+    assert "sk-no-key-required" in path.read_text()
+    here = of_this_machine(place, needs_key=True)
+    settings = json.loads(written("claude", place, here)["settings.local.json"])
+    assert "ANTHROPIC_AUTH_TOKEN" not in settings["env"]
+    assert shlex.split(settings["apiKeyHelper"]) == ["cat", here.key_file]
+    path.write_text('{"env": {"ANTHROPIC_AUTH_TOKEN": "mine"}}')
+    settings = json.loads(written("claude", place, here)["settings.local.json"])
+    assert settings["env"]["ANTHROPIC_AUTH_TOKEN"] == "mine"

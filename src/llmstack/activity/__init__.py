@@ -9,6 +9,7 @@ from llmstack.lazy import exports
 
 if TYPE_CHECKING:
     from llmstack.activity.captures import Capture, CaptureCache, Recording
+    from llmstack.activity.clients import ClientMetrics
     from llmstack.activity.events import Client, Events, encode_event
     from llmstack.activity.exposition import CONTENT_TYPE
     from llmstack.activity.failure import error_message
@@ -34,6 +35,7 @@ __all__ = [
     "Capture",
     "CaptureCache",
     "Client",
+    "ClientMetrics",
     "Events",
     "Exceeded",
     "Inflight",
@@ -65,6 +67,7 @@ __getattr__ = exports(
         "Capture": "captures",
         "CaptureCache": "captures",
         "Client": "events",
+        "ClientMetrics": "clients",
         "Events": "events",
         "Exceeded": "spend",
         "Inflight": "inflight",

@@ -9,9 +9,10 @@ from llmstack.activity.headers import shown_headers
 from llmstack.activity.record import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from llmstack.activity.events import Events
+    from llmstack.activity.flow import Flowing
 
 #: Seconds between two looks at a request whose bytes flow.
 EVERY = 0.25
@@ -52,6 +53,14 @@ class InflightTable:
         """Enter a request; ``cancel`` ends it when somebody asks for that."""
         about = About(method, headers, remote_ip, metadata)
         return _Described(self, cancel, model, req_path, about)
+
+    def __iter__(self) -> Iterator[Inflight]:
+        return iter(tuple(self._requests.values()))
+
+    def flowing(self) -> list[Flowing]:
+        """The answers that are being streamed."""
+        found = (request.flowing() for request in self)
+        return [flowing for flowing in found if flowing]
 
     def enter(self, request: Inflight) -> int:
         """Take a request in; its number."""
@@ -126,6 +135,14 @@ class Inflight:
         """The rest of what is shown, asked for when somebody looks."""
         raise NotImplementedError
 
+    def more(self) -> dict[str, Any]:
+        """Members beyond llama-swap's."""
+        return {}
+
+    def flowing(self) -> Flowing | None:
+        """How far its answer has come, None while none is streamed."""
+        return None
+
     @property
     def id(self) -> str:
         """Its number as llama-swap writes it."""
@@ -177,7 +194,7 @@ class Inflight:
         }
         if about.metadata:
             entry["metadata"] = dict(about.metadata)
-        return entry
+        return entry | self.more()
 
 
 class _Described(Inflight):

@@ -33,8 +33,12 @@ def metrics_text(
     models: ModelMetrics | None = None,
     states: Mapping[str, str] = {},
     spending: Iterable[Mapping[str, Any]] = (),
+    clients: Iterable[Family] = (),
 ) -> bytes:
-    """The text for the latest sample, the models and tiers' costs (``exposition.CONTENT_TYPE``)."""
+    """The text for the latest sample, the models, tiers' costs and keys' use.
+
+    Its content type is ``exposition.CONTENT_TYPE``.
+    """
     families: list[Family] = []
     if moment:
         families += host_families(moment.host)
@@ -42,6 +46,7 @@ def metrics_text(
     if models:
         families += models.families(states)
     families += spend_families(spending)
+    families += clients
     return render(families)
 
 

@@ -29,11 +29,25 @@ COLUMNS = {
     "gen_speed": "tokens_per_second",
     "duration": "duration_ms",
     "cost": "cost_usd",
+    "ttft": "ttft_ms",
+    "client": "client",
+    "tier": "tier",
 }
+#: What may be searched in.
+_SEARCHED = ("model_id", "req_path", "reason", "error_msg")
+#: Where a row has its session; what another program wrote need not be JSON.
+_SESSION = "CASE WHEN json_valid(metadata_json) THEN json_extract(metadata_json, '$.session') END"
+_STATUS = {
+    "ok": "resp_status_code BETWEEN 1 AND 399",
+    "error": "resp_status_code NOT BETWEEN 1 AND 399",
+}
+#: Characters of a text that is looked for.
+LONGEST = 200
 _MOST_ROWS = 999
 #: SQLite's largest integer.
 _LARGEST = (1 << 63) - 1
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CODE = re.compile(r"\d{1,3}", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
@@ -43,6 +57,8 @@ class ActivityQuery:
 
     ``start`` and ``end`` are seconds since the epoch, both inclusive. ``sort`` is one of
     ``COLUMNS``; rows that are equal in it are in the order of their ids, in the same direction.
+    ``status`` is ``ok``, ``error`` or a number; ``search`` is a part of the model's name, the path,
+    the reason or the error, whatever its case. Filters that are empty do not count.
     """
 
     models: tuple[str, ...] = ()
@@ -54,6 +70,11 @@ class ActivityQuery:
     descending: bool = True
     page: int = 1
     limit: int = 25
+    client: str = ""
+    session: str = ""
+    tier: str = ""
+    status: str = ""
+    search: str = ""
 
     def where(self) -> tuple[str, list[str | int]]:
         """The condition with its values."""
@@ -71,15 +92,34 @@ class ActivityQuery:
             if value is not None:
                 parts.append(condition)
                 values.append(value)
+        for condition, text in (
+            ("client = ?", self.client),
+            ("tier = ?", self.tier),
+            (f"{_SESSION} = ?", self.session),
+        ):
+            if text:
+                parts.append(condition)
+                values.append(text)
+        if self.status:
+            parts.append(_STATUS.get(self.status, "resp_status_code = ?"))
+            values += () if self.status in _STATUS else (int(self.status),)
+        if self.search:
+            looked = " OR ".join(f"{name} LIKE ? ESCAPE '!'" for name in _SEARCHED)
+            parts.append(f"({looked})")
+            values += [f"%{_escaped(self.search)}%"] * len(_SEARCHED)
         return (f" WHERE {' AND '.join(parts)}" if parts else ""), values
 
-    def order(self) -> str:
-        """The order and the page."""
+    def sequence(self) -> str:
+        """The order, without the page."""
         direction = "DESC" if self.descending else "ASC"
         column = COLUMNS[self.sort]
         first = "" if column == "id" else f"{column} {direction}, "
+        return f" ORDER BY {first}id {direction}"
+
+    def order(self) -> str:
+        """The order and the page."""
         offset = min((self.page - 1) * self.limit, _LARGEST)
-        return f" ORDER BY {first}id {direction} LIMIT {self.limit} OFFSET {offset}"
+        return f"{self.sequence()} LIMIT {self.limit} OFFSET {offset}"
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> ActivityQuery:
@@ -125,6 +165,8 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> ActivityQuery:
         descending=order == "desc",
         page=page,
         limit=limit,
+        status=_status(single),
+        **{name: _short(single, name) for name in ("client", "session", "tier", "search")},
     )
 
 
@@ -154,6 +196,26 @@ def _bound(single: dict[str, str], name: str) -> int | None:
     if value < 1:
         raise BadRequest(f"{name} must be >= 1")
     return value
+
+
+def _short(single: dict[str, str], name: str) -> str:
+    text = single.get(name, "")
+    if len(text) > LONGEST:
+        raise BadRequest(f"{name} must have at most {LONGEST} characters")
+    # Half a surrogate pair cannot be asked for: no row has one.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _status(single: dict[str, str]) -> str:
+    text = single.get("status", "")
+    if text and text not in _STATUS and not _CODE.fullmatch(text):
+        raise BadRequest("status must be ok, error or a number")
+    return text
+
+
+def _escaped(text: str) -> str:
+    """``text`` for LIKE, with its wildcards taken literally."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _moment(single: dict[str, str], name: str) -> float | None:

@@ -45,6 +45,23 @@ def read_page(connection: sqlite3.Connection, query: ActivityQuery) -> Page:
     return Page([to_row(row) for row in found], query.page, query.limit, total)
 
 
+def read_ids(connection: sqlite3.Connection, query: ActivityQuery) -> list[int]:
+    """The ids of all rows that ``query`` matches, in its order, whatever its page."""
+    where, values = query.where()
+    found = connection.execute(
+        f"SELECT id FROM activity{where}{query.sequence()}",  # noqa: S608 - built from constants
+        values,
+    )
+    return [number for (number,) in found]
+
+
+def read_rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[ActivityRow]:
+    """The rows with these ids, at most 999, in their order; those that are gone are left out."""
+    found = connection.execute(f"{SELECT} WHERE id IN ({','.join('?' * len(ids))})", tuple(ids))
+    rows = {values[0]: to_row(values) for values in found}
+    return [rows[number] for number in ids if number in rows]
+
+
 def read_stats(connection: sqlite3.Connection, models: Sequence[str]) -> dict[str, Any]:
     """The answer of ``GET /api/metrics/stats`` for some models, or all."""
     of_models = f"model_id IN ({','.join('?' * len(models))})" if models else "1"

@@ -40,7 +40,7 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
     they do not apply. ``client`` is the name of the key that was used, ``tier`` and ``reason`` are
     routing's. ``backend`` says what answered (``local``, ``bedrock``, ``openai``, ``ollama``,
     ``peer``), ``instead_of`` which tier was asked first. ``cost_usd`` is None where no price is
-    known.
+    known. ``reread_tokens`` are prompt tokens that were read again (``activity.reprefill``).
     """
 
     model: str
@@ -62,6 +62,7 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
     instead_of: str = ""
     cost_usd: float | None = None
     id: int = 0
+    reread_tokens: int = 0
 
     def to_json(self, *, has_capture: bool = False) -> dict[str, Any]:
         """The row in the shape of llama-swap's API (behaviour report, section 5.3)."""
@@ -96,6 +97,8 @@ class ActivityRow(msgspec.Struct, frozen=True, gc=False):
             metadata.setdefault("reasoning_tokens", str(usage.reasoning_tokens))
         if usage.cache_write_tokens:
             metadata.setdefault("cache_write_tokens", str(usage.cache_write_tokens))
+        if self.reread_tokens:
+            metadata.setdefault("reread_tokens", str(self.reread_tokens))
         if self.cost_usd is not None:
             metadata.setdefault("cost_usd", usd(self.cost_usd))
         if metadata:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 # Step 1 is llama-swap's table, so that a database it has written is taken over and can be given
 # back; step 2 adds what llmstack knows more, step 3 what answers cost: the sums of each day stay
-# when rows go. llama-swap's two indexes are left out: they cost every row a third of its writing,
-# and looking through all rows that are kept takes some hundredths of a second.
+# when rows go; step 4 what swaps and prompts that were read again have cost in time. llama-swap's
+# two indexes are left out: they cost every row a third of its writing, and looking through all rows
+# that are kept takes some hundredths of a second.
 _STEPS = (
     """
 CREATE TABLE IF NOT EXISTS activity (
@@ -61,20 +62,29 @@ CREATE TABLE spend (
     PRIMARY KEY (tier, day)
 ) WITHOUT ROWID;
 """,
+    """
+ALTER TABLE activity ADD COLUMN reread_tokens INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE swaps (
+    ts_created INTEGER NOT NULL,
+    model_id TEXT NOT NULL,
+    seconds REAL NOT NULL
+);
+""",
 )
 _COLUMNS = (
     "id, ts_created, model_id, req_path, resp_content_type, resp_status_code, cache_tokens,"
     " draft_tokens, draft_acc_tokens, input_tokens, output_tokens, prompt_per_second,"
     " tokens_per_second, duration_ms, error_msg, metadata_json, ttft_ms, queue_ms, load_ms,"
-    " client, tier, reason, reasoning_tokens, cache_write_tokens, backend, instead_of, cost_usd"
+    " client, tier, reason, reasoning_tokens, cache_write_tokens, backend, instead_of, cost_usd,"
+    " reread_tokens"
 )
 SELECT = f"SELECT {_COLUMNS} FROM activity"  # noqa: S608 - constants
 #: Milliseconds to wait for another program that has locked the file.
 PATIENCE = 1000
 #: Rows of one statement: older SQLite takes at most 999 values.
-AT_ONCE = 36
+AT_ONCE = 35
 _INSERT = f"INSERT INTO activity ({_COLUMNS}) VALUES "  # noqa: S608 - constants
-_VALUES = f"({','.join('?' * 27)})"
+_VALUES = f"({','.join('?' * 28)})"
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -151,7 +161,7 @@ def _values(number: int, row: ActivityRow) -> tuple[Any, ...]:
         *(_storable(row.error_msg), _storable(metadata), row.ttft_ms, row.queue_ms, row.load_ms),
         *(_storable(row.client), _storable(row.tier), _storable(row.reason)),
         *(usage.reasoning_tokens, usage.cache_write_tokens, _storable(row.backend)),
-        *(_storable(row.instead_of), row.cost_usd),
+        *(_storable(row.instead_of), row.cost_usd, row.reread_tokens),
     )
 
 
@@ -188,6 +198,7 @@ def to_row(values: tuple[Any, ...]) -> ActivityRow:
         backend=values[24],
         instead_of=values[25],
         cost_usd=values[26],
+        reread_tokens=values[27],
     )
 
 

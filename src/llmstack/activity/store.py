@@ -10,13 +10,17 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from llmstack.activity.reading import read_page, read_stats
+from llmstack.activity.clients import read_clients
+from llmstack.activity.day import read_day, write_swap
+from llmstack.activity.reading import read_ids, read_page, read_rows, read_stats
 from llmstack.activity.schema import charge, connect, insert, read_spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llmstack.activity.clients import ClientUse
+    from llmstack.activity.day import Day
     from llmstack.activity.query import ActivityQuery
     from llmstack.activity.reading import Page
     from llmstack.activity.record import ActivityRow
@@ -125,9 +129,35 @@ class ActivityStore:
         """
         return self._submit(lambda connection: read_page(connection, query))
 
+    def ask_ids(self, query: ActivityQuery) -> Future[list[int]]:
+        """The ids of all that ``query`` matches, in its order. Errors: see ``ask``."""
+        return self._submit(lambda connection: read_ids(connection, query))
+
+    def ask_rows(self, ids: Sequence[int]) -> Future[list[ActivityRow]]:
+        """Some rows, at most 999; those that are gone are left out. Errors: see ``ask``."""
+        return self._submit(lambda connection: read_rows(connection, ids))
+
     def ask_stats(self, models: Sequence[str] = ()) -> Future[dict[str, Any]]:
         """The answer of ``GET /api/metrics/stats`` for some models, or all. Errors: see ``ask``."""
         return self._submit(lambda connection: read_stats(connection, models))
+
+    def ask_day(self, since: float) -> Future[Day]:
+        """The sums since a moment (epoch seconds). Errors: see ``ask``."""
+        return self._submit(lambda connection: read_day(connection, since))
+
+    def swapped(self, model: str, seconds: float) -> None:
+        """Remember that a swap to ``model`` has just ended, after ``seconds``."""
+        when = self._now()
+        done = self._submit(lambda connection: write_swap(connection, model, seconds, when))
+        done.add_done_callback(self._note_failure)
+
+    def _note_failure(self, done: Future[None]) -> None:
+        if error := done.exception():
+            self._warn(f"a swap is not counted: {error}")
+
+    def ask_clients(self) -> Future[dict[str, ClientUse]]:
+        """What the log has of every client. Errors: see ``ask``."""
+        return self._submit(read_clients)
 
     def keep(self, rows: int) -> None:
         """Keep the newest ``rows`` from now on."""

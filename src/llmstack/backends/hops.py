@@ -7,8 +7,9 @@ it, not those of its peers, so that neither waits for the other and names do not
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from llmstack.errors import BackendFailed
 

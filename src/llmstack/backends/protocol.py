@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
+
 from llmstack.config.stack import Sampler
 
 if TYPE_CHECKING:
@@ -32,8 +34,7 @@ class Waiting(Protocol):
         """The model is there, after ``waited`` seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One request on its way to a backend.
 
     ``path`` is the API's path (``/v1/chat/completions``), ``target`` the raw path with its query

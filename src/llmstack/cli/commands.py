@@ -33,10 +33,13 @@ COMMANDS = {
     "stop": Command("stop", "Stop the daemon; running answers may end first.", "Run"),
     "restart": Command("restart", "Stop, then start with the present models.ini.", "Run"),
     "status": Command("status", "Show the daemon and its models; exits 1 when it is down.", "Run"),
+    "top": Command("top", "Show models, memory, requests and cost, live.", "Run"),
     "serve": Command("serve", "Run the daemon in the foreground.", "Run"),
+    "autostart": Command("autostart", "Start this project's stack at login, or no more.", "Run"),
     "swap": Command(
         "swap", "Run the engine alone, in llama-swap's place, on its config.yaml.", "Run"
     ),
+    "keys": Command("keys", "Make, list and revoke the keys of clients.", "Run"),
     "logs": Command("logs", "Show the log of the gateway or of a model.", "Run"),
     "activate": Command("activate", "Wire this shell to the projects you enter.", "Shell"),
     "allow": Command("allow", "Let this project wire your shells; an edit asks again.", "Shell"),

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmstack.cli.agreement import agreed
 from llmstack.cli.here import work_dir
 from llmstack.errors import LlmstackError
 from llmstack.wiring.shell_prompt import printable_text
@@ -101,6 +102,7 @@ def _list(place: Place, *, as_json: bool) -> int:
 
 def _connect(arguments: Namespace, place: Place) -> int:
     from llmstack.cli.channel import require_chosen
+    from llmstack.config.local_key import ensure_local_key
     from llmstack.config.marker import Marker, read_marker
     from llmstack.server.offered import project_endpoint
     from llmstack.wiring.agents import AGENTS
@@ -119,7 +121,7 @@ def _connect(arguments: Namespace, place: Place) -> int:
     if arguments.dry_run:
         print("[*] nothing was written", file=sys.stderr)
     elif changes:
-        if not (arguments.yes or _agreed()):
+        if not (arguments.yes or agreed()):
             print("[=] nothing was written", file=sys.stderr)
             return 1
         for file in carry_out(arguments.agent, wiring, endpoint, place).files:
@@ -128,6 +130,10 @@ def _connect(arguments: Namespace, place: Place) -> int:
     elif wiring.edits:
         carry_out(arguments.agent, wiring, endpoint, place)
         print(f"[=] {arguments.agent} is connected already", file=sys.stderr)
+    if endpoint.needs_key and endpoint.key_file and "LLMSTACK_API_KEY" not in os.environ:
+        print(f'export LLMSTACK_API_KEY="$(cat {shlex.quote(endpoint.key_file)})"')
+    if endpoint.key_file and not arguments.dry_run:
+        ensure_local_key(work)  # what was written names it
     for name, value in wiring.environ:
         shown = f'"{value}"' if value.startswith("$") else shlex.quote(value)
         print(f"export {name}={shown}")
@@ -135,12 +141,3 @@ def _connect(arguments: Namespace, place: Place) -> int:
         print(f"     {note}", file=sys.stderr)
     print(f"     start it with: {wiring.command}", file=sys.stderr)
     return 0
-
-
-def _agreed() -> bool:
-    """Whether the person at the terminal agrees; without one nobody does."""
-    if not sys.stdin.isatty():
-        print("[!] nobody is there to ask; give --yes to write this", file=sys.stderr)
-        return False
-    print("Write this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

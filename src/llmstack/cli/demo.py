@@ -24,6 +24,9 @@ writes is below the data directory ($LLMSTACK_DATA_DIR); your own .llmstack/ is 
 #: Tokens of an answer in the demo.
 ANSWER = 60
 
+#: Tiers of the demo, and places in which demos side by side look for ports.
+_TIERS, _PLACES = 4, 100
+
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options."""
@@ -34,17 +37,21 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Fetch the model, then serve, ask and narrate."""
     from llmstack.cli.narration import show_download
-    from llmstack.config.templates import render_demo_ini
+    from llmstack.config.templates import DEMO_PORT, render_demo_ini
     from llmstack.config.workdir import WorkDir, write_atomically
     from llmstack.hub.data_dir import data_dir
     from llmstack.hub.demo_model import ensure_demo_model
+    from llmstack.server.listen import free_row
     from llmstack.server.plan import plan_stack
     from llmstack.server.serve import run as run_loop
 
     with show_download() as report:
         model = ensure_demo_model(data_dir(os.environ), report)
     work = WorkDir(data_dir(os.environ) / "demo")
-    write_atomically(work.models_ini, render_demo_ini(model))
+    # What is free now may be taken by a second demo before a model is loaded: each begins to look
+    # somewhere else.
+    ports = free_row(DEMO_PORT + os.getpid() % _PLACES * _TIERS, _TIERS)
+    write_atomically(work.models_ini, render_demo_ini(model, ports))
     # The demo has its own models.ini; one that the user has named elsewhere is not meant.
     environ = {k: v for k, v in os.environ.items() if k != "LLMSTACK_MODELS_INI"}
     plan = plan_stack(work, environ)
@@ -119,6 +126,7 @@ async def _ask_all(stack: RunningStack, narrator: Narrator) -> None:
             chat,
             stack.gateway,
             [{"role": "user", "content": prompt.text}],
+            key=stack.local_key,
             on_model=narrator.routed,
             on_text=narrator.text,
             max_tokens=ANSWER,

@@ -64,8 +64,15 @@ def daemon() -> DaemonRecord:
 
 
 def api_key() -> str:
-    """The API key to show to a stack, empty for none."""
+    """The API key to show to another machine's stack, empty for none."""
     return os.environ.get(KEY_VARIABLE, "")
+
+
+def own_key(work: WorkDir) -> str:
+    """The key to show to the daemon of ``work``, on this machine."""
+    from llmstack.config.local_key import read_local_key
+
+    return read_local_key(work) or api_key()
 
 
 def channel(work: WorkDir) -> Marker:
@@ -74,6 +81,14 @@ def channel(work: WorkDir) -> Marker:
     from llmstack.server.record import living_daemon
 
     return effective_marker(work, daemon_lives=living_daemon(work) is not None)
+
+
+def key_for(work: WorkDir, base: str) -> str:
+    """The key to show to ``base``, which answers for ``work`` (``gateway``)."""
+    from llmstack.server.record import living_daemon
+
+    record = living_daemon(work)
+    return own_key(work) if record and record.gateway == base else api_key()
 
 
 def gateway(work: WorkDir) -> str:

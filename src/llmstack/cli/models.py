@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from llmstack.cli.here import api_key, channel, gateway, work_dir
+from llmstack.cli.here import channel, gateway, key_for, work_dir
 from llmstack.errors import DaemonError
 from llmstack.wiring.shell_prompt import printable
 
@@ -51,7 +51,7 @@ def _asked(work: WorkDir) -> list[dict[str, Any]]:
 
     base = gateway(work)
     try:
-        return _rows(get_json(base, "/v1/models", key=api_key()))
+        return _rows(get_json(base, "/v1/models", key=key_for(work, base)))
     except (AttributeError, KeyError, TypeError) as error:
         raise DaemonError(
             f"what {base} answers is no list of models", fix="Is that the gateway of an llmstack?"

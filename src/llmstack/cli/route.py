@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from llmstack.cli.here import api_key, work_dir
+from llmstack.cli.here import own_key, work_dir
 from llmstack.cli.hosted_view import hosted_rows
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.wiring.shell_prompt import printable
@@ -62,10 +62,12 @@ def _daemons(path: str, body: bytes) -> dict[str, Any] | None:
     from llmstack.client.http import post_json
     from llmstack.server.record import living_daemon
 
-    record = living_daemon(work_dir())
+    work = work_dir()
+    record = living_daemon(work)
     if record is None:
         return None
-    told = post_json(record.gateway, f"/api/route?{urlencode({'path': path})}", body, key=api_key())
+    asked = f"/api/route?{urlencode({'path': path})}"
+    told = post_json(record.gateway, asked, body, key=own_key(work))
     if not isinstance(told, dict) or not told.keys() >= _SHOWN or type(told["tried"]) is not list:
         raise DaemonError(f"{record.gateway} does not explain its routing", fix="Restart it.")
     return told

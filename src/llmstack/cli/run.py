@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from llmstack.cli.here import api_key, gateway, work_dir
+from llmstack.cli.here import gateway, key_for, work_dir
 from llmstack.errors import DaemonError
 from llmstack.wiring.shell_prompt import printable, without_controls
 
@@ -37,8 +37,10 @@ def run(arguments: Namespace) -> int:
     """Ask and stream."""
     from llmstack.client.chat import chat
 
-    base = gateway(work_dir())
-    model, words = _model(base, arguments)
+    work = work_dir()
+    base = gateway(work)
+    key = key_for(work, base)
+    model, words = _model(base, key, arguments)
     prompt = " ".join(words)
     if not sys.stdin.isatty() and (piped := sys.stdin.read().strip()):
         prompt = f"{prompt}\n\n{piped}"
@@ -50,7 +52,7 @@ def run(arguments: Namespace) -> int:
         base,
         messages,
         model=model,
-        key=api_key(),
+        key=key,
         on_model=lambda model, why: print(
             printable(f"[*] {model}: {why}"), file=sys.stderr, flush=True
         ),
@@ -66,7 +68,7 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _model(base: str, arguments: Namespace) -> tuple[str, list[str]]:
+def _model(base: str, key: str, arguments: Namespace) -> tuple[str, list[str]]:
     """The model and the words of the question: a first word that names a model is no question."""
     from llmstack.client.http import get_json
 
@@ -74,7 +76,7 @@ def _model(base: str, arguments: Namespace) -> tuple[str, list[str]]:
     if arguments.model or len(words) == 1:
         return arguments.model or "auto", words
     try:
-        names = {row["id"] for row in get_json(base, "/v1/models", key=api_key())["data"]}
+        names = {row["id"] for row in get_json(base, "/v1/models", key=key)["data"]}
     except (KeyError, TypeError) as error:
         raise DaemonError(
             f"what {base} answers is no list of models", fix="Is that the gateway of an llmstack?"

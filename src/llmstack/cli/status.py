@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from llmstack.cli.here import api_key, channel, work_dir
+from llmstack.cli.here import api_key, channel, own_key, work_dir
 from llmstack.cli.hosted_view import print_sources, print_state
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.wiring.shell_prompt import printable, printable_text
@@ -50,7 +50,7 @@ def _own(work: WorkDir) -> dict[str, Any]:
     if record:
         state |= {"running": True, "pid": record.pid, "gateway": record.gateway}
         try:
-            state |= get_json(record.gateway, "/api/status", key=api_key())
+            state |= get_json(record.gateway, "/api/status", key=own_key(work))
             for model in state["models"]:
                 model["memory"] = _memory(model["pid"])
         except (DaemonError, KeyError, TypeError, ValueError) as error:
@@ -115,6 +115,10 @@ def _print(state: dict[str, Any]) -> None:
         return
     mark = "[OK] ready" if state["ready"] else "[*] loading" if state.get("loading") else "[!] up"
     print(f"{mark}   pid {state['pid']}   {state['gateway']}/v1   channel {state.get('channel')}")
+    if public := state.get("public"):
+        keys = state.get("keys")
+        keyed = f"keys: {keys}" if keys else "without any key"
+        print(printable_text(f"     network {public}/v1   {keyed}"))
     for problem in state.get("problems", []):
         print(f"[!] {printable_text(str(problem))}")
     for model in state.get("models", []):

@@ -26,6 +26,14 @@ LARGEST = 8 * 1024 * 1024
 PATIENCE = 30.0
 
 
+class Refused(DaemonError):
+    """The server answered, with an HTTP ``status`` other than 200."""
+
+    def __init__(self, status: int, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.status = status
+
+
 def get_json(base: str, path: str, limit: float = LIMIT, *, key: str = "") -> Any:
     """The decoded body of ``GET base+path``.
 
@@ -70,20 +78,63 @@ def get_text(
                     told = answer.read(LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise DaemonError(f"{base} does not answer", why=str(error)) from error
-    if answer.status in (401, 403):
-        raise DaemonError(
-            f"{base} wants an API key" if answer.status == 401 else f"{base} refuses this API key",
-            fix="Put a key of that server in the variable LLMSTACK_API_KEY.",
-        )
-    if answer.status != 200:
-        why = told.decode("utf-8", "replace")[:500]
-        raise DaemonError(f"{base}{path} answered {answer.status}", why=why)
+    _check(base, path, answer.status, told)
     if len(told) > LARGEST:
         raise DaemonError(f"{base}{path} is larger than {LARGEST >> 20} MiB")
     try:
         return told.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DaemonError(f"{base}{path} is not text", why=str(error)) from error
+
+
+def _check(base: str, path: str, status: int, told: bytes) -> None:
+    if status in (401, 403):
+        raise Refused(
+            status,
+            f"{base} wants an API key" if status == 401 else f"{base} refuses this API key",
+            fix="Put a key of that server in the variable LLMSTACK_API_KEY.",
+        )
+    if status != 200:
+        why = told.decode("utf-8", "replace")[:500]
+        raise Refused(status, f"{base}{path} answered {status}", why=why)
+
+
+@contextmanager
+def opened(
+    base: str, path: str, silence: float, *, key: str = ""
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to ``GET base+path``, to be read as it comes.
+
+    No more than ``silence`` seconds may pass without a byte.
+
+    Raises:
+        DaemonError: no answer, or not a 200.
+    """
+    with closing(_connect(base, silence)) as connection:
+        try:
+            prefix = urlsplit(base).path.rstrip("/")
+            connection.request("GET", f"{prefix}{path}", headers=_headers(key))
+            answer = connection.getresponse()
+            told = answer.read(LARGEST) if answer.status != 200 else b""
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonError(f"{base} does not answer", why=str(error)) from error
+        with answer:
+            _check(base, path, answer.status, told)
+            yield answer
+
+
+def read_events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+    """The events of ``/api/events`` by kind and data, until the other side ends the stream.
+
+    Raises:
+        OSError, HTTPException, ValueError, RecursionError: it breaks off, or is no such stream.
+    """
+    while line := answer.readline(LARGEST):
+        if line.startswith(b"data:"):
+            envelope = json.loads(line[5:])
+            if not isinstance(envelope, dict):
+                raise ValueError("an event is no JSON object")
+            yield str(envelope.get("type")), json.loads(str(envelope.get("data")))
 
 
 class EventStream:

@@ -15,6 +15,7 @@ from llmstack.config.numbers import (
     shown,
 )
 from llmstack.config.problems import Problem, nearest
+from llmstack.config.read_network import parse_file, parse_insecure
 from llmstack.config.read_settings import (
     CEILINGS_FIX,
     PORTS_FIX,
@@ -49,6 +50,9 @@ _ROUTING: dict[str, tuple[str, Callable[[str], Any]]] = {
 _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ROUTER_HOST": ("router_host", parse_host),
     "ROUTER_PORT": ("router_port", parse_port),
+    "ROUTER_TLS_CERT": ("tls_cert_file", parse_file),
+    "ROUTER_TLS_KEY": ("tls_key_file", parse_file),
+    "ROUTER_INSECURE": ("insecure", parse_insecure),
 }
 
 #: Variables that name the tier which plays a role.

@@ -9,10 +9,17 @@ from __future__ import annotations
 from llmstack.config.hosted import BACKENDS
 from llmstack.config.hosted_keys import HOSTED, PRICES
 from llmstack.config.key import Key, SectionKind
+from llmstack.config.network_keys import NETWORK
 
 _SETTINGS = (
     Key("DEFAULT", "host", "host", "127.0.0.1", "Address that the model servers listen on."),
-    Key("DEFAULT", "router_host", "host", "127.0.0.1", "Address that the gateway listens on."),
+    Key(
+        "DEFAULT",
+        "router_host",
+        "host",
+        "127.0.0.1",
+        "Address that the gateway listens on; one of the network needs keys (llmstack keys).",
+    ),
     Key("DEFAULT", "router_port", "port", "10101", "Port of the gateway."),
     Key("DEFAULT", "engine_port", "port", "10102", "Port of the engine's own door."),
     Key("DEFAULT", "start_port", "port", "10001", "First port given to a model server."),
@@ -44,6 +51,7 @@ _SETTINGS = (
         "",
         "Where Ollama is, or off; without it OLLAMA_HOST and Ollama's own port are tried.",
     ),
+    *NETWORK,
 )
 
 _TIER = (

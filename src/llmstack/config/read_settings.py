@@ -17,6 +17,7 @@ from llmstack.config.numbers import (
     shown,
 )
 from llmstack.config.read_context import read_context
+from llmstack.config.read_network import parse_hosts, parse_origins
 from llmstack.config.read_server import local_path, read_server
 from llmstack.config.stack import Routing, Settings
 from llmstack.config.upstream_url import parse_url
@@ -49,6 +50,10 @@ def read_settings(fields: Fields, base: Path) -> Settings:
         capture_buffer=_or(fields.read("capture_buffer", _megabytes), default.capture_buffer),
         ollama=_or(fields.read("ollama", _ollama), default.ollama),
         context=read_context(fields),
+        tls_cert_file=_or(fields.read("tls_cert_file", lambda text: local_path(text, base)), ""),
+        tls_key_file=_or(fields.read("tls_key_file", lambda text: local_path(text, base)), ""),
+        allowed_hosts=_or(fields.read("allowed_hosts", parse_hosts), ()),
+        allowed_origins=_or(fields.read("allowed_origins", parse_origins), ()),
     )
 
 

@@ -162,6 +162,15 @@ class Settings:
     ollama: str = ""
     #: For models that are no tiers' own, such as those of sources.
     context: ContextSettings = field(default_factory=ContextSettings)
+    #: The files of a certificate chain and its key, empty for plain HTTP.
+    tls_cert_file: str = ""
+    tls_key_file: str = ""
+    #: Names under which the gateway may be asked for beside its own; ``*.`` stands for all below.
+    allowed_hosts: tuple[str, ...] = ()
+    #: Origins whose pages may ask beside this machine's.
+    allowed_origins: tuple[str, ...] = ()
+    #: Whether the network may come in without keys. No file says so, only who starts the daemon.
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,8 @@ class SwapConfig:
     session_headers: tuple[str, ...] = SESSION_HEADERS
     performance: Performance = field(default_factory=Performance)
     ignore_paths: tuple[re.Pattern[str], ...] = (compile_go(IGNORED_PATHS),)
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
 

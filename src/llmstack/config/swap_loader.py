@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from llmstack.config.go_regex import compile_go
 from llmstack.config.macros import has_macro
 from llmstack.config.names import model_names, with_selectors
+from llmstack.config.numbers import BadValueError
 from llmstack.config.problems import nearest
+from llmstack.config.read_network import parse_hosts, parse_origins
 from llmstack.config.redact import LEAST_LENGTH
 from llmstack.config.swap import Performance, SwapConfig
 from llmstack.config.swap_access import read_api_keys
@@ -137,6 +139,8 @@ def _build(top: Section, source: Source) -> SwapConfig:
         session_headers=_session_headers(top.section("ui").section("activity")),
         performance=_performance(top.section("performance")),
         ignore_paths=_ignore_paths(top.section("upstream")),
+        allowed_hosts=_allowed(top, "allowedHosts", parse_hosts),
+        allowed_origins=_allowed(top, "allowedOrigins", parse_origins),
         secrets=source.secrets | _keys(clear_keys, peers),
         warnings=report.ordered(),
     )
@@ -225,6 +229,19 @@ def _session_headers(activity: Section) -> tuple[str, ...]:
         if name := entry.strip():
             headers.setdefault(name.lower(), name)
     return tuple(headers.values())
+
+
+def _allowed(top: Section, key: str, parse: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+    """Names or origins, each an entry of its own."""
+    found: list[str] = []
+    for index, text in enumerate(top.texts(key)):
+        if has_macro(text):
+            continue
+        try:
+            found += parse(text)
+        except BadValueError as error:
+            top.report.error((*top.at(key), index), f"{key}: {error.what}", error.fix)
+    return tuple(found)
 
 
 def _performance(section: Section) -> Performance:

@@ -81,6 +81,15 @@ _TOP = table(
         inner="api key",
         secret=True,
     ),
+    _addition(
+        texts(
+            "allowedHosts",
+            "Names, beside this machine's, under which browsers on it may manage models.",
+        )
+    ),
+    _addition(
+        texts("allowedOrigins", "Origins, beside this machine's, whose pages may manage models.")
+    ),
     of_kind(
         "macros",
         "macros",

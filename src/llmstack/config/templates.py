@@ -13,8 +13,10 @@ from llmstack.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_UNWRITABLE = re.compile(r"\s[;]|\$\{|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
+#: The first port of the demo's processes, where it is free.
+DEMO_PORT = 10201
 
+_UNWRITABLE = re.compile(r"\s[;]|\$\{|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
 
 #: Kinds of models that a project can begin with, and the file of each.
 VARIANTS = MappingProxyType(
@@ -37,8 +39,10 @@ def agents_md() -> str:
     return _data("AGENTS.md")
 
 
-def render_demo_ini(model: Path) -> str:
+def render_demo_ini(model: Path, start_port: int = DEMO_PORT) -> str:
     """A ``models.ini`` whose every tier is the one small model at ``model``.
+
+    ``start_port`` is the first of the four ports that its processes take.
 
     Raises ``ConfigError`` if the path cannot be written in an INI file.
     """
@@ -54,7 +58,8 @@ def render_demo_ini(model: Path) -> str:
                 )
             ]
         )
-    return _data("demo.ini").replace("{model}", path)
+    text = _data("demo.ini").replace("{start_port}", str(start_port))
+    return text.replace("{model}", path)
 
 
 def _data(name: str) -> str:

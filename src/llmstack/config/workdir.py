@@ -81,6 +81,21 @@ class WorkDir:
         return self.state / "overrides.json"
 
     @property
+    def keys(self) -> Path:
+        """The digests of the keys that clients may show."""
+        return self.state / "keys.json"
+
+    @property
+    def plain_keys(self) -> Path:
+        """Keys that the user wrote down, in the clear."""
+        return self.state / "config.json"
+
+    @property
+    def local_key(self) -> Path:
+        """The key that this machine's own programs show."""
+        return self.state / "local-key"
+
+    @property
     def download_record(self) -> Path:
         """How far the last download came."""
         return self.state / "download.json"

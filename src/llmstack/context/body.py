@@ -54,9 +54,10 @@ def read_history(path: str, body: bytes) -> History | None:
         raise too_deep() from None
 
 
-def apply(path: str, body: bytes, edits: Sequence[Edit]) -> bytes:
+def apply(path: str, body: bytes, edits: Sequence[Edit], history: History | None = None) -> bytes:
     """``body`` with ``edits`` made; the same object when they change nothing.
 
+    ``history`` is what ``read_history`` says of this body, where somebody has it.
     Calls and their results stay together and each user's message that holds results begins with
     them. A text that is cut is the longest one where an edit names several.
 
@@ -67,12 +68,12 @@ def apply(path: str, body: bytes, edits: Sequence[Edit]) -> bytes:
     if not edits:
         return body
     try:
-        return _applied(path, body, edits)
+        return _applied(path, body, edits, history)
     except RecursionError:
         raise too_deep() from None
 
 
-def _applied(path: str, body: bytes, edits: Sequence[Edit]) -> bytes:
+def _applied(path: str, body: bytes, edits: Sequence[Edit], history: History | None) -> bytes:
     top = top_level(body)
     changed = False
     for edit in edits:
@@ -80,7 +81,7 @@ def _applied(path: str, body: bytes, edits: Sequence[Edit]) -> bytes:
             changed = limit_output(top, edit.tokens) or changed
     others = [edit for edit in edits if not isinstance(edit, LimitOutput)]
     if others:
-        history = read_history(path, body)
+        history = history or read_history(path, body)
         listed = member(top, "input" if history and history.api == "responses" else "messages")
         if history is None or listed is None:
             raise ValueError("the body has no list of items to edit")

@@ -134,7 +134,7 @@ class _Fitting:
                     result = result if isinstance(with_it, Overflow) else with_it
             body = standing_body
             if result.edits != standing.edits:
-                body = apply(asked.path, asked.body, result.edits)
+                body = apply(asked.path, asked.body, result.edits, self.history)
                 tokens = yield from self._verify(body)
             if tokens <= self.room.prompt:
                 return self._fitted(result, body, tokens, round_)
@@ -151,7 +151,7 @@ class _Fitting:
             self.history, units, front, asked.settings, texts=self.texts, prior=asked.prior
         )
         try:
-            return standing, apply(asked.path, asked.body, standing.edits)
+            return standing, apply(asked.path, asked.body, standing.edits, self.history)
         except ValueError:
             # Digests look through what means the same, such as a text as a list of one part; an
             # edit may name the part. Then the checkpoint is none for this body.

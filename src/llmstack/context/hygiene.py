@@ -92,8 +92,7 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
     if api not in ("chat", "messages", "responses"):
         return body, ()
     front, order = _look(api, body)
-    billing = any(_BILLING in text for text in front)
-    clock = any(_states_time(text) for text in front)
+    billing, clock = _BILLING in front, _states_time(front)
     if not (billing or clock or order):
         return body, ()
     done: list[str] = []
@@ -110,22 +109,23 @@ def clean(path: str, body: bytes) -> tuple[bytes, tuple[str, ...]]:
     return (top.render(), tuple(done)) if done else (body, ())
 
 
-def _look(api: str, body: bytes) -> tuple[list[bytes], list[int]]:
-    """The raw pieces that may need an edit, and the order in which tools should be."""
+def _look(api: str, body: bytes) -> tuple[bytes, list[int]]:
+    """The raw pieces that may need an edit, in one, and the order in which tools should be."""
     try:
         try:
             front = _front.decode(body)
         except (msgspec.DecodeError, ValueError):
             front = decode_mended(_front, body, "")
     except (BadRequest, RecursionError):
-        return [], []
-    pieces = [bytes(front.system), bytes(front.instructions)]
+        return b"", []
+    pieces = [bytes(piece) for piece in (front.system, front.instructions) if piece]
     items = front.input if api == "responses" else front.messages
     for item in items if isinstance(items, list) else ():
         pieces.append(bytes(item))
         if b'"user"' in pieces[-1] or b'"assistant"' in pieces[-1]:
             break
-    return pieces, wanted_order(bytes(front.tools))
+    tools = bytes(front.tools)
+    return b"\n".join(pieces), wanted_order(tools) if tools else []
 
 
 def _states_time(text: bytes) -> bool:

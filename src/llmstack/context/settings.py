@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from llmstack.config.context_settings import (
     POLICIES,
@@ -24,16 +25,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """Tokens of one request's prompt and answer. ``source`` says who told: served, learned, set."""
 
     tokens: int
     source: Literal["served", "learned", "override", "configured", "unknown"] = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """The window divided: ``prompt`` tokens for what is sent, ``output`` for the answer."""
 
     window: int

@@ -29,6 +29,8 @@ def text_size(text: str) -> int:
 
 def json_size(raw: bytes) -> int:
     """The size of a JSON document in quarter tokens; an escape counts as its character."""
+    if not raw:
+        return 0
     if rb"\u" in raw:
         raw = _without_unicode_escapes(raw)
     escapes = raw.count(b"\\") - raw.count(b"\\\\")

@@ -36,6 +36,8 @@ _DIALECTS: dict[str, Dialect] = {
     "embeddings": "embeddings",
 }
 _PATH = re.compile(r"(?:/v1|/v)?/([a-z_/]+)(?:\?|\Z)")
+#: The paths that are asked for as a rule: every request asks this several times.
+_USUAL = {f"/v1/{end}": dialect for end, dialect in _DIALECTS.items()}
 _FILLED_ARRAY = re.compile(rb"\s*\[\s*[^\s\]]")
 
 _IMAGES = ("image", "image_url", "input_image")
@@ -56,6 +58,8 @@ _MEMBERS = (
 
 def dialect_of(path: str) -> Dialect:
     """The dialect spoken at ``path``, with or without the ``/v1`` or ``/v`` prefix."""
+    if usual := _USUAL.get(path):
+        return usual
     found = _PATH.match(path)
     return _DIALECTS.get(found[1], "other") if found else "other"
 
@@ -97,11 +101,14 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
     for item in _items(dialect, body):
         role = item.get("role")
         content = item.get("content", item.get("output"))
-        content_size, images = _content_size(content)
+        if isinstance(content, str):  # as a rule
+            content_size = text_size(content)
+        else:
+            content_size, images = _content_size(content)
+            has_images = has_images or images
         size += MESSAGE + content_size
         if len(item) > _PLAIN or "content" not in item:
             size += sum(value_size(item[name]) for name in _MEMBERS if item.get(name))
-        has_images = has_images or images
         if role == "user":
             said = spoken(content)
             if said is not None:
@@ -123,7 +130,7 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
         stream=body.stream is True,
         last_user=unquoted(turns[-1]) if turns else "",
         system="\n".join(system),
-        has_tools=bool(_FILLED_ARRAY.match(tools) or _FILLED_ARRAY.match(functions)),
+        has_tools=tool_size > 0 and _has_items(tools, functions),
         has_images=has_images,
         user_turns=len(turns),
         tokens=tokens(size + tool_size),
@@ -134,6 +141,10 @@ def _conversation_view(dialect: Dialect, body: Body) -> RequestView:
         continues=continues and bool(turns),
         session=_session(body),
     )
+
+
+def _has_items(*arrays: bytes) -> bool:
+    return any(_FILLED_ARRAY.match(array) for array in arrays)
 
 
 def _session(body: Body) -> str:

@@ -71,7 +71,7 @@ def spoken(content: Any) -> str | None:
     None when the message is no turn of the user's: it holds nothing but tool results or nothing
     but harness text. A message with only an image is a turn with empty text.
     """
-    written = "\n".join(texts(content))
+    written = content if isinstance(content, str) else "\n".join(texts(content))
     # One letter is looked for far faster than two, and megabytes of code often have none.
     text = without_blocks(written, HARNESS_TAGS) if "<" in written else written
     for mark in _LINE_MARKS:
@@ -91,7 +91,7 @@ def reminders(contents: list[Any]) -> str:
     """The text of the ``<system-reminder>`` blocks in these messages' contents."""
     found: list[str] = []
     for content in contents:
-        for text in texts(content):
+        for text in (content,) if isinstance(content, str) else texts(content):
             opened = _REMINDER.search(text) if "<system" in text else None
             while opened:
                 closed = text.find("</system", opened.end())

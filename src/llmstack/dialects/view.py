@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Dialect = Literal["chat", "responses", "messages", "completions", "embeddings", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestView:
+class RequestView(msgspec.Struct, frozen=True):
     """What a decision may know about a request.
 
     ``model`` is None when the body names none (absent, null or empty). ``last_user`` is the text

@@ -72,11 +72,9 @@ class Engine:
         self._probe: Probe = probe or HttpProbe()
         self._guard: Guard = guard or ProcessGuard()
         self._environ = environment(environ)
+        residency = compile_residency(config, self.memory)
         self._scheduler = Scheduler(
-            config.models.values(),
-            compile_residency(config, self.memory),
-            dict(config.priorities),
-            Limits.of(config),
+            config.models.values(), residency, dict(config.priorities), Limits.of(config)
         )
         self._names = config.names()
         self._logs.open(config.models)
@@ -229,14 +227,16 @@ class Engine:
                 outcome[name] = error
         return outcome
 
-    async def reconfigure(self, config: SwapConfig, *, keep: Container[str] = ()) -> None:
+    async def reconfigure(
+        self, config: SwapConfig, *, keep: Container[str] = (), preload: bool = True
+    ) -> None:
         """Go by ``config`` from now on, and touch only what it changes.
 
         At once: its names, rules and limits hold, and every process runs on whose cmd, cmdStop,
-        env, proxy and checkEndpoint are what they were. Others stop when they are idle. Returns
-        when those have gone and the preloads that evict nobody have been tried; cancelling it
-        ends only that wait. A later call takes over from an earlier one that still waits.
-        Processes of models in ``keep`` run on in any case; the next one is as ``config`` says.
+        env, proxy and checkEndpoint are what they were, and those of models in ``keep``. Others
+        stop when they are idle. Returns when those have gone and, with ``preload``, the preloads
+        that evict nobody have been tried; cancelling it ends only that wait. A later call takes
+        over from an earlier one that still waits.
 
         Raises:
             ConfigError: the rules contradict themselves; nothing has changed.
@@ -256,7 +256,7 @@ class Engine:
         leaving = {model: self._runners.get(model) for model in self._scheduler.leaving()}
         while any(runner and self._runners.get(m) is runner for m, runner in leaving.items()):
             await self._changes.next()
-        for model in config.preload:
+        for model in config.preload if preload else ():
             if self.config is config:
                 await self.load_beside(model)
 

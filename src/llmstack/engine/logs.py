@@ -76,11 +76,22 @@ class LogFile:
 
     def _rotate(self) -> None:
         self._end_stream()
-        for number in range(FILE_KEPT - 1, 0, -1):
-            older = self._path.with_name(f"{self._path.name}.{number}")
-            if older.exists():
-                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
-        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        _rotate(self._path)
+
+
+def rotate_grown(path: Path) -> None:
+    """Put ``path`` aside if it is larger than ``FILE_LIMIT``; for one that others write to."""
+    with suppress(FileNotFoundError):
+        if path.lstat().st_size > FILE_LIMIT:
+            _rotate(path)
+
+
+def _rotate(path: Path) -> None:
+    for number in range(FILE_KEPT - 1, 0, -1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.replace(path.with_name(f"{path.name}.{number + 1}"))
+    path.replace(path.with_name(f"{path.name}.1"))
 
 
 class Log:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from llmstack.config.command import split_command
 from llmstack.engine.health import intervals
 from llmstack.engine.logs import Log
-from llmstack.errors import StartFailed
+from llmstack.errors import StartFailed, StartTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -167,7 +167,8 @@ class Runner:
                 if ready or stop.done():
                     return None
                 if late.done():
-                    return self._failed(f"health check timed out after {self._start_limit:g}s")
+                    what = f"health check timed out after {self._start_limit:g}s"
+                    return self._failed(what, StartTimedOut)
                 await _until_first(self._clock.sleep(pause), exited, stop, late)
         finally:
             stop.cancel()
@@ -239,10 +240,10 @@ class Runner:
         how = f"signal {-status}" if status < 0 else f"status {status}"
         return self._failed(f"upstream command exited prematurely ({how})")
 
-    def _failed(self, what: str) -> StartFailed:
+    def _failed(self, what: str, kind: type[StartFailed] = StartFailed) -> StartFailed:
         said = self._said.last_lines(QUOTED_LINES)
         quoted = "\n".join(["Its last output:", *said]) if said else "It printed nothing."
-        return StartFailed(f"{self._model.id}: {what}", why=quoted)
+        return kind(f"{self._model.id}: {what}", why=quoted)
 
 
 async def _until_first(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from llmstack.engine.plan import State
 
@@ -29,8 +31,7 @@ class ModelStatus:
     used: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """What a request for a model would meet now; ``evicts`` are those that would stop for it."""
 
     state: State

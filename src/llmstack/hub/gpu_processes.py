@@ -16,6 +16,11 @@ NVIDIA_PROCESSES = (
     "--query-compute-apps=pid,used_gpu_memory",
     "--format=csv,noheader,nounits",
 )
+NVIDIA_SHARES = (
+    "nvidia-smi",
+    "--query-compute-apps=gpu_uuid,pid,used_gpu_memory",
+    "--format=csv,noheader,nounits",
+)
 _MIB = 1 << 20
 
 
@@ -37,4 +42,22 @@ def parse_processes(text: str) -> dict[int, int]:
         if len(line) == 2 and all(cell.strip().isdecimal() for cell in line):
             pid, used = (int(cell) for cell in line)
             taken[pid] = taken.get(pid, 0) + used * _MIB
+    return taken
+
+
+def gpu_shares(run: Run = run_command) -> dict[str, dict[int, int]]:
+    """``gpu_memory`` of each GPU, by its uuid."""
+    try:
+        return parse_shares(run(NVIDIA_SHARES))
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def parse_shares(text: str) -> dict[str, dict[int, int]]:
+    """Read what the command prints, as ``parse_processes`` does."""
+    taken: dict[str, dict[int, int]] = {}
+    for line in csv.reader(text.splitlines(), skipinitialspace=True):
+        if len(line) == 3 and all(cell.strip().isdecimal() for cell in line[1:]):
+            of_gpu, pid = taken.setdefault(line[0].strip(), {}), int(line[1])
+            of_gpu[pid] = of_gpu.get(pid, 0) + int(line[2]) * _MIB
     return taken

@@ -8,7 +8,7 @@ from llmstack.routing.decide import decide, requested
 from llmstack.routing.decision import Decision
 from llmstack.routing.kind import SIDE, Kind, Mode, kind_of, mode_of
 from llmstack.routing.ladder import Ladder, Role, Rung, ladder
-from llmstack.routing.price import UNKNOWN, Cached, Machine, Place, Price
+from llmstack.routing.price import NOWHERE, UNKNOWN, Cached, Machine, Place, Price
 from llmstack.routing.route import Routed, named, route
 from llmstack.routing.session import Client, client_of, fingerprint
 from llmstack.routing.terse import is_terse
@@ -16,6 +16,7 @@ from llmstack.routing.turns import SessionState
 from llmstack.routing.words import Words, words
 
 __all__ = [
+    "NOWHERE",
     "SIDE",
     "UNKNOWN",
     "Cached",

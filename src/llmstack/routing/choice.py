@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from llmstack.routing.kind import Kind, Mode
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from llmstack.routing.session import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What was chosen and what for."""
 
     routed: Routed

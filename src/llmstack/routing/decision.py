@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from llmstack.routing.ladder import Role
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 Rule = Literal["trigger", "mode", "words", "size", "rest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Which tier answers and why.
 
     ``reason`` is one short ASCII phrase fit for a response header; ``tokens`` the estimated

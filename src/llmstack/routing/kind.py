@@ -128,13 +128,20 @@ def _side_work(view: RequestView, system: str) -> Kind | None:
     """Which side work a request without tools is, if any; ``system`` is in lower case."""
     said = view.last_user[:_HEAD].lower()
     # Plain searches first: they take a hundredth of the time.
-    if any(word in system for word in _TITLE_WORDS) and _TITLE_SYSTEM.search(system):
+    if _mentions_title(system) and _TITLE_SYSTEM.search(system):
         return "title"
-    if any(word in said for word in _TITLE_WORDS) and _TITLE_USER.search(said):
+    if _mentions_title(said) and _TITLE_USER.search(said):
         return "title"
     if _SUMMARY.search(said) or _SUMMARY.search(system):
         return "summary"
     return "probe" if _is_probe(view) else None
+
+
+def _mentions_title(text: str) -> bool:
+    for word in _TITLE_WORDS:  # noqa: SIM110  a loop: this runs twice for every request
+        if word in text:
+            return True
+    return False
 
 
 def mode_of(view: RequestView, declared: str = "") -> Mode:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llmstack.routing.ladder import Role
 
@@ -47,8 +49,7 @@ WORTH: Final[Mapping[tuple[Role, Role], float]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """How one model is now, for one decision.
 
     ``ready`` is a model that can answer without a load: it is loaded, or others host it
@@ -87,19 +88,31 @@ NOWHERE: Final = Place(ready=True)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Every model that may be chosen, by its name. Unknown ones count as ready."""
+    """Every model that may be chosen, by its name. Unknown ones count as ready.
+
+    ``lately`` counts other sessions of each model, as ``Place.users`` does, for whoever would have
+    to look for them: it is asked only when a model might have to leave.
+    """
 
     places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
+    lately: Callable[[], Mapping[str, int]] = dict
 
     def __getitem__(self, model: str) -> Place:
-        return self.places.get(model, NOWHERE)
+        try:
+            return self.places[model]
+        except KeyError:
+            return NOWHERE
+
+    def wants(self, model: str) -> bool:
+        """Whether anybody else wants ``model``: it answers now, or has lately."""
+        place = self[model]
+        return place.busy or place.users > 0 or self.lately().get(model, 0) > 0
 
 
 UNKNOWN: Final = Machine()
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(msgspec.Struct, frozen=True):
     """Tokens of a session's prompt that a model had read, in its ``load``."""
 
     model: str
@@ -165,6 +178,6 @@ def _cost_of_leaving(victims: frozenset[str], tokens: int, machine: Machine, hom
         again = LOAD if place.load_seconds is None else place.load_seconds
         if victim == home:
             seconds += again + place.reads(tokens)
-        elif place.users or place.busy:
+        elif machine.wants(victim):
             seconds += again
     return seconds

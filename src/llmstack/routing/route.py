@@ -17,8 +17,10 @@ With ``sticky = off`` there is only the ladder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from llmstack.routing.decide import decide
 from llmstack.routing.decision import Decision
@@ -40,8 +42,7 @@ _SMALL_FIRST: Final[tuple[Role, ...]] = ("fast", "agent", "plan", "ultra", "unce
 _ABLE_FIRST: Final[tuple[Role, ...]] = ("agent", "ultra", "plan", "fast")
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(msgspec.Struct, frozen=True):
     """A decision, the session after it, and what it was weighed against."""
 
     decision: Decision
@@ -91,7 +92,8 @@ def route(
             decision = replace(decision, model=theirs.model, reason=reason, role=role)
         else:
             decision, prices = _thrifty(decision, view, ladder, state, machine)
-    decision = replace(decision, reason=why + decision.reason)
+    if why:
+        decision = replace(decision, reason=why + decision.reason)
     after = state.decided(decision, turn, machine, keeps_home=decision.asked)
     return Routed(decision, after, prices)
 
@@ -161,7 +163,7 @@ def _alternatives(
         place = machine[rung.model]
         if role == "uncensored" or not place.ready or not _fits(rung, view):
             continue
-        theirs = rung.model in evicted and (place.busy or place.users > 0)
+        theirs = rung.model in evicted and machine.wants(rung.model)
         if rung.model == state.home or theirs:
             yield rung, role
 

@@ -5,9 +5,10 @@ What clients send to name a session can say who their user is. It is hashed here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +39,7 @@ _DECLARED: Final = {"compact": "compaction", "compaction": "compaction"}
 _LOOKED_FOR: Final = frozenset((*_SESSION, *_PARENT, *_MODE))
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(msgspec.Struct, frozen=True):
     """What a request says of where it comes from.
 
     ``session`` is the key of its session and ``parent`` that of the one which started it as a

@@ -75,6 +75,8 @@ _WHOLE: Final = _words(
 )
 
 _CHOICE: Final = re.compile(r"(?:option |nr |no |number |step )?(?:\d{1,2}|[a-f])")
+#: Words of a choice.
+_LONGEST_CHOICE: Final = 2
 _APOSTROPHES: Final = re.compile(r"['\u2019`]")
 # Vowel signs and accents of their own are no letters to Python.
 _SIGNS: Final = r"\u0300-\u036f\u0900-\u0963\u0971-\u0dff\u0e31-\u0e4e"
@@ -94,5 +96,7 @@ def is_terse(text: str) -> bool:
         return False
     if _WORDS.issuperset(words):
         return not _FILLERS.issuperset(words)
+    if len(words) > _LONGEST_CHOICE and text.isascii():
+        return False  # neither a choice nor of those scripts
     joined = _NOT_WORD.sub(" ", text).strip()
     return joined.replace(" ", "") in _WHOLE or _CHOICE.fullmatch(joined) is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from llmstack.routing.price import Cached
 
@@ -19,8 +20,7 @@ _TURNS: Final = 4
 _MODELS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One turn of the user's, as the requests of it look: nothing of its words is kept."""
 
     number: int
@@ -33,8 +33,7 @@ class Turn:
         return self.tools == other.tools and (self.mode or "build") == (other.mode or "build")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionState:
+class SessionState(msgspec.Struct, frozen=True):
     """One session.
 
     ``turns`` are the latest ones, newest first, each with the model that answers it: sub-agents of
@@ -70,17 +69,21 @@ class SessionState:
         self, decision: Decision, turn: Turn, machine: Machine, *, keeps_home: bool
     ) -> SessionState:
         """The session after ``decision`` for a turn."""
-        home = self.home if keeps_home else decision.model
-        others = tuple(one for one in self.turns if one[0].said != turn.said)
-        turns = ((turn, decision.model), *others)[:_TURNS]
-        after = replace(self, home=home, turns=turns)
-        return after.used(decision.model, decision.tokens, machine)
+        model = decision.model
+        home = self.home if keeps_home else model
+        others = [one for one in self.turns if one[0].said != turn.said]
+        turns = ((turn, model), *others)[:_TURNS]
+        return SessionState(home, turns, model, self._read(model, decision.tokens, machine))
 
     def used(self, model: str, tokens: int, machine: Machine) -> SessionState:
         """The session after ``model`` has read a prompt of ``tokens`` of it."""
-        others = tuple(one for one in self.cached if one.model != model)
+        return SessionState(self.home, self.turns, model, self._read(model, tokens, machine))
+
+    def _read(self, model: str, tokens: int, machine: Machine) -> tuple[Cached, ...]:
+        """``cached`` after ``model`` has read a prompt of ``tokens``."""
+        others = [one for one in self.cached if one.model != model]
         newest = Cached(model, tokens, machine[model].load)
-        return replace(self, at=model, cached=(newest, *others)[:_MODELS])
+        return (newest, *others)[:_MODELS]
 
 
 def turn_of(view: RequestView, mode: Mode = "") -> Turn:

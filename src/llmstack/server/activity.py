@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from llmstack.activity import (
     ActivityRow,
-    ActivityStore,
     CaptureCache,
+    ClientMetrics,
     Events,
     InflightTable,
     ModelMetrics,
     Recording,
     Sampler,
-    error_message,
 )
-from llmstack.activity.failure import shortened
 from llmstack.activity.record import NO_METADATA
+from llmstack.activity.reprefill import Rereading
 from llmstack.config.stack import Prices
-from llmstack.errors import LlmstackError
+from llmstack.engine import State
+from llmstack.routing.session import SHOWN
 from llmstack.server.activity_routes import activity_routes
+from llmstack.server.activity_store import open_store
 from llmstack.server.budgets import Budgets
+from llmstack.server.details import Details
 from llmstack.server.events_route import model_status
 from llmstack.server.line_log import LineCollector, LineLog
 from llmstack.server.load_progress import progress_of
@@ -32,15 +35,17 @@ from llmstack.server.log_tap import LogTap
 from llmstack.server.loglines import LineFormatter
 from llmstack.server.meter import LONGEST, Meter, tracked_path
 from llmstack.server.model_watch import ModelWatch
+from llmstack.server.overviews import Overviews
 from llmstack.server.packer import Packer
+from llmstack.server.refused import refused_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
+    from pathlib import Path
 
     from starlette.routing import Route
 
-    from llmstack.activity import Spend
     from llmstack.config.hosted import Budget
     from llmstack.config.swap import SwapConfig
     from llmstack.engine import Engine, ModelChanged
@@ -68,7 +73,8 @@ class Activity:
 
     What the doors know about a request they may leave in its scope: ``llmstack.client`` (name of
     the key that was shown), ``llmstack.metadata`` (texts by name, for the row), routing's
-    ``llmstack.tier``, ``llmstack.reason`` and ``llmstack.tokens`` (the prompt's, estimated),
+    ``llmstack.tier``, ``llmstack.reason``, ``llmstack.tokens`` (the prompt's, estimated),
+    ``llmstack.session`` and ``llmstack.choice``, ``llmstack.fitted`` (what was done to the prompt),
     ``llmstack.backend`` (what answers) and ``llmstack.instead_of`` (the tier that was asked first).
 
     ``prices`` and ``budgets`` are those of tiers; ``zone`` and ``now`` say when a budget's day
@@ -110,10 +116,16 @@ class Activity:
         self.captures = CaptureCache(config.capture_buffer * _MIB if captures else 0)
         self._packer = Packer(self.captures)
         self.metrics = ModelMetrics(_names(config) | self._tiers)
-        self.watch = ModelWatch(self.metrics, self.inflight.now)
+        self._rereading = Rereading()
+        #: How the latest requests were routed and fitted.
+        self.details = Details()
+        self.clients = ClientMetrics()
         self.sampler: Sampler | None = None
         self._sampling: asyncio.Task[None] | None = None
-        self.store = _open_store(config, fallback, self.budgets.spend)
+        self.store = open_store(config, fallback, self.budgets.spend)
+        self.watch = ModelWatch(self.metrics, self.inflight.now, self.store.swapped)
+        #: What ``GET /api/overview`` tells.
+        self.overviews = Overviews(self, now, zone)
         self._collector: LineLog | None = None
         if proxy_log is None:
             lines = LineFormatter(config.log_time_format, config.secrets)
@@ -233,21 +245,10 @@ class Activity:
         path = tracked_path(scope, None) if scope["type"] == "http" else None
         if path is None or scope["method"] != "POST" or not model:
             return
-        row = ActivityRow(
-            model=model[:LONGEST],
-            req_path=path,
-            resp_status_code=error.status,
-            timestamp=int(time.time()),
-            error_msg=shortened(str(error)) or error_message(error.status, b""),
-            metadata=self.metadata(scope, "") or NO_METADATA,
-            client=scope.get("llmstack.client") or "",
-            tier=scope.get("llmstack.tier") or "",
-            reason=scope.get("llmstack.reason") or "",
-            backend=scope.get("llmstack.backend") or "",
-            instead_of=scope.get("llmstack.instead_of") or "",
-        )
+        metadata = self.metadata(scope, "") or NO_METADATA
+        row = refused_row(scope, model, path, error, metadata)
         self.settle()  # first those that ended before
-        self._keep(row, None)
+        self._keep(row, None, scope)
 
     def finished(self, meter: Meter) -> None:
         """Take a request that has ended. What is kept of it is made soon, of many at once."""
@@ -263,7 +264,9 @@ class Activity:
         finished, self._finished = self._finished, []
         for meter in finished:
             try:
-                self._keep(meter.row(), meter.recording)
+                row = meter.row()
+                self._keep(row, meter.recording, meter.scope)
+                self.overviews.ended(meter, row)
             except Exception:  # one strange answer must not cost the others their rows
                 log.exception("a request was not kept")
 
@@ -271,11 +274,15 @@ class Activity:
         self._settling = None
         self.settle()
 
-    def _keep(self, row: ActivityRow, recording: Recording | None) -> None:
+    def _keep(self, row: ActivityRow, recording: Recording | None, scope: Scope) -> None:
         if row.cost_usd and row.tier:
             self.budgets.spend.add(row.tier, row.cost_usd, row.timestamp)
+        if reread := self._rereading.of(row):
+            row = msgspec.structs.replace(row, reread_tokens=reread)
         number = self.store.add(row)
+        self.details.keep(number, scope)
         self.metrics.request(row)
+        self.clients.request(row)
         for listener in self.listeners:
             listener(row)
         if recording is not None:
@@ -291,6 +298,13 @@ class Activity:
         """Every model's state."""
         return {status.id: str(status.state) for status in self.engine.status()}
 
+    def admits(self, model: str) -> bool:
+        """Whether a model that runs here is loaded and nobody waits for it."""
+        entry = self.engine.config.models.get(model)
+        if entry is None or self.engine.state(model) is not State.READY:
+            return False
+        return self.engine.queue_position(entry) is None
+
     def tier(self, model: str) -> str:
         """The name of the tier that ``model`` is, if it is one."""
         return model if model in self._tiers else ""
@@ -302,10 +316,12 @@ class Activity:
             metadata |= given
         if priority := self._priorities.get(model):
             metadata["fifo_priority"] = str(priority)
-        sessions = self._sessions
-        for name, value in scope["headers"]:
-            if name in sessions:
-                metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
+        if session := scope.get("llmstack.session"):
+            metadata["session"] = session.hex()[:SHOWN]
+        if sessions := self._sessions:
+            for name, value in scope["headers"]:
+                if name in sessions:
+                    metadata.setdefault("session", value.decode("latin-1")[:LONGEST])
         return metadata or None
 
     # The engine and the logs.
@@ -315,6 +331,9 @@ class Activity:
         if self.events.listening:
             self.events.publish("modelStatus", self._models())
             self.events.publish("modelProgress", progress_of(event))
+            for request in self.inflight:
+                if request.model == event.model:  # it may begin to load, or queue again
+                    request.tell()
 
     def _tells(self, source: str) -> Callable[[str], None]:
         return lambda text: self.events.publish("logData", {"source": source, "data": text})
@@ -362,23 +381,6 @@ class Activity:
             ("profileChanged", {"active": self.active_profile()}),
             ("inflight", self.inflight.snapshot()),
         ]
-
-
-def _open_store(config: SwapConfig, fallback: Path | None, spend: Spend) -> ActivityStore:
-    if config.store_path:
-        return ActivityStore(Path(config.store_path), spend=spend)
-    if fallback:
-        try:
-            fallback.parent.mkdir(parents=True, exist_ok=True)
-            return ActivityStore(fallback, spend=spend)
-        except (LlmstackError, OSError) as error:
-            log.warning(
-                "the request log and what tiers have cost are kept in memory only, until the next"
-                " start: %s; move %s away if it is broken",
-                error,
-                fallback,
-            )
-    return ActivityStore(rows=config.metrics_max_in_memory, spend=spend)
 
 
 def _names(config: SwapConfig) -> set[str]:

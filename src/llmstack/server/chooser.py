@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmstack.engine import State
 from llmstack.routing import (
+    NOWHERE,
     Choice,
     Machine,
     Place,
@@ -17,8 +17,7 @@ from llmstack.routing import (
 )
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from llmstack.dialects import RequestView
     from llmstack.engine import Engine
@@ -28,36 +27,16 @@ if TYPE_CHECKING:
     from llmstack.server.speeds import Speeds
 
 
-class _Places(Mapping[str, Place]):
-    """Models that are looked at when somebody asks, and then once: most decisions ask for few."""
+class _Places(dict[str, Place]):
+    """Models that are looked at when somebody asks, and then once: most decisions ask for one."""
 
-    def __init__(
-        self,
-        look: Callable[[str, Callable[[], Counter[str]]], Place | None],
-        users: Callable[[], Counter[str]],
-    ) -> None:
+    def __init__(self, look: Callable[[str], Place]) -> None:
+        super().__init__()
         self._look = look
-        self._count = users
-        self._counted: Counter[str] | None = None
-        self._seen: dict[str, Place | None] = {}
 
-    def __getitem__(self, model: str) -> Place:
-        if model not in self._seen:
-            self._seen[model] = self._look(model, self._users)
-        if (place := self._seen[model]) is None:
-            raise KeyError(model)
+    def __missing__(self, model: str) -> Place:
+        place = self[model] = self._look(model)
         return place
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(model for model, place in self._seen.items() if place)
-
-    def __len__(self) -> int:
-        return sum(place is not None for place in self._seen.values())
-
-    def _users(self) -> Counter[str]:
-        if self._counted is None:
-            self._counted = self._count()
-        return self._counted
 
 
 class Asker(NamedTuple):
@@ -69,6 +48,9 @@ class Asker(NamedTuple):
 
 #: A stack without keys.
 ANYBODY: Final = Asker()
+
+#: A model of somebody else's.
+_HOSTED: Final = Place(ready=True, hosted=True)
 
 #: APIs whose requests belong to a session.
 _TALKS = frozenset(("chat", "responses", "messages"))
@@ -145,19 +127,18 @@ class Chooser:
 
     def machine(self, session: bytes) -> Machine:
         """The models as they are now, for one decision of ``session``, made at once."""
-        return Machine(_Places(self._place, lambda: self._sessions.users(session)))
+        return Machine(_Places(self._place), lambda: self._sessions.users(session))
 
-    def _place(self, name: str, users: Callable[[], Counter[str]]) -> Place | None:
+    def _place(self, name: str) -> Place:
         if self._hosted(name):
-            return Place(ready=True, hosted=True)
+            return _HOSTED
         if name not in self._engine.config.models:
-            return None  # with engine = llama-swap nobody tells what is loaded
+            return NOWHERE  # with engine = llama-swap nobody tells what is loaded
         speed, outlook = self._speeds.of(name), self._engine.outlook(name)
         return Place(
             ready=outlook.state is State.READY,
             loading=outlook.state is State.STARTING,
             busy=outlook.busy,
-            users=users()[name],
             load_seconds=speed.load_seconds,
             prefill=speed.prefill,
             evicts=outlook.evicts,

@@ -6,7 +6,6 @@ with as many slashes as they have; profiles and selectors do not apply.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,9 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from llmstack.config.command import split_command
 from llmstack.config.context_override import read_command
 from llmstack.config.context_settings import POLICIES, TRUNCATIONS, read_policy, read_truncation
 from llmstack.config.names import HostedModel, Local, Remote, Unknown
-from llmstack.config.redact import masked
 from llmstack.errors import BadRequest, ModelNotFound
 from llmstack.server.asgi import read_body
 from llmstack.server.overrides import MOST, is_size, without
@@ -64,6 +61,9 @@ class ContextApi:
             Route(f"{model}/fit", self._get_fit, methods=["GET"]),
             Route(f"{model}/fit", self._set_fit, methods=["POST"]),
             Route(f"{model}/fit", self._reset_fit, methods=["DELETE"]),
+            Route(f"{model}/pin", self._get_pin, methods=["GET"]),
+            Route(f"{model}/pin", self._set_pin, methods=["POST"]),
+            Route(f"{model}/pin", self._reset_pin, methods=["DELETE"]),
             Route(f"{model}/prompt-optimization/latest", self._latest, methods=["GET"]),
             Route(f"{model}/prompt-optimization", self._get_policy, methods=["GET"]),
             Route(f"{model}/prompt-optimization", self._set_policy, methods=["POST"]),
@@ -167,6 +167,33 @@ class ContextApi:
         await self._control.change(target.name, lambda now: without(now, "prompt-optimization"))
         return JSONResponse({"msg": "prompt optimization reset", **self._policy(target)})
 
+    async def _get_pin(self, request: Request) -> Response:
+        """Whether the model stays loaded: neither evicted for another nor stopped for being idle.
+
+        Only the rule by memory can be configured so. Pinning loads nothing.
+        """
+        return JSONResponse(self._pin(await self._target(request)))
+
+    async def _set_pin(self, request: Request) -> Response:
+        """Pin the model or not: ``{"pinned": true or false}``; holds at once.
+
+        409 says what to write into the configuration where its rule would stop the model for
+        another one all the same.
+        """
+        target = await self._local(request, "is not pinned here")
+        told = await _body(request)
+        pinned = told.get("pinned")
+        if not isinstance(pinned, bool):
+            raise BadRequest("pinned must be true or false")
+        await self._control.change(target.name, lambda now: replace(now, pinned=pinned))
+        return JSONResponse({"msg": "pin set", **self._pin(target)})
+
+    async def _reset_pin(self, request: Request) -> Response:
+        """Go by the configuration again."""
+        target = await self._local(request, "is not pinned here")
+        await self._control.change(target.name, lambda now: without(now, "pin"))
+        return JSONResponse({"msg": "pin reset", **self._pin(target)})
+
     async def _latest(self, request: Request) -> Response:
         """How the latest request was fitted; 404 if none was since the start.
 
@@ -245,13 +272,29 @@ class ContextApi:
             **self._kept(),
         }
 
+    def _pin(self, target: _Target) -> dict[str, Any]:
+        control, name = self._control, target.name
+        here = not target.fixed
+        pinned = here and control.pinned(name)
+        told = {
+            "model": name,
+            "pinned": pinned,
+            "configured": here and control.configured_pinned(name),
+            "override": control.overrides.of(name).pinned,
+            "effective": pinned,
+            "read_only": not here,
+        }
+        if problem := control.problems.get(name):
+            told["problem"] = f"what was set does not hold: {problem}"
+        return {**told, **self._kept()}
+
     def _process(self, target: _Target) -> dict[str, Any]:
         """What both kinds of flags have in common."""
         control, name = self._control, target.name
         told: dict[str, Any] = {"pending_restart": False, "read_only": bool(target.fixed)}
         if not target.fixed:
             told["pending_restart"] = control.pending_restart(name)
-            told["command"] = _shown(control.effective.models[name].cmd, control)
+            told["command"] = control.command(name)
         if problem := control.problems.get(name):
             told["problem"] = f"what was set does not hold: {problem}"
         return {**told, **self._kept()}
@@ -262,10 +305,11 @@ class ContextApi:
             return {"persisted": True}
         return {"persisted": False, "note": "without a store, what is set is kept in memory only"}
 
-    async def _local(self, request: Request) -> _Target:
+    async def _local(self, request: Request, what: str = "") -> _Target:
         target = await self._target(request)
         if target.fixed:
-            raise BadRequest(f"the context of {target.name} is read-only", why=target.fixed)
+            said = f"{target.name} {what}" if what else f"the context of {target.name} is read-only"
+            raise BadRequest(said, why=target.fixed)
         return target
 
     async def _target(self, request: Request) -> _Target:
@@ -297,15 +341,6 @@ class ContextApi:
 def _fitting(cmd: str) -> dict[str, Any]:
     said = read_command(cmd)
     return {"fit": said.fit, "mode": said.mode}
-
-
-def _shown(cmd: str, control: ContextControl) -> str:
-    """The command on one line as it may be shown."""
-    try:
-        line = shlex.join(split_command(cmd))
-    except ValueError:
-        line = cmd
-    return masked(line, control.effective.secrets)
 
 
 def _restart(request: Request, told: dict[str, Any]) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmstack.config.command import split_command
 from llmstack.config.context_override import overridden
 from llmstack.config.context_settings import ContextSettings
+from llmstack.config.redact import masked
 from llmstack.context.settings import Window
 from llmstack.engine.life import same_process
 from llmstack.engine.plan import State
 from llmstack.errors import BadRequest, ConfigError, Conflict, RequestError
+from llmstack.residency.pins import broken, with_pins
 from llmstack.server.context_headers import with_headers
-from llmstack.server.overrides import Override, Overrides
+from llmstack.server.failures import Failures
+from llmstack.server.overrides import NOTHING, Override, Overrides
 from llmstack.server.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -52,10 +57,13 @@ class ContextControl:
         self._names |= {tier: tier for tier in self.tiers}
         #: Why a model's override does not hold, by model.
         self.problems: dict[str, str] = {}
+        self._pins: dict[str, bool] = {}
         self.effective = self._with_overrides(configured)
         self.snapshots = Snapshots(lambda: self.effective.capture_buffer > 0)
         #: The window that a model serves now; set by who knows.
         self.window: Callable[[str], Window] = lambda _: Window(0)
+        #: Is told the name of every model for which something was set.
+        self.changed: Callable[[str], None] = lambda _: None
         #: What ``GET /api/config/path`` tells.
         self.path = configured.source
         #: Reads the files again and goes by them; None where only a restart does. Raises
@@ -74,6 +82,7 @@ class ContextControl:
     def attach(self, engine: Engine) -> None:
         """Change the models of ``engine`` from now on."""
         self._engine = engine
+        self.failures = Failures(engine)
 
     def tier_named(self, name: str) -> Tier | None:
         """The stack's tier of that name or alias."""
@@ -113,6 +122,26 @@ class ContextControl:
         """The context that was set for ``model`` at run time."""
         return self.overrides.of(model).process.ctx_size
 
+    def pinned(self, model: str) -> bool:
+        """Whether it is neither evicted nor stopped for being idle."""
+        memory = self.effective.memory
+        by_rule = memory is not None and model in memory.pinned
+        return by_rule or self._pins.get(model, False)
+
+    def configured_pinned(self, model: str) -> bool:
+        """The same as the files say, which only the rule by memory has a word for."""
+        memory = self.configured.memory
+        return memory is not None and model in memory.pinned
+
+    def command(self, model: str) -> str:
+        """What the next start of a model that runs here runs, on one line, secrets masked."""
+        cmd = self.engine.config.models[model].cmd
+        try:
+            line = shlex.join(split_command(cmd))
+        except ValueError:
+            line = cmd
+        return masked(line, self.engine.config.secrets)
+
     def pending_restart(self, model: str) -> bool:
         """Whether its process was started from another command than holds now."""
         runs, holds = self.engine.runs(model), self.engine.config.models.get(model)
@@ -127,7 +156,7 @@ class ContextControl:
 
         Raises:
             BadRequest: its command cannot be changed, or would make the rules contradict.
-            Conflict: it was removed meanwhile.
+            Conflict: it was removed meanwhile, or the rules cannot promise that it stays pinned.
             RequestError: the file of the overrides cannot be written.
         """
         async with self._changing:
@@ -135,17 +164,37 @@ class ContextControl:
             override = edit(before)
             if override.process != before.process:
                 self._check(model, override)
+            if override.pinned and not before.pinned:
+                self._check_pin(model)
             await self._put(model, override)
-            if override.process == before.process and not restart:
+            same = (override.process, override.pinned) == (before.process, before.pinned)
+            if same and not restart:
                 return
             try:
-                going = await self._apply(self.configured, {model} if restart else set())
+                going = await self._apply(
+                    self.configured,
+                    {model} if restart else set(),
+                    preload=override.process != before.process or restart,
+                )
             except ConfigError as error:
                 await self._put(model, before)
                 self.effective = self._with_overrides(self.configured)
                 raise BadRequest(f"{model} cannot be changed so", why=error.why) from error
         if restart and self.pending_restart(model):
             self._background(self._start_again(model, going))
+
+    async def reset_all(self) -> list[str]:
+        """Go by the configuration again for every model; the models for which that is a change.
+
+        Raises as ``change``; models before that one are reset.
+        """
+        models = sorted(self.overrides.all())
+        for model in models:
+            if model in self.configured.models:
+                await self.change(model, lambda _: NOTHING)
+            else:  # hosted, or not configured any more: no command to change
+                await self._put(model, NOTHING)
+        return models
 
     async def reconfigure(self, configured: SwapConfig) -> asyncio.Task[None]:
         """Go by other files; overrides hold on. The task ends when what had to go is gone.
@@ -186,6 +235,18 @@ class ContextControl:
                 fix="Change it in the configuration.",
             ) from None
 
+    def _check_pin(self, model: str) -> None:
+        if model not in self.configured.models:
+            raise Conflict(f"{model} is not configured any more")
+        pins = {**self._pins, model: True}
+        stay = frozenset(name for name, pinned in pins.items() if pinned)
+        if fault := broken(with_pins(self.configured, pins), stay):
+            raise Conflict(
+                f"{model} cannot be pinned: loading {fault.target} stops {fault.pinned}",
+                why=fault.reason,
+                fix=fault.fix,
+            )
+
     async def _put(self, model: str, override: Override) -> None:
         try:
             await self.overrides.put(model, override)
@@ -193,8 +254,11 @@ class ContextControl:
             raise RequestError(
                 "what was set cannot be kept", why=f"{self.overrides.path}: {error.strerror}"
             ) from error
+        self.changed(model)
 
-    async def _apply(self, configured: SwapConfig, restart: set[str]) -> asyncio.Task[None]:
+    async def _apply(
+        self, configured: SwapConfig, restart: set[str], *, preload: bool = True
+    ) -> asyncio.Task[None]:
         """Put ``configured`` and the overrides in force.
 
         Processes that differ only by overrides run on, but those of ``restart``.
@@ -212,7 +276,7 @@ class ContextControl:
         # Reads what is new to it, so that the engine need not while it serves.
         await asyncio.to_thread(engine.footprints.facts, effective)
         # Its first step puts the configuration in force; then it waits for what has to go.
-        settling = self._background(engine.reconfigure(effective, keep=keep))
+        settling = self._background(engine.reconfigure(effective, keep=keep, preload=preload))
         await asyncio.sleep(0)
         if engine.config is not effective:
             await settling
@@ -227,7 +291,29 @@ class ContextControl:
     def _with_overrides(self, configured: SwapConfig) -> SwapConfig:
         self.problems = {}
         models = {model.id: self._changed(model) for model in configured.models.values()}
-        return replace(configured, models=models)
+        changed = replace(configured, models=models)
+        self._pins = self._pins_that_hold(changed)
+        return with_pins(changed, self._pins)
+
+    def _pins_that_hold(self, configured: SwapConfig) -> dict[str, bool]:
+        """What was set of pins, without those that a new configuration cannot keep any more."""
+        pins: dict[str, bool] = {}
+        for model, override in self.overrides.all().items():
+            if override.pinned is None or model not in configured.models:
+                continue
+            tried = {**pins, model: override.pinned}
+            stay = frozenset(name for name, pinned in tried.items() if pinned)
+            try:
+                fault = broken(with_pins(configured, tried), stay)
+            except ConfigError:  # told by those who go by this configuration
+                fault = None
+            if fault is None:
+                pins = tried
+                continue
+            why = f"loading {fault.target} stops {fault.pinned}: {fault.reason}"
+            log.warning("%s is not pinned any more: %s %s", model, why, fault.fix)
+            self.problems[model] = f"it cannot be pinned: {why}"
+        return pins
 
     def _changed(self, model: SwapModel) -> SwapModel:
         override = self.overrides.of(model.id).process

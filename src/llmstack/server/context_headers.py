@@ -36,6 +36,8 @@ def with_headers(
         BadRequest: a value means nothing.
     """
     said: dict[bytes, bytes] = {name: value for name, value in headers if name in OURS}
+    if not said:
+        return settings
     for name in (FOREIGN, CONTEXT):
         for word in said.get(name, b"").decode("latin-1").split(","):
             if not word.strip():

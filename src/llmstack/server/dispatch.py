@@ -12,7 +12,7 @@ from llmstack.http1 import EXCHANGE
 from llmstack.server.access_log import LOGGED
 from llmstack.server.asgi import answer_error
 from llmstack.server.departure import CLIENT_LEFT, Departure
-from llmstack.server.errors import error_event
+from llmstack.server.errors import error_event, in_own_words
 from llmstack.server.followed_socket import CANCELLED, ENDED, FollowedSocket
 from llmstack.server.journey import Journey
 from llmstack.server.loading import LoadingNotice
@@ -119,7 +119,8 @@ class Dispatcher:
                     answer = await journey.open(notice, meter)
                     unsent = None if notice and notice.begun else journey.headers()
                     status = await relay(scope, send, answer, journey.stop.broke_off, unsent, meter)
-                except RequestError as error:
+                except RequestError as raised:
+                    error = in_own_words(raised, scope)
                     status = error.status
                     failure = str(error)
                     if notice and notice.begun:

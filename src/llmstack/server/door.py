@@ -20,7 +20,9 @@ from llmstack.server.config_api import ConfigApi
 from llmstack.server.context_api import ContextApi
 from llmstack.server.context_control import ContextControl
 from llmstack.server.cors import answer_preflight, is_preflight
+from llmstack.server.errors import in_own_words
 from llmstack.server.hosted_report import hosted_status
+from llmstack.server.keys_api import key_routes
 from llmstack.server.listing import Listing, list_response
 from llmstack.server.log_views import LogViews
 from llmstack.server.model_request import json_request
@@ -29,14 +31,20 @@ from llmstack.server.models_api import ModelsApi
 from llmstack.server.naming import Naming
 from llmstack.server.ollama_api import OllamaApi
 from llmstack.server.openapi import openapi
+from llmstack.server.overrides_api import OverridesApi
 from llmstack.server.passthrough import PassThrough
 from llmstack.server.peers import Peers
 from llmstack.server.places import Places
 from llmstack.server.profiles_api import ProfilesApi
 from llmstack.server.routes import NO_SNIFFING, Routes, answer_not_allowed
+from llmstack.server.routing_settings import RoutingSettings
 from llmstack.server.schema_route import SCHEMA
+from llmstack.server.steering_api import SettingsApi
+from llmstack.server.ui import UiFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -55,7 +63,9 @@ class Door:
 
     ``access``, ``naming``, ``listing`` and ``model_routes`` are shared with the gateway.
     ``proxy`` is the log of the server's own lines, ``shown`` that of what goes to standard output.
-    ``control`` fits requests; without one what is set at run time is kept in memory.
+    ``control`` fits requests; without one what is set at run time is kept in memory. ``steering``
+    are the routes by which the routing of a stack is looked at and changed, for admins. ``access``
+    is a stack's; without one the keys are those of the engine's configuration.
     """
 
     def __init__(
@@ -66,13 +76,16 @@ class Door:
         shown: Log | None = None,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        steering: Sequence[Route] = (),
+        access: Access | None = None,
     ) -> None:
         engine = dispatcher.engine
         peers = Peers(dispatcher)
         self._dispatcher = dispatcher
         self._upstreams = upstreams
-        self.access = Access(engine)
+        self.access = access or Access(engine)
         self.naming = Naming(engine, upstreams)
+        self.access.resolve = self.naming.find_any
         self.listing = Listing(engine, self.naming, upstreams)
         places = Places(dispatcher, self.naming, self.access, upstreams)
         self.model_routes = ModelRoutes(
@@ -91,10 +104,16 @@ class Door:
             control = ContextControl(engine.config)
             control.attach(engine)
         self.control = control
+        if activity is not None:
+            overviews = activity.overviews
+            control.changed = lambda name: overviews.publish("settingsChanged", {"model": name})
         self.context_routes = [
             *ContextApi(control, self.naming, upstreams).routes,
             *ConfigApi(control).routes,
+            *OverridesApi(control).routes,
+            *(steering or SettingsApi(RoutingSettings(control.overrides)).routes),
         ]
+        self.key_routes = key_routes(self.access, activity, self.naming)
         profiles = ProfilesApi(engine, self.naming, self._profile_changed)
         self._table = Routes(
             self.access,
@@ -116,11 +135,13 @@ class Door:
                 ).routes,
             ],
             admin=[
-                *ModelsApi(engine).routes,
+                *ModelsApi(engine, control).routes,
                 *self.context_routes,
                 *profiles.routes,
                 *LogViews(engine, proxy, shown).routes,
+                *UiFiles().routes,
                 *(activity.routes() if activity is not None else ()),
+                *self.key_routes,
             ],
         )
         self.routes = self._table.routes
@@ -128,6 +149,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
         try:
+            self.access.enter(scope)
             if fits(scope):
                 await self.model_routes(scope, receive, send)
             elif is_preflight(scope):
@@ -140,7 +162,7 @@ class Door:
             return
         except RequestError as error:
             if scope["type"] == "http":
-                await answer_error(send, error, scope)
+                await answer_error(send, in_own_words(error, scope), scope)
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ from llmstack.errors import ConcurrencyLimit, ContextOverflow, ModelUnloaded, St
 
 if TYPE_CHECKING:
     from llmstack.errors import RequestError
+    from llmstack.server.asgi import Scope
+
+#: In the scope of a request to a stack's gateway.
+OWN_WORDS = "llmstack.own_words"
 
 #: Who speaks in an error; clients of llama-swap look for exactly this.
 SOURCE = "llama-swap"
@@ -51,6 +56,19 @@ def error_object(error: RequestError, path: str) -> dict[str, Any]:
         told["param"] = "input" if path.startswith("/v1/responses") else "messages"
         told |= {"n_prompt_tokens": error.n_prompt_tokens, "n_ctx": error.n_ctx}
     return {"src": SOURCE, "error": told}
+
+
+def in_own_words(error: RequestError, scope: Scope) -> RequestError:
+    """``error`` as a stack's gateway tells it: 503 for what cannot be loaded, 504 for too late.
+
+    llama-swap has 500 for both, which the engine's own door keeps. An error may be told to several
+    clients, so it is not changed.
+    """
+    if error.own is None or OWN_WORDS not in scope:
+        return error
+    told = copy(error)
+    told.status, told.code = error.own
+    return told
 
 
 def _message(error: RequestError) -> str:

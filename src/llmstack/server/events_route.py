@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response, StreamingResponse
@@ -28,13 +29,18 @@ async def answer_events(activity: Activity, request: Request) -> Response:
     """The present state, then every change, until either side ends it."""
     if request.method == "HEAD":
         return Response(headers=HEADERS)
-    return StreamingResponse(_frames(activity), headers=HEADERS)
+    wanted = request.query_params.get("overview") in ("1", "true")
+    return StreamingResponse(_frames(activity, overview=wanted), headers=HEADERS)
 
 
-async def _frames(activity: Activity) -> AsyncIterator[bytes]:
+async def _frames(activity: Activity, *, overview: bool) -> AsyncIterator[bytes]:
     if activity.retired:
         return
-    with activity.events.subscribe(activity.initial(), activity.state) as client:
+    with ExitStack() as stack:
+        client = activity.events.subscribe(activity.initial(), activity.state)
+        stack.enter_context(client)
+        if overview:
+            stack.enter_context(activity.overviews.following(client))
         async for frames in client:
             yield frames
 

@@ -6,10 +6,10 @@ The rules are ``llmstack.context``'s; here is who counts, who summarises and wha
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from llmstack.context.body import read_history
 from llmstack.context.checkpoints import digests, digests_of
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
 _APIS: Final = ("chat", "messages", "responses")
 #: The end of a path where a client asks how long its request is: only as it is, it is that long.
 _COUNT: Final = "/count_tokens"
-#: Answers that teach the ruler: the first of each model, then one in so many.
-FIRST, EVERY = 16, 16
+#: Answers that teach the ruler: the first of each model, then one in so many. Requests that are
+#: far from their window are not measured, so one in a few more is enough of theirs.
+FIRST, EVERY, SELDOM = 16, 16, 128
 #: Of a model whose requests are left alone.
 NO_WINDOW: Final = Window(0)
 #: Bytes of a body from which on the work on it would be felt by other requests.
 LARGE: Final = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True):
     """One request as it is sent: ``stop`` has its body.
 
     ``asked`` is what was fitted, None where nothing had to be. ``done`` names what was made steady
@@ -214,7 +214,7 @@ class Fitter:
     def _learn(self, fit: Fit, usage: Usage) -> None:
         name, path = fit.stop.known_as, fit.stop.path
         seen = self._seen[name] = self._seen.get(name, -1) + 1
-        if not usage.input or (seen >= FIRST and seen % EVERY):
+        if not usage.input or (seen >= FIRST and seen % (EVERY if fit.asked else SELDOM)):
             return
         try:
             history = read_history(path, fit.stop.body)
@@ -236,6 +236,7 @@ class Fitter:
             return fit
         if not isinstance(outcome, Fitted):
             self._keep(stop, outcome.report, asked.body)
+            stop.scope["llmstack.fitted"] = outcome.report
             raise context_overflow(outcome.overflow)
         if outcome.report.room is None:  # one text has no history, and nothing was looked at
             return fit

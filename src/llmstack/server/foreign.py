@@ -15,21 +15,28 @@ import msgspec
 from llmstack.backends.hops import hops_of
 from llmstack.config.render import reachable
 from llmstack.config.swap import SwapConfig, SwapModel
-from llmstack.errors import EngineMissing, RequestError, UpstreamUnreachable
+from llmstack.errors import EngineMissing, Forbidden, RequestError, UpstreamUnreachable
 from llmstack.http1 import Broken, Unreachable
 from llmstack.hub.data_dir import data_dir
 from llmstack.hub.swap_binary import find_llama_swap, installed_number
+from llmstack.server.activity_routes import overview_route
 from llmstack.server.asgi import ClientGone, answer_error, read_body, refuse_websocket
-from llmstack.server.cors import is_preflight
+from llmstack.server.cors import answer_preflight, is_preflight
 from llmstack.server.door import Door
+from llmstack.server.doorways import inner_host
+from llmstack.server.model_request import read_request
+from llmstack.server.model_routes import fits
 from llmstack.server.routes import Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from starlette.routing import Route
 
     from llmstack.backends.upstreams import Upstreams
     from llmstack.config.stack import Settings
+    from llmstack.server.access import Access
     from llmstack.server.asgi import Receive, Scope, Send
     from llmstack.server.context_control import ContextControl
     from llmstack.server.dispatch import Dispatcher
@@ -42,6 +49,10 @@ OLDEST = 202
 
 #: Requests side by side that nobody means as a limit; the program has limits of its own.
 MANY = 1_000_000
+
+#: What is told to everybody, and the paths below which models' own servers are.
+_OPEN = frozenset({"/health", "/wol-health", "/", "/favicon.ico", "/upstream"})
+_MODELS = ("/upstream/", "/v1/models", "/models", "/api/version", "/comfyui")
 
 #: Bytes of a list of models that is believed.
 LARGEST = 16 * 1024 * 1024
@@ -72,7 +83,7 @@ def foreign_config(
     swap: SwapConfig, program: Path, generated: Path, settings: Settings
 ) -> SwapConfig:
     """What our own engine runs: ``program`` on the file ``generated``, which holds ``swap``."""
-    address = f"{reachable(settings.router_host)}:{settings.engine_port}"
+    address = f"{reachable(inner_host(settings))}:{settings.engine_port}"
     argv = [str(program), "-config", str(generated), "-listen", address]
     models = swap.models.values()
     names = [name for model in models for name in (model.id, *model.aliases)]
@@ -108,22 +119,35 @@ class ForeignDoor(Door):
         *,
         upstreams: Upstreams | None = None,
         control: ContextControl | None = None,
+        steering: Sequence[Route] = (),
+        access: Access | None = None,
     ) -> None:
-        super().__init__(dispatcher, upstreams=upstreams, control=control)
-        self._own = Routes(self.access, admin=self.context_routes)
+        super().__init__(
+            dispatcher, upstreams=upstreams, control=control, steering=steering, access=access
+        )
+        activity = dispatcher.activity
+        ours = [overview_route(activity)] if activity else []
+        self._own = Routes(self.access, admin=[*self.context_routes, *self.key_routes, *ours])
         self._model = dispatcher.engine.config.models[NAME]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request or WebSocket on."""
         try:
-            if not is_preflight(scope) and await self._own(scope, receive, send):
+            self.access.enter(scope)
+            if is_preflight(scope):
+                await answer_preflight(scope, send)
                 return
-            self.access.check(scope)
+            if await self._own(scope, receive, send):
+                return
+            self._check(scope)
+            out = self.access.outgoing(scope)
             if scope["type"] == "websocket":
-                await self._dispatcher.serve_websocket(scope, receive, send, self._model, None)
+                await self._dispatcher.serve_websocket(out, receive, send, self._model, None)
                 return
             body = await read_body(receive)
-            stop = self._dispatcher.here(scope, self._model, body)
+            if self.access.limited(scope):
+                self._admit(scope, body)
+            stop = self._dispatcher.here(out, self._model, body)
             await self._dispatcher.serve(receive, send, stop, extra=[])
         except ClientGone:
             return
@@ -132,6 +156,25 @@ class ForeignDoor(Door):
                 await answer_error(send, error, scope)
             elif (await receive())["type"] == "websocket.connect":
                 await refuse_websocket(scope, send, error)
+
+    def _check(self, scope: Scope) -> None:
+        """What is open is open; models need a key, and anything else the program can do an admin's.
+
+        Raises:
+            Unauthorized, Forbidden, RateLimited: see ``Access.check``.
+        """
+        path: str = scope["path"]
+        if path in _OPEN and scope["type"] == "http":
+            return
+        self.access.check(scope, admin=not (fits(scope) or path.startswith(_MODELS)))
+        if self.access.limited(scope) and (scope["type"] == "websocket" or not fits(scope)):
+            raise Forbidden("forbidden: this API key may only name its models in requests to /v1")
+
+    def _admit(self, scope: Scope, body: bytes) -> None:
+        """Raise Forbidden unless the client's key is for the model that the request names."""
+        request = read_request(scope, body)
+        self.access.admit(scope, self.naming.find(request.model))
+        request.check_only_name()
 
     async def records(self, scope: Scope) -> list[dict[str, Any]]:
         """What llama-swap lists. Raises UpstreamUnreachable."""
@@ -147,4 +190,8 @@ class ForeignDoor(Door):
             rows: list[dict[str, Any]] = msgspec.json.decode(text)["data"]
         except (Unreachable, Broken, msgspec.DecodeError, KeyError, TypeError) as error:
             raise UpstreamUnreachable("llama-swap does not list models", why=str(error)) from error
+        if self.access.limited(scope):
+            rows = [
+                row for row in rows if self.access.allows(scope, self.naming.find_any(row["id"]))
+            ]
         return [*rows, *self.listing.hosted(own=hops_of(scope["headers"]) > 0)]

@@ -15,11 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from llmstack.dialects import read, replace_model
-from llmstack.errors import BadRequest, ModelNotFound, RequestError
+from llmstack.errors import BadRequest, Forbidden, ModelNotFound, RequestError
 from llmstack.routing import requested
 from llmstack.server.asgi import ClientGone, answer_error, read_body
-from llmstack.server.chooser import Asker
+from llmstack.server.chooser import ANYBODY, Asker
 from llmstack.server.cors import is_preflight
+from llmstack.server.errors import OWN_WORDS, in_own_words
 from llmstack.server.listing import auto_record, list_response
 from llmstack.server.model_request import ModelRequest
 from llmstack.server.ollama_api import OllamaApi
@@ -87,25 +88,31 @@ class Gateway:
             Route("/v1/models", self._models),
             Route("/models", self._models),
             RouteApi(chooser, AUTO_POSTS, self._asker).route,
+            Route("/models.ini", self._models_ini),
             *ollama.routes,
         ]
-        admin = [Route("/models.ini", self._models_ini), Route("/api/status", self._status)]
+        admin = [Route("/api/status", self._status)]
         self._table = Routes(door.access, every_key=models, admin=admin)
         self.routes = self._table.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or WebSocket."""
+        if scope["type"] != "http":
+            await self._door(scope, receive, send)
+            return
+        scope[OWN_WORDS] = True
         try:
-            if scope["type"] != "http":
-                await self._door(scope, receive, send)
-            elif scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
+            access = self._door.access
+            access.enter(scope)
+            send = access.readable(scope, send)
+            if scope["method"] == "POST" and scope["path"] in COMPLETION_POSTS:
                 await self._completion(scope, receive, send)
             elif is_preflight(scope) or not await self._table(scope, receive, send):
                 await self._door(scope, receive, send)
         except ClientGone:
             return
         except RequestError as error:
-            await answer_error(send, error, scope)
+            await answer_error(send, in_own_words(error, scope), scope)
 
     async def _completion(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._door.access.check(scope)
@@ -147,16 +154,21 @@ class Gateway:
             )
         choice = self._chooser.choose(view, scope["path"], scope["headers"], self._asker(scope))
         scope["llmstack.session"] = choice.client.session
+        scope["llmstack.choice"] = choice
+        self._door.access.chosen(scope)
         return choice.routed.decision
 
     def _asker(self, scope: Scope) -> Asker:
         access = self._door.access
+        owner = access.owner(scope)
+        if not owner:
+            return ANYBODY
         barred: frozenset[str] = frozenset()
-        if access.limited(scope):
+        if access.limited(scope) and not access.may_choose_all(scope):
             barred = frozenset(
                 tier.name for tier in self._stack.tiers if not self._may(scope, tier.name)
             )
-        return Asker(access.owner(scope), barred)
+        return Asker(owner, barred)
 
     def _may(self, scope: Scope, tier: str) -> bool:
         try:
@@ -172,8 +184,10 @@ class Gateway:
     def _own(self) -> list[dict[str, Any]]:
         return [auto_record(self._ladders.whole)]
 
-    async def _models_ini(self, _: Request) -> Response:
-        """The stack's ``models.ini`` as it is now, for thin clients."""
+    async def _models_ini(self, request: Request) -> Response:
+        """The stack's ``models.ini`` as it is now, for thin clients with a key for all models."""
+        if self._door.access.limited(request.scope):
+            raise Forbidden("forbidden: this API key is for some models only")
         try:
             text = await asyncio.to_thread(Path(self._stack.source).read_bytes)
             return PlainTextResponse(text)

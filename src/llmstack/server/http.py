@@ -12,7 +12,7 @@ from llmstack.http1 import ServerConnection, Service
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from uvicorn.server import ServerState
 
@@ -66,9 +66,13 @@ class HttpServers:
         apps: list[tuple[App, socket.socket]],
         drain: float,
         tls: tuple[str, str] | None = None,
+        plain: Collection[socket.socket] = (),
     ) -> None:
-        """``tls`` names the files of a certificate chain and its key."""
-        self._servers = [(_Server(_config(app, drain, tls)), [listener]) for app, listener in apps]
+        """``tls`` names the files of a certificate chain and its key; ``plain`` do without."""
+        self._servers = [
+            (_Server(_config(app, drain, None if listener in plain else tls)), [listener])
+            for app, listener in apps
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -72,6 +72,7 @@ class Journey:
                 answer = await self._opened(wait, recorded=recorded)
                 if meter and self._fit and self._fitter:
                     meter.used = partial(self._fitter.ended, self._fit)
+                    self._first.scope["llmstack.fitted"] = self._fit.report
                 return answer
             except RequestError as error:
                 first = first or error
@@ -171,6 +172,8 @@ def _line(error: RequestError) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from llmstack.routing import UNKNOWN, ladder, route
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from llmstack.config.stack import Stack
+    from llmstack.config.stack import Routing, Stack
     from llmstack.dialects import RequestView
     from llmstack.routing import Kind, Ladder, Machine, Mode, Routed, SessionState
 
@@ -58,11 +59,7 @@ class Ladders:
             NothingAvailable: those that could cannot answer now.
         """
         unavailable = self._unavailable()
-        missing = {tier: one.why for tier, one in unavailable.items()}
-        if missing != self._missing:
-            self._now = ladder(self.stack, missing) if missing else self.whole
-            self._missing = missing
-            self._barred.clear()
+        self._look(unavailable)
         now = self._for(barred) if barred else self._now
         try:
             return route(view, now, state, machine, kind=kind, mode=mode, parent=parent)
@@ -70,6 +67,29 @@ class Ladders:
             waits = [one.retry_in for one in unavailable.values() if one.retry_in > 0]
             error.retry_after = ceil(min(waits)) if waits else None
             raise
+
+    def unavailable(self) -> Mapping[str, Unavailable]:
+        """The tiers that cannot answer now."""
+        return self._unavailable()
+
+    def now(self) -> Ladder:
+        """The ladder without them."""
+        self._look(self._unavailable())
+        return self._now
+
+    def adopt(self, routing: Routing) -> None:
+        """Go by other numbers from now on."""
+        self.stack = replace(self.stack, routing=routing)
+        self.whole = ladder(self.stack)
+        self._now = ladder(self.stack, self._missing) if self._missing else self.whole
+        self._barred.clear()
+
+    def _look(self, unavailable: Mapping[str, Unavailable]) -> None:
+        missing = {tier: one.why for tier, one in unavailable.items()}
+        if missing != self._missing:
+            self._now = ladder(self.stack, missing) if missing else self.whole
+            self._missing = missing
+            self._barred.clear()
 
     def _for(self, barred: frozenset[str]) -> Ladder:
         if (found := self._barred.get(barred)) is None:

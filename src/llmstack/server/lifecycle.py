@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from llmstack.client.http import get_json
+from llmstack.config.local_key import read_local_key
 from llmstack.config.plain_file import open_log
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
@@ -117,12 +118,13 @@ def _until_ready(
     say: Callable[[str], None],
 ) -> tuple[DaemonRecord, bool]:
     begun = spoke = time.monotonic()
-    question = _Question()
+    question: _Question | None = None
     while True:
         if child.poll() is not None:
             return _another_ones(work, output, since, say), False
         record = living_daemon(work)
         if record and record.pid == child.pid:
+            question = question or _Question(work)
             status = question.ask(record)
             if status and not status["loading"]:
                 if status["ready"]:
@@ -145,7 +147,7 @@ def _another_ones(
     if record is None:
         raise DaemonError("the daemon did not start", why=_tail(output, since))
     say(f"a daemon runs here already (pid {record.pid})")
-    question = _Question()
+    question = _Question(work)
     while True:
         status = question.ask(record)
         if status and not status["loading"]:
@@ -172,7 +174,8 @@ def _recorded(work: WorkDir) -> DaemonRecord | None:
 class _Question:
     """Asks a daemon how it is, and loses patience with one that never tells."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: WorkDir) -> None:
+        self._key = read_local_key(work)  # made by whoever has started, so there is one by now
         self._answered: float | None = None
 
     def ask(self, record: DaemonRecord) -> dict[str, Any] | None:
@@ -184,7 +187,7 @@ class _Question:
         if self._answered is None:  # now, for the daemon has taken its time to get here
             self._answered = time.monotonic()
         try:
-            status: dict[str, Any] = get_json(record.gateway, "/api/status")
+            status: dict[str, Any] = get_json(record.gateway, "/api/status", key=self._key)
         except DaemonError as error:
             if time.monotonic() - self._answered > PATIENCE:
                 raise DaemonError(

@@ -10,6 +10,9 @@ from contextlib import suppress
 
 from llmstack.errors import DaemonError
 
+#: One more than the largest port.
+_PORTS = 1 << 16
+
 
 def listen(host: str, port: int, purpose: str, *, network: bool = False) -> socket.socket:
     """A listening TCP socket. Port 0 takes a free one, an empty host every address.
@@ -21,8 +24,8 @@ def listen(host: str, port: int, purpose: str, *, network: bool = False) -> sock
     if not network and not is_loopback(host):
         raise DaemonError(
             f"{purpose}: refusing to listen on {host}",
-            why="That address can be reached from the network, and this version has no keys yet.",
-            fix="Listen on 127.0.0.1; use an SSH tunnel from another machine.",
+            why="That address can be reached from the network.",
+            fix="Listen on 127.0.0.1.",
         )
     every = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if ":" in host or every else socket.AF_INET
@@ -53,6 +56,31 @@ def listen(host: str, port: int, purpose: str, *, network: bool = False) -> sock
     return listener
 
 
+def free_row(first: int, count: int, host: str = "127.0.0.1") -> int:
+    """The first of ``count`` neighbouring ports, from ``first`` on, that nobody listens on now.
+
+    Raises:
+        DaemonError: there are none.
+    """
+    while first + count <= _PORTS:
+        taken = [port for port in range(first, first + count) if not _is_free(host, port)]
+        if not taken:
+            return first
+        first = taken[-1] + 1
+    raise DaemonError(f"no {count} ports next to each other are free on {host}")
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        if sys.platform != "win32":  # a port that was in use a moment ago is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
 def read_address(text: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT``, ``[IPV6]:PORT`` or ``:PORT``, whose host is empty.
 
@@ -81,6 +109,14 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_every_address(host: str) -> bool:
+    """Whether ``host`` stands for every address of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
 

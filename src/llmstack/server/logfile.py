@@ -33,6 +33,11 @@ class BatchedFileHandler(logging.Handler):
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Keep ``record``, without the lock that other handlers need."""
+        self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Keep ``record`` for the next write."""
         self._records.append(record)

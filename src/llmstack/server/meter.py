@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from llmstack.activity.estimate import PER_TOKEN, TextLength
 from llmstack.activity.failure import error_message, shortened
+from llmstack.activity.flow import Flowing
 from llmstack.activity.inflight import About, Inflight
 from llmstack.activity.price import cost_of
 from llmstack.activity.record import NO_METADATA, ActivityRow
 from llmstack.activity.tally import NOTHING
+from llmstack.activity.timeline import phases, told
 from llmstack.activity.usage import BLOCK, UsageMeter
+from llmstack.routing.session import SHOWN
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
 if TYPE_CHECKING:
@@ -28,8 +33,12 @@ if TYPE_CHECKING:
     from llmstack.server.asgi import Headers, Scope
 
 _UPSTREAM = "/upstream/"
+#: The content type of streams.
+EVENTS = "text/event-stream"
 #: Encodings that ``UsageMeter`` reads.
 _READABLE = (b"gzip", b"deflate", b"identity")
+#: Comments in a stream of events. llama-server sends such while it reads a prompt.
+_SILENCE = re.compile(rb"(?::[^\r\n]*[\r\n]+)+")
 #: Longest text of a client's or a model's that is kept in a row, in characters.
 LONGEST = 200
 #: Statuses that need no explanation: an answer, and a WebSocket that was accepted.
@@ -147,12 +156,70 @@ class Meter(Inflight):
             self._activity.metadata(scope, self.model),
         )
 
+    def more(self) -> dict[str, Any]:
+        """What llmstack shows of the request beyond llama-swap's entry; texts that are not empty.
+
+        ``timeline`` has the phases so far, the last one of which is ``phase``.
+        """
+        scope = self._scope
+        now = self.table.now() - self.began
+        first = None if self._first is None else self._first - self.began
+        passed = phases(now, *self._waits(now), first)
+        found = told((phase, 1000 * start, 1000 * length) for phase, start, length in passed)
+        session = scope.get("llmstack.session") or b""
+        texts = {
+            "phase": found[-1]["phase"] if found else "queued",
+            "tier": self.tier,
+            "session": session.hex()[:SHOWN],
+            "client": scope.get("llmstack.client") or "",
+            "reason": scope.get("llmstack.reason") or "",
+        }
+        return {**{name: text for name, text in texts.items() if text}, "timeline": found}
+
+    def _waits(self, now: float) -> tuple[float | None, float | None]:
+        """How long it waited for its turn, and for its model to load, ``now`` after its arrival."""
+        if self._queued is not None:
+            return self._queued, self._waited - self._queued
+        if self._scope.get("llmstack.backend", "local") != "local":
+            return 0.0, None  # nobody queues here for what others host
+        began = self._activity.watch.loading_from(self.model)
+        if began is None:
+            return (0.0, None) if self._activity.admits(self.model) else (None, None)
+        queued = max(began - self.began, 0.0)
+        return queued, now - queued
+
+    @property
+    def scope(self) -> Scope:
+        """The request, and what the doors know of it."""
+        return self._scope
+
+    def flowing(self) -> Flowing | None:
+        """How far its answer has come, None while none is streamed."""
+        answer, first = self._answer, self._first
+        if first is None or answer is None:
+            return None
+        if not _header(answer, b"content-type").startswith(EVENTS):
+            return None
+        return Flowing(self._number, self.model, self.resp_bytes, first)
+
+    @property
+    def number(self) -> int:
+        """The number in the live table."""
+        return self._number
+
+    @property
+    def worked(self) -> float:
+        """Seconds from when its model was there to the answer's end; for one that has ended."""
+        return max(self._ended - self.began - self._waited, 0.0)
+
     def leased(self, waited: float) -> None:
         """The model is there, after ``waited`` seconds of queueing and loading."""
         self._queued = self._waited = waited
         if waited > 0:
             loading = self._activity.watch.loading_since(self.model, self.began)
             self._queued = waited - min(waited, loading)
+            if self.table.events.listening:
+                self.tell()
 
     @property
     def tier(self) -> str:
@@ -171,7 +238,7 @@ class Meter(Inflight):
 
     def feed(self, chunk: bytes) -> None:
         """More of the answer passes."""
-        if self._first is None and chunk:
+        if self._first is None and chunk and not _SILENCE.fullmatch(chunk):
             self._first = self.table.now()
         size = len(chunk)
         self.passed(size)

@@ -8,10 +8,10 @@ is stricter: JSON that is broken is an error at once, before any model is loaded
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from llmstack.dialects import replace_model
 from llmstack.dialects.filters import apply_filters
@@ -41,8 +41,7 @@ _UNSEEN = b" \t\r\n\xef\xbb\xbf"
 Encoding = Literal["json", "form", "multipart", "query"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(msgspec.Struct, frozen=True):
     """The parts of a request in which a model can be named. ``model`` may be empty."""
 
     encoding: Encoding

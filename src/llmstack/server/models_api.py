@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from llmstack.config.context_override import read_command
 from llmstack.config.redact import masked
 from llmstack.engine import State
 from llmstack.errors import ModelNotFound
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 
     from llmstack.config.swap import SwapModel
     from llmstack.engine import Engine, ModelStatus
+    from llmstack.server.context_control import ContextControl
 
 
 class ModelsApi:
     """Management of the engine's models. Names are ids or aliases; profiles do not apply."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, control: ContextControl) -> None:
         self._engine = engine
+        self._control = control
         self.routes = [
             Route("/running", self._running),
             Route("/unload", self._unload),
@@ -64,7 +67,10 @@ class ModelsApi:
 
         ``ttl_left`` is in seconds, null where there is none. ``memory`` is what its processes
         take of the machine's memory now, in bytes; null if it is not loaded. ``footprint`` is what
-        the rule by memory reckons with, null under another rule.
+        the rule by memory reckons with, null under another rule. ``failure`` is what its last start
+        is blamed on, or its sudden end; null once it starts again. ``context`` is in tokens over
+        all slots, but ``served`` for one; ``command`` is what the next start runs, secrets masked.
+        More of both: ``/api/model/{model}/...``.
         """
         rows = [self._row(status) for status in await self._engine.measured_status()]
         return JSONResponse({"models": rows})
@@ -87,6 +93,32 @@ class ModelsApi:
             "memory": status.memory,
             "footprint": self._footprint(status.id),
             "pid": status.pid,
+            "failure": self._control.failures.of(status.id),
+            "provider": "local",
+            "pinned": self._control.pinned(status.id),
+            "context": self._context(status.id),
+            "policy": self._policy(status.id),
+            "command": self._control.command(status.id),
+        }
+
+    def _context(self, model: str) -> dict[str, int | None]:
+        control = self._control
+        window = control.window(model)
+        present = self._engine.config.models[model]
+        configured = control.configured.models.get(model, present)  # a reload may be under way
+        return {
+            "configured": read_command(configured.cmd).ctx_size,
+            "override": control.overrides.of(model).process.ctx_size,
+            "effective": read_command(present.cmd).ctx_size,
+            "served": window.tokens if window.source == "served" else None,
+        }
+
+    def _policy(self, model: str) -> dict[str, str | None]:
+        control = self._control
+        return {
+            "configured": control.configured_settings(model).policy,
+            "override": control.overrides.of(model).policy,
+            "effective": control.settings(model).policy,
         }
 
     def _footprint(self, model: str) -> dict[str, Any] | None:

@@ -97,6 +97,10 @@ class Naming:
             raise unknown(target, requested)
         return target
 
+    def find_any(self, name: str) -> Target:
+        """What a name stands for without a profile; Unknown and Disabled are answers too."""
+        return self.names.resolve(name)
+
     def find_model(self, name: str) -> Target:
         """The model of that name, past selectors; Unknown and Disabled are answers too."""
         return self.names.resolve(name, self._active, selectors=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstack.config.environment import apply_environment
+from llmstack.config.local_key import read_local_key
 from llmstack.config.own_ini import own_models_ini
 from llmstack.config.stack_loader import load_stack, parse_stack
+from llmstack.server.doorways import key_ring
 from llmstack.server.project import KEY_VARIABLE, fetch, gateway_url
 from llmstack.server.record import living_daemon
 from llmstack.server.served import served_windows
@@ -34,6 +36,8 @@ def project_endpoint(work: WorkDir, marker: Marker, environ: Mapping[str, str]) 
         return endpoint(stack, marker.url, served, needs_key=bool(key))
     stack = apply_environment(load_stack(own_models_ini(work, environ)).stack, environ)
     daemon = living_daemon(work)
+    key = read_local_key(work)
     served = dict(served_windows(daemon.engine, key)) if daemon else {}
     base = daemon.gateway if daemon else gateway_url(stack.settings)
-    return endpoint(stack, base, served, needs_key=bool(key))
+    needs = key_ring(work, stack.settings, environ).required
+    return endpoint(stack, base, served, needs_key=needs, key_file=str(work.local_key))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmstack import __version__
+from llmstack.activity.export import FORMATS
+from llmstack.activity.query import LONGEST
 from llmstack.config.context_settings import POLICIES, TRUNCATIONS
 from llmstack.server.model_paths import MODEL_GETS, MODEL_POSTS
 
@@ -46,6 +48,24 @@ class About:
     unlike: frozenset[int] = frozenset()
 
 
+_SHORT: Json = {"type": "string", "maxLength": LONGEST}
+#: Filters, order and page of the activity log.
+_ROWS: Json = {
+    "model": {"type": "array", "items": _STRING},
+    "start": _MOMENT,
+    "end": _MOMENT,
+    "min_id": _COUNT,
+    "max_id": _COUNT,
+    "client": _SHORT,
+    "session": _SHORT,
+    "tier": _SHORT,
+    "status": {"type": "string", "pattern": "^(ok|error|[0-9]{1,3})$"},
+    "search": _SHORT,
+    "limit": {"type": "integer", "minimum": 1, "maximum": 999},
+    "page": _COUNT,
+    "sort": _STRING,
+    "order": {"enum": ["asc", "desc"]},
+}
 _OK = About({200: JSON})
 _OLLAMA_ERRORS = (400, 404, 413, 429, 500, 502, 503)
 _OLLAMA = About(
@@ -96,6 +116,12 @@ ABOUT = {
     "DELETE /api/model/{model:path}/fit": About(
         dict.fromkeys((200, 400, 404, 409, 500), JSON), _APPLIED
     ),
+    "GET /api/model/{model:path}/pin": About({200: JSON, 404: JSON}),
+    "POST /api/model/{model:path}/pin": About(
+        dict.fromkeys((200, 400, 404, 409, 413, 500), JSON),
+        body=_setting(pinned={"type": "boolean"}),
+    ),
+    "DELETE /api/model/{model:path}/pin": About(dict.fromkeys((200, 400, 404, 409, 500), JSON)),
     "GET /api/model/{model:path}/prompt-optimization": About({200: JSON, 404: JSON}),
     "POST /api/model/{model:path}/prompt-optimization": About(
         dict.fromkeys((200, 400, 404, 413, 500), JSON),
@@ -106,6 +132,13 @@ ABOUT = {
     ),
     "/api/model/{model:path}/prompt-optimization/latest": About({200: JSON, 404: JSON}),
     "/api/config/reload": About(dict.fromkeys((200, 400, 409), JSON)),
+    "DELETE /api/settings": About({200: JSON, 500: JSON}),
+    "DELETE /api/overrides": About(dict.fromkeys((200, 400, 500), JSON)),
+    "PUT /api/settings/{key}": About(
+        dict.fromkeys((200, 400, 404, 413, 500), JSON),
+        body=_setting(value={"type": ["integer", "number", "boolean"]}),
+    ),
+    "DELETE /api/settings/{key}": About(dict.fromkeys((200, 400, 404, 500), JSON)),
     "/api/restart": About({200: JSON, 400: JSON}),
     "/api/config/schema": About({200: "application/schema+json"}),
     "/api/show": _OLLAMA,
@@ -121,23 +154,18 @@ ABOUT = {
             "required": ["name"],
         },
     ),
+    "/ui": About({200: HTML}),
+    "/ui/{path:path}": About(
+        {200: f"{HTML}, text/css, text/javascript, image/svg+xml", 304: "", 404: PLAIN}
+    ),
     "/logs": About({200: PLAIN, 302: ""}),
     "/logs/stream": About({200: PLAIN}, {"no-history": _STRING}),
     "/logs/stream/{model:path}": About({200: PLAIN, 400: JSON}, {"no-history": _STRING}),
-    "/api/metrics/activity": About(
-        {200: JSON, 400: JSON},
-        {
-            "model": {"type": "array", "items": _STRING},
-            "start": _MOMENT,
-            "end": _MOMENT,
-            "min_id": _COUNT,
-            "max_id": _COUNT,
-            "limit": {"type": "integer", "minimum": 1, "maximum": 999},
-            "page": _COUNT,
-            "sort": _STRING,
-            "order": {"enum": ["asc", "desc"]},
-        },
+    "/api/metrics/activity": About({200: JSON, 400: JSON}, _ROWS),
+    "/api/metrics/activity/export": About(
+        {200: "text/csv, application/json", 400: JSON}, {**_ROWS, "format": {"enum": [*FORMATS]}}
     ),
+    "/api/metrics/activity/{id}": About({200: JSON, 400: JSON, 404: JSON}),
     "/api/metrics/stats": About({200: JSON}, {"model": {"type": "array", "items": _STRING}}),
     "/api/captures/{id}": About({200: JSON, 400: JSON, 404: JSON}),
     "/api/inflight/{id}/cancel": About({200: JSON, 404: JSON}),
@@ -145,7 +173,7 @@ ABOUT = {
         {200: JSON, 400: JSON, 503: JSON}, {"after": _MOMENT}, unlike=frozenset({503})
     ),
     "/api/hardware": About({200: JSON, 503: JSON}),
-    "/api/events": About({200: STREAM}),
+    "/api/events": About({200: STREAM}, {"overview": {"enum": ["1", "true"]}}),
     "/metrics": About({200: PLAIN}),
 }
 

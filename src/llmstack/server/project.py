@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from llmstack.client.http import get_text
+from llmstack.config.local_key import ensure_local_key, read_local_key
 from llmstack.config.marker import write_marker
 from llmstack.config.plain_file import read_plain
-from llmstack.config.render import reachable
 from llmstack.config.stack_loader import parse_stack
 from llmstack.config.templates import agents_md
 from llmstack.config.workdir import write_atomically
 from llmstack.errors import DaemonError
+from llmstack.server.doorways import inner_url
 from llmstack.server.plan import plan_stack
 from llmstack.server.record import living_daemon
 from llmstack.server.served import served_windows
-from llmstack.wiring.opencode import is_generated, render_opencode, wishes
+from llmstack.wiring.opencode import is_generated, key_reference, render_opencode, wishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,8 +86,10 @@ def render(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> Rendere
         wished = replace(wished, served=tuple(windows))
         return Rendered(render_opencode(loaded.stack, marker.url, wished), None, loaded.warnings)
     plan = plan_stack(work, environ, channel=marker.channel)
+    key = read_local_key(work)
     if daemon := living_daemon(work):
-        wished = replace(wished, served=tuple(served_windows(daemon.engine)))
+        wished = replace(wished, served=tuple(served_windows(daemon.engine, key)))
+    wished = replace(wished, api_key=key_reference(work.local_key.as_posix(), needed=True))
     gateway = gateway_url(plan.stack.settings)
     return Rendered(render_opencode(plan.stack, gateway, wished), plan, plan.warnings)
 
@@ -105,6 +108,8 @@ def write(work: WorkDir, rendered: Rendered) -> Path | None:
     if rendered.plan:
         rendered.plan.write()
     write_atomically(path, rendered.opencode)
+    if rendered.plan:
+        ensure_local_key(work)  # the opencode.json names it
     return copy
 
 
@@ -129,4 +134,4 @@ def fetch(url: str, environ: Mapping[str, str]) -> str:
 
 def gateway_url(settings: Settings) -> str:
     """The gateway's base URL as a client on this machine reaches it."""
-    return f"http://{reachable(settings.router_host)}:{settings.router_port}"
+    return inner_url(settings)

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DaemonRecord:
-    """One daemon. ``pid`` and ``started`` are its ``Identity``."""
+    """One daemon. ``pid`` and ``started`` are its ``Identity``.
+
+    ``gateway`` and ``engine`` are for this machine, ``public`` is the gateway's URL for others.
+    """
 
     pid: int
     started: float
     gateway: str
     engine: str
     version: str
+    public: str = ""
 
     def write(self, path: Path) -> None:
         """Save as JSON, readable by the owner only."""
@@ -41,9 +45,13 @@ def read_record(path: Path) -> DaemonRecord | None:
         numbers = type(record.pid) is int and isinstance(record.started, (int, float))
         # Keys and questions go to these. A daemon listens on this machine, whoever wrote the file.
         here = _is_here(record.gateway) and _is_here(record.engine)
-        return record if numbers and here and isinstance(record.version, str) else None
+        return record if numbers and here and _texts(record) else None
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _texts(record: DaemonRecord) -> bool:
+    return isinstance(record.version, str) and isinstance(record.public, str)
 
 
 def _is_here(url: str) -> bool:

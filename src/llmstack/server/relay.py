@@ -60,7 +60,7 @@ async def _answer(
     streaming = (answer.header(b"content-type") or b"").startswith(b"text/event-stream")
     headers = response_headers(answer)
     if extra is not None:
-        if any(name.startswith(_OURS) for name, _ in headers):  # another llmstack's
+        if _is_ours(headers):  # another llmstack's
             told = {name for name, _ in extra}
             headers = [pair for pair in headers if pair[0] not in told]
         headers += extra
@@ -90,6 +90,13 @@ async def _answer(
             event = error_event(broken, scope["path"])
             await send({"type": "http.response.body", "body": event, "more_body": False})
         return broken
+
+
+def _is_ours(headers: Headers) -> bool:
+    for name, _ in headers:  # noqa: SIM110  a loop: this runs for every answer
+        if name.startswith(_OURS):
+            return True
+    return False
 
 
 async def _as_event(

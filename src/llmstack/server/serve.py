@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstack import __version__
@@ -16,10 +17,13 @@ from llmstack.engine import State
 from llmstack.engine.identity import Identity
 from llmstack.errors import DaemonError
 from llmstack.hub.file_lock import Lock
+from llmstack.server.hangup import Hangup
 from llmstack.server.logfile import BatchedFileHandler, lean_records
 from llmstack.server.memory import calm_collector
 from llmstack.server.record import DaemonRecord, living_daemon
+from llmstack.server.renewal import Renewal
 from llmstack.server.stack import RunningStack
+from llmstack.server.watch import watch, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -37,10 +41,18 @@ def run(main: Coroutine[object, object, int]) -> int:
         return runner.run(main)
 
 
-async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
+async def serve(
+    plan: StackPlan,
+    say: Callable[[str], None],
+    *,
+    replan: Callable[[], StackPlan] | None = None,
+    watching: bool = False,
+) -> int:
     """Serve ``plan`` until SIGINT or SIGTERM; the exit status.
 
-    A second signal ends running answers too. ``say`` is told what a person should know.
+    A second signal ends running answers too. ``say`` is told what a person should know. On SIGHUP,
+    and when models.ini changes if it is ``watching``, the stack is started anew on what ``replan``
+    says, within this process.
 
     Raises:
         DaemonError: another daemon runs here, or a port is taken.
@@ -50,32 +62,83 @@ async def serve(plan: StackPlan, say: Callable[[str], None]) -> int:
         raise already_running(plan)
     handler = open_log(plan)
     try:
+        renewal = Renewal(replan, say)
+        if replan is not None:
+            Hangup().call(renewal.ask)
+        sources = watched(Path(plan.stack.source), None) if watching else []
         stack = RunningStack(plan)
-        plan.write()
         stopping, hurry = signals()
         calm_collector()
-        await stack.start()
+        watcher = asyncio.ensure_future(watch(sources, renewal.ask))
         try:
-            assert stack.engine is not None
-            stack.engine.events.subscribe(note)
-            _record(stack).write(plan.work.daemon_record)
-            write_marker(plan.work.active_channel, Marker(plan.channel))
-            log.info("serving on %s and %s", stack.gateway, stack.door)
-            say(f"gateway {stack.gateway}/v1  engine {stack.door}")
-            preload = asyncio.ensure_future(_preload(stack, say))
-            await stopping.wait()
-            preload.cancel()
-            say("stopping; running answers may end first")
+            while True:
+                fresh = await _life(stack, plan, say, renewal, stopping, hurry)
+                if fresh is None:
+                    return 0
+                stack, plan = _succeed(plan, fresh, renewal)
         finally:
-            await stack.stop(hurry)
+            watcher.cancel()
             plan.work.daemon_record.unlink(missing_ok=True)
             plan.work.active_channel.unlink(missing_ok=True)
             log.info("stopped")
-        return 0
     finally:
         logging.getLogger("llmstack").removeHandler(handler)
         handler.close()
         lock.release()
+
+
+async def _life(
+    stack: RunningStack,
+    plan: StackPlan,
+    say: Callable[[str], None],
+    renewal: Renewal,
+    stopping: asyncio.Event,
+    hurry: asyncio.Event,
+) -> StackPlan | None:
+    """Run ``stack`` until it is to stop; the plan of the one that is to follow, None for none."""
+    plan.write()
+    await stack.start()
+    try:
+        assert stack.engine is not None
+        stack.engine.events.subscribe(note)
+        _record(stack).write(plan.work.daemon_record)
+        write_marker(plan.work.active_channel, Marker(plan.channel))
+        log.info("serving on %s and %s", stack.gateway, stack.door)
+        say(f"gateway {stack.gateway}/v1  engine {stack.door}")
+        if stack.public:
+            say(f"network {stack.public}/v1  {_lock(stack)}")
+        preload = asyncio.ensure_future(_preload(stack, say))
+        stopped = asyncio.ensure_future(stopping.wait())
+        renewed = asyncio.ensure_future(renewal.next(plan))
+        try:
+            await asyncio.wait((stopped, renewed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            preload.cancel()
+            stopped.cancel()
+            renewed.cancel()
+        if stopping.is_set():
+            say("stopping; running answers may end first")
+            return None
+        say("models.ini changed, starting anew; running answers may end first")
+        log.info("models.ini changed, starting anew")
+        return renewed.result()
+    finally:
+        await stack.stop(hurry)
+
+
+def _succeed(
+    before: StackPlan, fresh: StackPlan, renewal: Renewal
+) -> tuple[RunningStack, StackPlan]:
+    """The stack of ``fresh``; where its ports are taken, that of the plan ``before`` again.
+
+    Raises:
+        DaemonError: neither can be had.
+    """
+    try:
+        return RunningStack(fresh), fresh
+    except DaemonError as error:
+        renewal.tell_kept(error)
+        return RunningStack(before), before
 
 
 def already_running(plan: StackPlan) -> DaemonError:
@@ -133,6 +196,13 @@ def note(event: ModelChanged) -> None:
             engine_log.info("%s: stopping (%s)", event.model, reason)
 
 
+def _lock(stack: RunningStack) -> str:
+    """What keeps the network out."""
+    if keys := len(stack.keys.keys):
+        return f"keys: {keys}"
+    return "keys: none are left" if stack.keys.required else "WITHOUT any key"
+
+
 async def _preload(stack: RunningStack, say: Callable[[str], None]) -> None:
     for model, error in (await stack.preload()).items():
         if error:
@@ -149,6 +219,7 @@ def _record(stack: RunningStack) -> DaemonRecord:
         started=me.started if me else 0.0,
         gateway=stack.gateway,
         engine=stack.door,
+        public=stack.public,
         version=__version__,
     )
 

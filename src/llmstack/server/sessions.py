@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from llmstack.routing import SessionState
 
@@ -42,6 +43,12 @@ class Sessions:
         self._states.move_to_end(key)
         if len(self._states) > self._most:
             self._states.popitem(last=False)
+
+    def latest(self, most: int) -> Iterator[tuple[bytes, SessionState, float]]:
+        """The sessions that were seen last, the latest first: key, state, seconds since then."""
+        now = self._now()
+        for key, (state, seen) in islice(reversed(self._states.items()), most):
+            yield key, state, now - seen
 
     def users(self, but: bytes) -> Counter[str]:
         """How many sessions other than ``but`` have used each model lately."""

@@ -71,14 +71,15 @@ class Speeds:
     def answered(self, row: ActivityRow) -> None:
         """The activity log tells of an answer."""
         usage = row.usage
+        if not _positive(usage.prompt_per_second):
+            return
         # What was cached took no time: a long prompt of which little was read tells nothing.
         read = usage.charged().input - max(usage.cache_tokens, 0)
         if row.backend not in ("", "local") or read < LONG_ENOUGH:
             return
-        if _positive(usage.prompt_per_second):
-            known = self.of(row.model)
-            speed = _mean(known.prefill, usage.prompt_per_second)
-            self._known[row.model] = replace(known, prefill=speed)
+        known = self.of(row.model)
+        speed = _mean(known.prefill, usage.prompt_per_second)
+        self._known[row.model] = replace(known, prefill=speed)
 
     def save(self) -> None:
         """Write what is new to the file; a full disk is a warning."""

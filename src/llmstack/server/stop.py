@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from llmstack.backends.protocol import Ask
 from llmstack.errors import (
@@ -36,8 +37,7 @@ _ELSEWHERE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     """A place.
 
     ``name`` is the one name of the model, for answers, log and records; ``kind`` that of the

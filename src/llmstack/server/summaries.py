@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from llmstack.context.summary import read_summary
 from llmstack.errors import RequestError
@@ -72,7 +73,9 @@ class Summaries:
 
     async def _ask(self, stop: Stop, need: NeedSummary) -> bytes | None:
         said = None
-        scope = {**stop.scope, "llmstack.reason": REASON}
+        # What was decided and done for the request is not what is known of its summary.
+        own = {"llmstack.reason": REASON, "llmstack.choice": None, "llmstack.fitted": None}
+        scope = {**stop.scope, **own}
         stop = replace(stop, scope=scope, body=need.body, stream=False)
         status, failure, meter = TIMED_OUT, "", None
         try:

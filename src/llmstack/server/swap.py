@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import ssl
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +24,14 @@ from llmstack.server.dispatch import Dispatcher
 from llmstack.server.door import Door
 from llmstack.server.ending import DRAIN, end
 from llmstack.server.fitting import Fitting
+from llmstack.server.hangup import Hangup
 from llmstack.server.http import HttpServers
 from llmstack.server.listen import is_loopback, listen, read_address, url_of
 from llmstack.server.memory import calm_collector, resident, return_memory, trimmer
 from llmstack.server.overrides import Overrides
 from llmstack.server.serve import note, signals
 from llmstack.server.swap_logs import SwapLogs
+from llmstack.server.tls import checked_tls
 from llmstack.server.watch import watch, watched
 
 if TYPE_CHECKING:
@@ -78,19 +78,7 @@ class SwapOptions:
 
     def tls(self) -> tuple[str, str] | None:
         """The files of certificate and key. Raises DaemonError if they are of no use."""
-        if not self.certificate and not self.key:
-            return None
-        if not self.certificate or not self.key:
-            raise DaemonError(
-                "TLS needs a certificate and its key",
-                fix="Give both, -tls-cert-file and -tls-key-file.",
-            )
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
-        except (OSError, ValueError) as error:
-            files = f"{self.certificate} and {self.key}"
-            raise DaemonError(f"{files} cannot be used for TLS", why=str(error)) from error
-        return self.certificate, self.key
+        return checked_tls(self.certificate, self.key, "-tls-cert-file and -tls-key-file")
 
 
 async def swap(options: SwapOptions) -> int:
@@ -124,27 +112,6 @@ async def swap(options: SwapOptions) -> int:
     finally:
         logs.close()
     return 0
-
-
-class Hangup:
-    """SIGHUP from the first moment on: one that comes before there is what it is for is kept."""
-
-    def __init__(self) -> None:
-        self._came = False
-        self._action: Callable[[], None] | None = None
-        if hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._receive)
-
-    def call(self, action: Callable[[], None]) -> None:
-        """Call ``action`` with every SIGHUP, and now if there was one."""
-        self._action = action
-        if self._came:
-            action()
-
-    def _receive(self) -> None:
-        self._came = True
-        if self._action:
-            self._action()
 
 
 class SwapServer:

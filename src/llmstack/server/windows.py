@@ -49,7 +49,7 @@ class Windows:
         self._pool = pool
         self._environ = environ
         self._override = override
-        self._served: dict[str, tuple[int, int]] = {}
+        self._served: dict[str, tuple[int, Window]] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._silent: dict[tuple[str, int], float] = {}
         self._learned: dict[str, tuple[int | None, int]] = {}
@@ -61,16 +61,20 @@ class Windows:
         A process that is ready is asked, at most for ``LIMIT`` seconds; nothing is loaded.
         """
         life = self._lives.of(model)
-        if life is not None and self._served.get(model.id, (0, 0))[0] != life:
-            await self._wait(model, life)
+        if life is None:
+            return self._without(model.id, life, self._configured(model))
+        served = self._served.get(model.id)
+        if served is not None and served[0] == life:
+            return served[1]
+        await self._wait(model, life)
         return self.known(model)
 
     def known(self, model: SwapModel) -> Window:
         """The same by what is known already."""
         life = self._lives.of(model)
-        of, tokens = self._served.get(model.id, (0, 0))
-        if life is not None and of == life:
-            return Window(tokens, "served")
+        served = self._served.get(model.id)
+        if life is not None and served is not None and served[0] == life:
+            return served[1]
         return self._without(model.id, life, self._configured(model))
 
     def hosted(self, name: str, *, configured: int = 0, offered: int = 0) -> Window:
@@ -144,7 +148,7 @@ class Windows:
         if self._lives.of(model) != life:
             return
         if tokens:
-            self._served[model.id] = (life, tokens)
+            self._served[model.id] = (life, Window(tokens, "served"))
         else:
             self._silent = {key: until for key, until in self._silent.items() if key[0] != model.id}
             self._silent[model.id, life] = asyncio.get_running_loop().time() + AGAIN

@@ -36,7 +36,8 @@ class Endpoint:
 
     ``base`` is the gateway's URL without ``/v1``. ``models`` begins with ``auto``; ``small`` is
     the one for side work such as titles, ``planner`` the one that plans, both empty where there is
-    none. ``needs_key`` says that a key must be shown, which is in ``LLMSTACK_API_KEY``.
+    none. ``needs_key`` says that a key must be shown, which is in ``LLMSTACK_API_KEY``. A stack of
+    this machine has it in ``key_file`` too, also while none is needed.
     """
 
     base: str
@@ -44,6 +45,7 @@ class Endpoint:
     small: str = ""
     planner: str = ""
     needs_key: bool = False
+    key_file: str = ""
 
     @property
     def openai(self) -> str:

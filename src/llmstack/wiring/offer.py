@@ -36,7 +36,14 @@ def offered_models(stack: Stack, served: Mapping[str, int]) -> tuple[OfferedMode
     return (auto, *(_model(tier, served) for tier in stack.tiers))
 
 
-def endpoint(stack: Stack, base: str, served: Mapping[str, int], *, needs_key: bool) -> Endpoint:
+def endpoint(
+    stack: Stack,
+    base: str,
+    served: Mapping[str, int],
+    *,
+    needs_key: bool,
+    key_file: str = "",
+) -> Endpoint:
     """``stack`` as the clients of the gateway at ``base`` see it."""
     fast, plan = stack.with_role("fast"), stack.with_role("plan")
     return Endpoint(
@@ -45,6 +52,7 @@ def endpoint(stack: Stack, base: str, served: Mapping[str, int], *, needs_key: b
         small=fast[0].name if fast else "",
         planner=plan[0].name if plan else "",
         needs_key=needs_key,
+        key_file=key_file,
     )
 
 

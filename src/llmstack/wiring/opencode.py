@@ -85,6 +85,17 @@ def wishes(environ: Mapping[str, str]) -> Wishes:
     )
 
 
+def key_reference(file: str, *, needed: bool) -> str:
+    """Where opencode finds the key: in ``file``, else in a variable; or that there is none.
+
+    A file is named also while no key is needed, so that nothing has to be wired again when one is.
+    Braces would end the name early.
+    """
+    if file and not set("{}") & set(file):
+        return f"{{file:{file}}}"
+    return "{env:LLMSTACK_API_KEY}" if needed else NO_KEY
+
+
 def opencode_config(stack: Stack, gateway: str, wished: Wishes | None = None) -> dict[str, Any]:
     """The configuration as a JSON object; ``gateway`` is its base URL without ``/v1``."""
     wished = wished or Wishes()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 #: Why a model stopped. ``stop`` is its own end; ``stop_sequence`` one of the request's.
 Reason = Literal["stop", "stop_sequence", "length", "tool_calls", "content_filter"]
 
@@ -42,8 +44,7 @@ class ToolDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens.
 
     ``input`` counts all of the prompt, with ``cached`` (read) and ``cache_written``; ``output``

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from llmstack import __version__
 from llmstack.client.http import get_json, get_text
+from llmstack.config.local_key import read_local_key
 from llmstack.config.marker import read_marker
 from llmstack.errors import DaemonError, LlmstackError
 from llmstack.server.doctor.check import Check
+from llmstack.server.doorways import check_doorways, inner_host
 from llmstack.server.listen import listen
 from llmstack.server.project import KEY_VARIABLE
 from llmstack.server.record import living_daemon
@@ -46,25 +48,32 @@ def check_channel(work: WorkDir, marker: Marker, environ: Mapping[str, str]) -> 
 def check_daemon(work: WorkDir, stack: Stack | None, environ: Mapping[str, str]) -> Iterator[Check]:
     """Whether it runs and is well; else whether the ports are free that it needs."""
     if daemon := living_daemon(work):
-        yield _running(daemon, environ)
+        yield _running(daemon, read_local_key(work) or environ.get(KEY_VARIABLE, ""))
         return
     yield Check("daemon", "ok", "not running")
     if stack is None:
         return
     settings = stack.settings
-    for port, purpose in ((settings.router_port, "gateway"), (settings.engine_port, "engine")):
+    try:
+        check_doorways(work, settings, environ)
+    except LlmstackError as error:
+        yield Check("network", "problem", f"{error.what}\n{error.why}".strip(), error.fix)
+    for host, port, purpose in (
+        (settings.router_host, settings.router_port, "gateway"),
+        (inner_host(settings), settings.engine_port, "engine"),
+    ):
         try:
-            listen(settings.router_host, port, purpose).close()
+            listen(host, port, purpose, network=True).close()
         except LlmstackError as error:
             yield Check("port", "problem", error.what, error.fix)
         else:
             yield Check("port", "ok", f"{port} is free for the {purpose}")
 
 
-def _running(daemon: DaemonRecord, environ: Mapping[str, str]) -> Check:
+def _running(daemon: DaemonRecord, key: str) -> Check:
     where = f"runs (pid {daemon.pid}) on {daemon.gateway}"
     try:
-        status = get_json(daemon.gateway, "/api/status", key=environ.get(KEY_VARIABLE, ""))
+        status = get_json(daemon.gateway, "/api/status", key=key)
         problems = [str(one) for one in status.get("problems") or ()]
     except (DaemonError, AttributeError, TypeError) as error:
         return Check("daemon", "problem", f"{where}, but: {error}", "llmstack restart")

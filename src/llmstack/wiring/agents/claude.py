@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 from typing import Any
 
 from llmstack.wiring.endpoint import NO_KEY, Endpoint, FileEdit, Place, Wiring
@@ -13,12 +16,29 @@ def plan(endpoint: Endpoint, place: Place) -> Wiring:
     folder = (place.home if place.everywhere else place.project) / ".claude"
     path = folder / ("settings.json" if place.everywhere else "settings.local.json")
     notes = [f"It is told a window of {endpoint.auto.window} tokens and compacts before that."]
-    if endpoint.needs_key:
+    told: dict[str, Any] = {"env": variables(endpoint)}
+    there = place.read(path)
+    if endpoint.needs_key and endpoint.key_file and os.name == "posix":
+        told["apiKeyHelper"] = f"cat {shlex.quote(endpoint.key_file)}"
+        there = _without_placeholder(there)
+    elif endpoint.needs_key:
         notes.append(
             'Set the key where you start it: export ANTHROPIC_AUTH_TOKEN="$LLMSTACK_API_KEY"'
         )
-    text = merged_json(path, place.read(path), {"env": variables(endpoint)})
+    text = merged_json(path, there, told)
     return Wiring(edits=(FileEdit(path, text),), command="claude", notes=tuple(notes))
+
+
+def _without_placeholder(text: str | None) -> str | None:
+    """Without the token that an earlier wiring set for a stack without keys; it would win."""
+    try:
+        there = json.loads(text or "")
+        if there["env"]["ANTHROPIC_AUTH_TOKEN"] != NO_KEY:
+            return text
+    except (ValueError, KeyError, TypeError):
+        return text
+    del there["env"]["ANTHROPIC_AUTH_TOKEN"]
+    return json.dumps(there, indent=2, ensure_ascii=False) + "\n"
 
 
 def variables(endpoint: Endpoint) -> dict[str, Any]:

@@ -6,28 +6,38 @@ did not follow (W13 of the behaviour report). A file in the project does not dep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from llmstack.wiring.endpoint import NO_KEY, Endpoint, FileEdit, Place, Wiring
+from llmstack.wiring.endpoint import Endpoint, FileEdit, Place, Wiring
 from llmstack.wiring.merge import merged_json
-from llmstack.wiring.opencode import PROVIDER, READ_ONLY, cost
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from llmstack.wiring.opencode import PROVIDER, READ_ONLY, cost, key_reference
 
 
 def plan(endpoint: Endpoint, place: Place) -> Wiring:
     """Merge provider, models and agents into the file."""
     path = _path(place)
     return Wiring(
-        edits=(FileEdit(path, merged_json(path, place.read(path), settings(endpoint))),),
+        edits=(
+            FileEdit(
+                path, merged_json(path, place.read(path), settings(endpoint, _key(endpoint, place)))
+            ),
+        ),
         command="opencode",
         notes=("The variable OPENCODE_CONFIG, which the shell hook sets, stands over this file.",),
     )
 
 
-def settings(endpoint: Endpoint) -> dict[str, Any]:
-    """What opencode has to be told."""
+def _key(endpoint: Endpoint, place: Place) -> str:
+    """Where the key is; in a project that others may have too, as seen from the project."""
+    file = Path(endpoint.key_file) if endpoint.key_file else None
+    if file and not place.everywhere and file.is_relative_to(place.project):
+        return key_reference(f"./{file.relative_to(place.project).as_posix()}", needed=True)
+    return key_reference(file.as_posix() if file else "", needed=endpoint.needs_key)
+
+
+def settings(endpoint: Endpoint, key: str) -> dict[str, Any]:
+    """What opencode has to be told; ``key`` is a reference to one."""
     agent: dict[str, Any] = {"build": {"model": f"{PROVIDER}/auto"}}
     if endpoint.planner:
         model = f"{PROVIDER}/{endpoint.planner}"
@@ -41,7 +51,7 @@ def settings(endpoint: Endpoint) -> dict[str, Any]:
                 "name": "llmstack",
                 "options": {
                     "baseURL": endpoint.openai,
-                    "apiKey": "{env:LLMSTACK_API_KEY}" if endpoint.needs_key else NO_KEY,
+                    "apiKey": key,
                     "headerTimeout": False,
                     "chunkTimeout": False,
                 },

@@ -26,8 +26,8 @@ def idle(stack: Stack) -> bool:
 
 
 def test_an_answer_streams_in_and_says_how_fast_it_was(visitor: Visitor) -> None:
-    player = Player(visitor, "code-fast", max_tokens=60)
-    answer = player.ask("Tell me about the sea in a few sentences.")
+    player = Player(visitor, "code-fast", max_tokens=250)
+    answer = player.ask(STORY)
     begun(answer)
     early = answer.locator(".prose").inner_text()
     ended(answer)

@@ -97,7 +97,7 @@ def test_auto_says_which_model_answers_and_why(visitor: Visitor) -> None:
 
 def test_an_answer_goes_on_while_the_user_looks_at_another_page(visitor: Visitor) -> None:
     page = visitor.page
-    player = Player(visitor, "code-fast", max_tokens=60)
+    player = Player(visitor, "code-fast", max_tokens=250)
     answer = player.ask(STORY)
     begun(answer)
     early = answer.locator(".prose").inner_text()
@@ -113,7 +113,7 @@ def test_an_answer_goes_on_while_the_user_looks_at_another_page(visitor: Visitor
 def test_new_text_does_not_pull_back_who_has_scrolled_up(visitor: Visitor) -> None:
     page = visitor.page
     page.set_viewport_size({"width": 1280, "height": 400})
-    player = Player(visitor, "code-fast", max_tokens=60)
+    player = Player(visitor, "code-fast", max_tokens=250)
     answer = player.ask("\n".join([STORY, *map(str, range(40))]))
     begun(answer)
     page.mouse.move(500, 200)

@@ -24,8 +24,13 @@ TURNS = "Turns that call for the agent tier"
 @pytest.fixture
 def page(visitor: Visitor, stack: Stack) -> Iterator[Page]:
     """The settings, on a stack on which nothing is overridden before and after."""
+    _reset(stack)
     visitor.open("settings")
     yield visitor.page
+    _reset(stack)
+
+
+def _reset(stack: Stack) -> None:
     assert stack.request("DELETE", "/api/overrides").status == 200
     assert stack.request("DELETE", "/api/settings").status == 200
 

@@ -100,7 +100,7 @@ class Narrator:
             f"  curl {gateway}/v1/chat/completions -H 'content-type: application/json' -d '{body}'"
         )
         self.say(f"  OPENCODE_CONFIG='{config}' opencode")
-        self.say(f"  open {gateway}/v1/models")
+        self.say(f"  open {gateway}/ui")
 
 
 @contextmanager
